@@ -1,0 +1,1 @@
+//! Logs from before sync.

@@ -1,0 +1,56 @@
+//! Every bound of the engine, related by const asserts.
+//!
+//! A bound is part of the format where two peers must agree on it (what one accepts every other
+//! must accept too, or their histories part); those are marked *format*.
+
+/// Longest url, in bytes of UTF-8. *Format.*
+pub const MAX_URL_BYTES: usize = 32 * 1024;
+/// Longest title, in bytes of UTF-8. *Format.*
+pub const MAX_TITLE_BYTES: usize = 4 * 1024;
+/// Longest payload of one entry, in bytes; room for kinds that do not exist yet. *Format.*
+pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Most entries in one batch. *Format.*
+pub const MAX_BATCH_ENTRIES: usize = 1024;
+/// Longest encoded batch, in bytes. *Format.*
+pub const MAX_BATCH_BYTES: usize = 512 * 1024;
+/// Longest encoded frame (one request or one response), in bytes. *Format.*
+pub const MAX_FRAME_BYTES: usize = MAX_BATCH_BYTES + 128 * 1024;
+/// Most authors (device incarnations) that one workspace may ever have. *Format.*
+pub const MAX_AUTHORS: usize = 1024;
+/// Most bytes of batches waiting for their causes.
+pub const MAX_PARKED_BYTES: usize = 4 * 1024 * 1024;
+/// Most batches waiting for their causes.
+pub const MAX_PARKED_BATCHES: usize = 64;
+/// Most batches admitted but not yet durable; further ones are answered with `Busy`.
+pub const MAX_INFLIGHT_BATCHES: usize = 16;
+/// Most local entries not yet durable; further edits are refused.
+pub const MAX_VOLATILE_ENTRIES: usize = 256 * 1024;
+/// Most requests of other peers that wait for an answer; further ones are answered with `Busy`.
+pub const MAX_OPEN_ANSWERS: usize = 256;
+/// Most records loaded from the log for one outgoing batch.
+pub const MAX_LOAD_RECORDS: usize = 256;
+/// Events that one slow subscriber may fall behind before it is told that it lagged.
+pub const MAX_QUEUED_EVENTS: usize = 1024;
+/// Requests of one round that may be lost before the round gives up.
+pub const MAX_LOST_CALLS: u32 = 8;
+/// Longest answer to a round that finds both sides in step, in bytes, for any number of authors.
+pub const MAX_IN_STEP_BYTES: usize = 200;
+
+/// Bytes that one entry can take beside its payload: flags, author, time, kind, length, and one
+/// vector component for every author.
+pub const MAX_HEADER_BYTES: usize = 64 + MAX_AUTHORS * 13;
+/// Bytes of one author in a batch's table: id, base sequence, running hash.
+pub const AUTHOR_ROW_BYTES: usize = 16 + 10 + 32;
+
+const _: () = assert!(MAX_URL_BYTES + 64 <= MAX_PAYLOAD_BYTES, "the longest url fits a payload");
+const _: () = assert!(MAX_TITLE_BYTES + 64 <= MAX_PAYLOAD_BYTES, "the longest title fits a payload");
+const _: () = assert!(
+    MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES + MAX_AUTHORS * AUTHOR_ROW_BYTES + 64 <= MAX_BATCH_BYTES,
+    "any single entry fits a batch, with every author in its table"
+);
+const _: () = assert!(
+    MAX_BATCH_BYTES + 64 <= MAX_FRAME_BYTES && MAX_AUTHORS * AUTHOR_ROW_BYTES * 2 + 64 <= MAX_FRAME_BYTES,
+    "a batch, and a frontier with its exclusions, fit a frame"
+);
+const _: () = assert!(MAX_PARKED_BYTES >= MAX_BATCH_BYTES, "any batch can wait");
+const _: () = assert!(MAX_BATCH_ENTRIES <= u16::MAX as usize + 1 && MAX_AUTHORS <= u16::MAX as usize);

@@ -1,0 +1,128 @@
+//! What the engine needs of the world, as traits: clock, entropy, store, witness, network.
+//!
+//! The driver is the only caller. No port need be `Send`; a driver over ports that are is itself.
+//! A port's future may be dropped at any point (the device lost power, the program ended).
+#![allow(async_fn_in_trait, reason = "the driver is generic, so bounds on the futures are inferred")]
+
+use crate::id::{DeviceId, Incarnation};
+use crate::record::{Record, Snapshot};
+use crate::wire::{
+    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
+};
+
+/// The wall clock.
+pub trait Clock {
+    /// Unix time in milliseconds. May jump in either direction.
+    fn now_ms(&self) -> u64;
+}
+
+/// Where randomness comes from.
+pub trait Entropy {
+    /// Fills `out` with random bytes.
+    fn fill(&self, out: &mut [u8]);
+}
+
+/// The operation log and the base snapshot.
+///
+/// Law: once [`append`](Self::append) has returned `Ok`, no crash loses the records; whatever
+/// happens, either all records of one append are there after it or none. Calls of `append` never
+/// overlap; `load` may overlap anything.
+pub trait Store {
+    /// Opens or reopens the store. What an append left behind whose outcome was unknown is
+    /// decided once it returns.
+    async fn open(&self) -> Result<Opened, StoreError>;
+    /// Appends records durably, as one.
+    async fn append(&self, records: Vec<Record>) -> Result<(), StoreError>;
+    /// The records at these positions (from 0), in the given order.
+    async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError>;
+    /// Replaces the base snapshot, durably and as one.
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError>;
+}
+
+/// What [`Store::open`] found.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// The base snapshot, if one was saved.
+    pub snapshot: Option<Snapshot>,
+    /// How many records the log has.
+    pub end: u64,
+}
+
+/// A store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was changed: no room, read-only, shut down.
+    #[error("the store refused: {0}")]
+    Refused(String),
+    /// Whether it was done is unknown until the store is opened again.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// What was read is not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A small memory outside the store (keyring, else a file of its own) that tells a restored
+/// backup from a crash.
+pub trait Witness {
+    /// What was written last; `None` on a new device.
+    async fn read(&self) -> Result<Option<Promise>, StoreError>;
+    /// Remembers a promise, durably.
+    async fn write(&self, promise: Promise) -> Result<(), StoreError>;
+}
+
+/// How far own entries may have left the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// The incarnation that authored them.
+    pub incarnation: Incarnation,
+    /// The highest own sequence that anybody may have seen.
+    pub sequence: u64,
+}
+
+/// A device that sync could reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Whom to dial.
+    pub device: DeviceId,
+    /// What to call it.
+    pub name: String,
+}
+
+/// No answer came back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The peer cannot be reached, or did not answer in time. Whether it acted is unknown.
+    #[error("no answer: {0}")]
+    Lost(String),
+    /// The peer's answer breaks the protocol.
+    #[error("the peer answered nonsense: {0}")]
+    Nonsense(String),
+}
+
+/// The network, or what stands for it.
+///
+/// Every call ends: a backend that gets no answer returns [`CallError::Lost`] after a time of its
+/// own choosing. Calls may overlap.
+pub trait SyncBackend {
+    /// The devices in reach.
+    async fn discover(&self) -> Result<Vec<PeerInfo>, CallError>;
+    /// [`Request::Frontier`]; answered by `InStep`, `Frontier` or `Refused`.
+    async fn frontier(&self, to: DeviceId, request: FrontierRequest)
+    -> Result<Response, CallError>;
+    /// [`Request::Pull`]; answered by `Batch` or `Refused`.
+    async fn pull(&self, to: DeviceId, request: PullRequest) -> Result<Response, CallError>;
+    /// [`Request::Push`]; answered by `Durable`, `Published` or `Refused`.
+    async fn push(&self, to: DeviceId, request: PushRequest) -> Result<Response, CallError>;
+    /// Tells whoever looks what this device durably has. Networks on which peers are asked
+    /// directly need do nothing.
+    async fn announce(&self, frontier: Frontier) -> Result<(), CallError>;
+    /// Answers other devices through `handler` until dropped.
+    async fn serve<H: Handler>(&self, handler: H);
+}
+
+/// The engine's half of serving: what a backend calls with a request that reached it.
+pub trait Handler: Clone {
+    /// The answer to `request` from the authenticated device `from`.
+    async fn handle(&self, from: DeviceId, request: Request) -> Response;
+}

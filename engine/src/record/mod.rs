@@ -1,0 +1,68 @@
+//! What the log holds.
+
+use std::sync::Arc;
+
+use crate::batch::Batch;
+use crate::hash::Hash;
+use crate::id::{DeviceId, Incarnation, PeerId};
+
+mod codec;
+
+pub use codec::RecordError;
+
+/// One record of the log. The log is the only authority: everything else that a device knows is
+/// rebuilt from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// From here on the device authors as this incarnation. The first record of every log.
+    Identity {
+        /// The device's key.
+        device: DeviceId,
+        /// Its incarnation.
+        incarnation: Incarnation,
+    },
+    /// Entries whose causes all stand before them in the log, own and others'.
+    Ready(Arc<Batch>),
+    /// Entries that wait for their causes. They stand again in a `Ready` once they came.
+    Parked(Arc<Batch>),
+    /// Whether the workspace is shared with a device; the last word counts.
+    Consent {
+        /// The other device.
+        device: DeviceId,
+        /// Whether it may ask and be asked.
+        shared: bool,
+    },
+    /// An author's history has two branches; nothing of it is accepted any more.
+    Fork(ForkProof),
+    /// Own entries after `after` in the records before this one never left the device and
+    /// collide with others of the same name: they count no longer. Their operations stand anew in
+    /// the records that follow, under another author.
+    Disown {
+        /// The former own incarnation.
+        author: PeerId,
+        /// The last entry that stays.
+        after: u64,
+    },
+}
+
+/// Two histories of one author.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForkProof {
+    /// The author.
+    pub author: PeerId,
+    /// The last sequence that both share.
+    pub common: u64,
+    /// The running hash at `common + 1` in the history that this device applied.
+    pub ours: Hash,
+    /// The running hash at `common + 1` in the other history.
+    pub theirs: Hash,
+}
+
+/// A state from which the log can be replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Records before this position are contained.
+    pub position: u64,
+    /// The contents, in the engine's own format.
+    pub bytes: Vec<u8>,
+}
