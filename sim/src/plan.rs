@@ -1,0 +1,284 @@
+//! A plan: everything that one run does, step by step, in the format of the scenario files.
+//!
+//! A seed expands into a plan and the runner runs nothing but plans, so a shrunk seed is a
+//! scenario file and a saved failure outlives a change of the generator. Peers and nodes have
+//! names; ids are derived from them.
+
+use std::collections::BTreeMap;
+
+use graphshell_sync::{EdgeKind, EdgeType, Trigger};
+use serde::{Deserialize, Serialize};
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Why this scenario exists, in a sentence or two.
+    pub why: String,
+    /// Decides every choice that the plan leaves open (per message, per append).
+    #[serde(default)]
+    pub seed: u64,
+    /// The peers, by name; lanes of the story in this order.
+    pub peers: Vec<Peer>,
+    /// How the network behaves until the heal.
+    #[serde(default)]
+    pub network: Network,
+    /// How long an append takes, least and most, in virtual milliseconds.
+    #[serde(default = "default_append_ms")]
+    pub append_ms: (u64, u64),
+    /// Records after which a peer takes a snapshot; 0 means never.
+    #[serde(default)]
+    pub snapshot_every: u64,
+    /// What happens, by time.
+    pub steps: Vec<Step>,
+    /// Whether the network heals after the last step and all peers sync until nothing moves.
+    #[serde(default = "yes")]
+    pub heal: bool,
+    /// What must be true at the end, beside what must always be true.
+    #[serde(default)]
+    pub expect: Vec<Expectation>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_append_ms() -> (u64, u64) {
+    (1, 4)
+}
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its name, unique in the plan.
+    pub name: String,
+    /// How far its wall clock is off at the start, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_offset_ms: i64,
+    /// A legacy log that it imports before its first step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legacy: Vec<Edit>,
+}
+
+fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
+
+/// Per-message faults. Rates are in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Least and most delay of a frame, in virtual milliseconds; a wide range reorders.
+    pub delay_ms: (u64, u64),
+    /// Frames that never arrive.
+    pub loss: u16,
+    /// Frames that arrive twice.
+    pub duplication: u16,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Network { delay_ms: (5, 20), loss: 0, duplication: 0 }
+    }
+}
+
+/// Something that happens at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// When, in virtual milliseconds from the start.
+    pub at_ms: u64,
+    /// What.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// A user's edits at one peer, as one batch.
+    Edit {
+        /// Who.
+        peer: String,
+        /// What.
+        edits: Vec<Edit>,
+    },
+    /// One round of sync that `peer` starts.
+    Sync {
+        /// Who asks.
+        peer: String,
+        /// Whom.
+        with: String,
+    },
+    /// A user settles the first listed conflict about the node or pair.
+    Resolve {
+        /// Who.
+        peer: String,
+        /// The node, or the pair's tail.
+        about: String,
+        /// The pair's head, for a conflict of edge types.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        /// How.
+        choice: Choice,
+    },
+    /// Frames between two peers stop.
+    Partition {
+        /// One side, or the sender if only one way.
+        from: String,
+        /// The other side.
+        to: String,
+        /// Whether frames still pass from `to` to `from`.
+        #[serde(default)]
+        one_way: bool,
+    },
+    /// Frames between two peers pass again, both ways.
+    Mend {
+        /// One side.
+        from: String,
+        /// The other side.
+        to: String,
+    },
+    /// Another behaviour of the network from now on.
+    Weather {
+        /// The new one.
+        network: Network,
+    },
+    /// The peer dies at once, or at one of its next port calls.
+    Crash {
+        /// Who.
+        peer: String,
+        /// How many more port calls it makes before.
+        #[serde(default)]
+        after_calls: u32,
+    },
+    /// The peer starts again from its durable image.
+    Restart {
+        /// Who.
+        peer: String,
+    },
+    /// The durable image is copied aside.
+    Backup {
+        /// Who.
+        peer: String,
+    },
+    /// The peer dies and starts again from the copy set aside.
+    Restore {
+        /// Who.
+        peer: String,
+        /// Whether the memory outside the store (keyring) is restored with it.
+        #[serde(default)]
+        with_witness: bool,
+    },
+    /// The peer's wall clock jumps.
+    ClockJump {
+        /// Who.
+        peer: String,
+        /// By how much, in milliseconds.
+        by_ms: i64,
+    },
+    /// Something must be true now, at one peer.
+    Expect {
+        /// Where.
+        peer: String,
+        /// What.
+        that: Vec<Fact>,
+    },
+}
+
+/// A user's edit; nodes are named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is the operation of the same name in the engine")]
+pub enum Edit {
+    AddNode { node: String, url: String, #[serde(default)] at: (f32, f32) },
+    SetTitle { node: String, title: String },
+    SetUrl { node: String, url: String },
+    Move { node: String, to: (f32, f32) },
+    Pin { node: String, pinned: bool },
+    RemoveNode { node: String },
+    RestoreNode { node: String },
+    AddEdge { from: String, to: String, edge_type: EdgeType },
+    AssertEdge { from: String, to: String },
+    RemoveEdge { from: String, to: String, #[serde(default)] kind: Option<EdgeKind> },
+    Visit { from: String, to: String, trigger: Trigger },
+    Clear,
+    Unknown { kind: u16, payload_hex: String },
+}
+
+/// How a plan settles a conflict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// The node stays removed.
+    KeepDeleted,
+    /// The node comes back; of each field the greatest uncovered write, or the writes of one peer.
+    Restore {
+        /// Whose writes are chosen; `None` leaves the shown ones.
+        #[serde(default)]
+        writes_of: Option<String>,
+    },
+    /// Both typed edges stay.
+    KeepBoth,
+    /// One typed edge stays.
+    KeepEdge {
+        /// Which.
+        edge_type: EdgeType,
+    },
+}
+
+/// What must be true at the end at some peers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Where; empty means at every peer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<String>,
+    /// What.
+    pub that: Vec<Fact>,
+}
+
+/// Something that can be read off one peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "fields say what is read")]
+pub enum Fact {
+    /// That many nodes are shown, ghosts included.
+    NodeCount { count: usize },
+    /// The node is shown; fields that are given must match.
+    Node {
+        node: String,
+        #[serde(default)]
+        title: Option<String>,
+        #[serde(default)]
+        url: Option<String>,
+        #[serde(default)]
+        pinned: Option<bool>,
+        #[serde(default)]
+        ghost: Option<bool>,
+    },
+    /// The node is not shown.
+    NoNode { node: String },
+    /// The pair has exactly these kinds of edges and that many visits.
+    Edge { from: String, to: String, kinds: Vec<EdgeKind>, visits: usize },
+    /// Nothing leads from the one to the other.
+    NoEdge { from: String, to: String },
+    /// One line is drawn between both, with that many visits each way.
+    VisualEdge { between: (String, String), forward: usize, backward: usize },
+    /// Exactly these conflicts are listed, as `kind node` or `kind from to`.
+    Conflicts { listed: Vec<String> },
+    /// The log holds that many entries of an unknown kind.
+    UnknownEntries { count: usize },
+    /// The peer authored as that many incarnations.
+    Incarnations { count: usize },
+    /// The peer told its user that the author's history forks.
+    ForkReported { author_of: String },
+    /// The peer reported no fork.
+    NoFork,
+    /// The last round that the peer started ended well, or not.
+    LastSync { ok: bool },
+}
+
+/// The names of a plan, resolved.
+pub type Names = BTreeMap<String, usize>;
