@@ -1,9 +1,11 @@
 //! Local-first sync for a browser's graph of pages.
 
+mod api;
 mod author;
 pub mod backend;
 mod batch;
 mod codec;
+mod core;
 mod driver;
 mod entry;
 mod graph;
@@ -18,9 +20,12 @@ pub mod store;
 mod vector;
 pub mod wire;
 
+pub use api::{
+    Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport,
+};
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;
-pub use driver::*;
+pub use driver::{Driver, ImportError, Ports, Subscription, SyncOrchestrator, Workspace};
 pub use entry::{
     EdgeKind, EdgeType, LogEntry, NotFinite, PayloadError, Position, SyncedLogEntry, Trigger,
 };

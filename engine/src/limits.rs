@@ -28,11 +28,15 @@ pub const MAX_VOLATILE_ENTRIES: usize = 256 * 1024;
 /// Most requests of other peers that wait for an answer; further ones are answered with `Busy`.
 pub const MAX_OPEN_ANSWERS: usize = 256;
 /// Most records loaded from the log for one outgoing batch.
-pub const MAX_LOAD_RECORDS: usize = 256;
+pub const MAX_LOAD_RECORDS: usize = MAX_BATCH_ENTRIES;
 /// Events that one slow subscriber may fall behind before it is told that it lagged.
 pub const MAX_QUEUED_EVENTS: usize = 1024;
 /// Requests of one round that may be lost before the round gives up.
 pub const MAX_LOST_CALLS: u32 = 8;
+/// Pushes of one round that run ahead of their answers.
+pub const MAX_OPEN_PUSHES: u32 = 4;
+/// Exchanges of one round in a row that move nothing before the round gives up.
+pub const MAX_ROUND_RETRIES: u32 = 40;
 /// Longest answer to a round that finds both sides in step, in bytes, for any number of authors.
 pub const MAX_IN_STEP_BYTES: usize = 200;
 

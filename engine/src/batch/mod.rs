@@ -106,6 +106,15 @@ impl Batch {
         self.headers.is_empty()
     }
 
+    /// About how many bytes it takes in memory.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.authors.len() * size_of::<AuthorRow>()
+            + self.headers.len() * size_of::<Header>()
+            + self.deltas.len() * size_of::<(u16, u64)>()
+            + self.payloads.len()
+    }
+
     /// The names of the entries, in order.
     pub fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
         self.headers.iter().map(|header| Dot {

@@ -57,6 +57,11 @@ impl<Text: AsRef<str>> LogEntry<Text> {
         }
     }
 
+    /// Whether this version gives entries of this kind a meaning.
+    pub fn is_known_kind(kind: u16) -> bool {
+        (ADD_NODE..=SETTLE_EDGE_PAIR).contains(&kind)
+    }
+
     /// Appends the payload to `out`, or leaves `out` as it was.
     pub fn encode_payload(&self, out: &mut Vec<u8>) -> Result<(), PayloadError> {
         match self {
