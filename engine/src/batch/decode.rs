@@ -1,14 +1,13 @@
 //! Bytes to a well-formed batch, or a reason why not.
 
-use uuid::Uuid;
-
-use super::{AuthorRow, BATCH_VERSION, Batch, Header, SEQUENCE_END};
+use super::{AuthorRow, BATCH_VERSION, Batch, Header};
 use crate::codec::{DecodeError, Reader, unzigzag};
 use crate::entry::FLAG_GENESIS;
 use crate::hash::Hash;
 use crate::id::{PeerId, WorkspaceId};
 use crate::limits::{
     AUTHOR_ROW_BYTES, MAX_AUTHORS, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_PAYLOAD_BYTES,
+    SEQUENCE_END,
 };
 
 /// Bytes are no well-formed batch; the fault of whoever made them.
@@ -46,7 +45,7 @@ impl Batch {
         if found != BATCH_VERSION {
             return Err(BatchError::Version { found });
         }
-        let workspace = WorkspaceId(Uuid::from_bytes(read.array("a workspace id")?));
+        let workspace = WorkspaceId(read.uuid("a workspace id")?);
         let mut authors = authors(read, bytes.len())?;
         let most = MAX_BATCH_ENTRIES.min(bytes.len() / MIN_ENTRY_BYTES);
         let count = read.bounded(most, "an entry count within its bound")?;
@@ -75,22 +74,15 @@ fn authors(read: &mut Reader<'_>, available: usize) -> Result<Vec<AuthorRow>, De
     let count = read.bounded(most, "an author count within its bound")?;
     let mut rows: Vec<AuthorRow> = Vec::with_capacity(count);
     for _ in 0..count {
-        let peer = PeerId(Uuid::from_bytes(read.array("an author id")?));
+        let peer = PeerId(read.uuid("an author id")?);
         if rows.last().is_some_and(|before| before.peer >= peer) {
             return Err(read.error("authors in ascending order"));
         }
-        let base = sequence(read)?;
+        let base = read.sequence(0, "a sequence below 2^62")?;
         let hash = Hash(read.array("a running hash")?);
         rows.push(AuthorRow { peer, base, hash, count: 0 });
     }
     Ok(rows)
-}
-
-fn sequence(read: &mut Reader<'_>) -> Result<u64, DecodeError> {
-    match read.varint("a sequence")? {
-        sequence if sequence < SEQUENCE_END => Ok(sequence),
-        _ => Err(read.error("a sequence below 2^62")),
-    }
 }
 
 /// Reads one entry onto the end of `batch`; `authors` count what was read of each.
@@ -115,9 +107,10 @@ fn entry(
         if !ascending || seen == author {
             return Err(read.error("other authors, ascending"));
         }
-        let sequence = sequence(read)?;
-        if sequence == 0 || sequence > authors[usize::from(seen)].last() {
-            return Err(read.error("a dependency within the batch or below a base"));
+        const EXPECTED: &str = "a dependency within the batch or up to a base";
+        let sequence = read.sequence(1, EXPECTED)?;
+        if sequence > authors[usize::from(seen)].last() {
+            return Err(read.error(EXPECTED));
         }
         batch.deltas.push((seen, sequence));
     }
@@ -128,6 +121,9 @@ fn entry(
 
     let row = &mut authors[usize::from(author)];
     row.count += 1;
+    if row.last() >= SEQUENCE_END {
+        return Err(read.error("entries below sequence 2^62"));
+    }
     batch.headers.push(Header {
         author,
         flags,
