@@ -15,6 +15,8 @@ pub mod ports;
 mod record;
 mod state;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod vector;
 pub mod wire;
 

@@ -20,7 +20,7 @@ mod decode;
 use std::ops::Range;
 
 use crate::codec::{put_varint, zigzag};
-use crate::hash::{Hash, Link, chain_next};
+use crate::hash::{Hash, Link, chain_next, payload_hash};
 use crate::id::{Dot, PeerId, WorkspaceId};
 
 pub(crate) use build::{BatchBuilder, NewEntry};
@@ -141,7 +141,8 @@ impl Batch {
                 .map(|&(author, sequence)| (self.authors[usize::from(author)].peer, sequence)),
             delta_len: entry.delta.len(),
             kind: entry.kind,
-            payload: entry.payload,
+            payload_hash: payload_hash(entry.payload),
+            payload_len: entry.payload.len(),
         };
         chain_next(previous, link, scratch)
     }
@@ -188,3 +189,6 @@ impl std::fmt::Debug for Batch {
         f.debug_map().entries(rows).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

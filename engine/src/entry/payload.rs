@@ -306,3 +306,6 @@ fn text<'a>(
     let start = read.clone();
     std::str::from_utf8(read.bytes(length, "a text")?).map_err(|_| start.error("UTF-8"))
 }
+
+#[cfg(test)]
+mod tests;
