@@ -70,7 +70,10 @@ impl Batch {
             let relied = &mut relied[usize::from(row)];
             *relied = sequence.max(*relied);
         }
-        if authors.iter().zip(relied).any(|(row, relied)| row.count == 0 && row.base != relied) {
+        let idle = |(row, relied): (&AuthorRow, u64)| {
+            row.count == 0 && (relied == 0 || row.base != relied)
+        };
+        if authors.iter().zip(relied).any(idle) {
             return Err(read.error("no author beyond those that the entries need").into());
         }
         batch.authors = authors;

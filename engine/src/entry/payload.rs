@@ -294,11 +294,7 @@ fn position(read: &mut Reader<'_>) -> Result<Position, DecodeError> {
 }
 
 /// The rest of the payload as text.
-fn text<'a>(
-    read: &mut Reader<'a>,
-    payload: &'a [u8],
-    most: usize,
-) -> Result<&'a str, DecodeError> {
+fn text<'a>(read: &mut Reader<'a>, payload: &'a [u8], most: usize) -> Result<&'a str, DecodeError> {
     let length = payload.len() - read.offset();
     if length > most {
         return Err(read.error("a text within its bound"));
