@@ -21,6 +21,8 @@ pub const MAX_AUTHORS: usize = 1024;
 pub const SEQUENCE_END: u64 = 1 << 62;
 /// Longest reason that a refusal carries, in bytes of UTF-8. *Format.*
 pub const MAX_REASON_BYTES: usize = 256;
+/// Longest entry of a legacy log that is read, in bytes; a longer one was never written.
+pub const MAX_LEGACY_BYTES: usize = 16 * 1024 * 1024;
 /// Most bytes of batches waiting for their causes.
 pub const MAX_PARKED_BYTES: usize = 4 * 1024 * 1024;
 /// Most batches waiting for their causes.

@@ -112,6 +112,11 @@ impl Batch {
         })
     }
 
+    /// Kind and payload of each entry, in order; for [`LogEntry::decode`](crate::LogEntry::decode).
+    pub fn payloads(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> + '_ {
+        self.entries().map(|entry| (entry.kind, entry.payload))
+    }
+
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> + '_ {
         self.headers.iter().map(|header| EntryRef {
             author: header.author,

@@ -54,13 +54,13 @@ impl Entry {
                 let flip = |peer: PeerId| PeerId(Uuid::from_u128(peer.0.as_u128() ^ 1 << bit));
                 change(&|entry| entry.delta[row].0 = flip(entry.delta[row].0));
             });
-            change(&|entry| drop(entry.delta.remove(row)));
+            change(&|entry| entry.delta.truncate(row));
         }
         for byte in 0..self.payload.len() {
             (0..8).for_each(|bit| change(&|entry| entry.payload[byte] ^= 1 << bit));
         }
         change(&|entry| entry.payload.push(0));
-        change(&|entry| drop(entry.payload.pop()));
+        change(&|entry| entry.payload.truncate(entry.payload.len() - 1));
         all
     }
 }
@@ -144,6 +144,9 @@ fn chain_of_known_entries_stays_what_it_was() {
         payload: b"unknown".to_vec(),
     };
     let end = edit.chain(&genesis.chain(&start));
-    assert_eq!(start.to_string(), "b95bc6eadf9bb8444ac178754c414b003cc2dfc139f8a903eb95d7ad248cbb52");
+    assert_eq!(
+        start.to_string(),
+        "b95bc6eadf9bb8444ac178754c414b003cc2dfc139f8a903eb95d7ad248cbb52"
+    );
     assert_eq!(end.to_string(), "009df605af808c54349efd752b9fe296aa082edce4a108048d549a25148413fa");
 }
