@@ -3,6 +3,10 @@
 //! Integers are LEB128 in their shortest form, so that a value has one encoding. Nothing here
 //! allocates by a length that was read.
 
+use uuid::Uuid;
+
+use crate::limits::SEQUENCE_END;
+
 /// Bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {offset}: expected {expected}")]
@@ -86,8 +90,36 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A sequence of at least `least`, below [`SEQUENCE_END`].
+    pub(crate) fn sequence(
+        &mut self,
+        least: u64,
+        expected: &'static str,
+    ) -> Result<u64, DecodeError> {
+        let offset = self.offset;
+        match self.varint(expected)? {
+            sequence if (least..SEQUENCE_END).contains(&sequence) => Ok(sequence),
+            _ => Err(DecodeError { offset, expected }),
+        }
+    }
+
+    pub(crate) fn uuid(&mut self, expected: &'static str) -> Result<Uuid, DecodeError> {
+        Ok(Uuid::from_bytes(self.array(expected)?))
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.all[self.offset..];
+        self.offset = self.all.len();
+        rest
+    }
+
     pub(crate) fn offset(&self) -> usize {
         self.offset
+    }
+
+    pub(crate) fn remaining(&self) -> usize {
+        self.all.len() - self.offset
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -117,3 +149,6 @@ pub(crate) fn zigzag(difference: i64) -> u64 {
 pub(crate) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ pub mod ports;
 mod record;
 mod state;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod vector;
 pub mod wire;
 

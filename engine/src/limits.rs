@@ -17,6 +17,12 @@ pub const MAX_BATCH_BYTES: usize = 512 * 1024;
 pub const MAX_FRAME_BYTES: usize = MAX_BATCH_BYTES + 128 * 1024;
 /// Most authors (device incarnations) that one workspace may ever have. *Format.*
 pub const MAX_AUTHORS: usize = 1024;
+/// Sequences stay below this, so that arithmetic on them cannot overflow. *Format.*
+pub const SEQUENCE_END: u64 = 1 << 62;
+/// Longest reason that a refusal carries, in bytes of UTF-8. *Format.*
+pub const MAX_REASON_BYTES: usize = 256;
+/// Longest entry of a legacy log that is read, in bytes; a longer one was never written.
+pub const MAX_LEGACY_BYTES: usize = 16 * 1024 * 1024;
 /// Most bytes of batches waiting for their causes.
 pub const MAX_PARKED_BYTES: usize = 4 * 1024 * 1024;
 /// Most batches waiting for their causes.
@@ -47,14 +53,17 @@ pub const MAX_HEADER_BYTES: usize = 64 + MAX_AUTHORS * 13;
 pub const AUTHOR_ROW_BYTES: usize = 16 + 10 + 32;
 
 const _: () = assert!(MAX_URL_BYTES + 64 <= MAX_PAYLOAD_BYTES, "the longest url fits a payload");
-const _: () = assert!(MAX_TITLE_BYTES + 64 <= MAX_PAYLOAD_BYTES, "the longest title fits a payload");
+const _: () =
+    assert!(MAX_TITLE_BYTES + 64 <= MAX_PAYLOAD_BYTES, "the longest title fits a payload");
 const _: () = assert!(
     MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES + MAX_AUTHORS * AUTHOR_ROW_BYTES + 64 <= MAX_BATCH_BYTES,
     "any single entry fits a batch, with every author in its table"
 );
 const _: () = assert!(
-    MAX_BATCH_BYTES + 64 <= MAX_FRAME_BYTES && MAX_AUTHORS * AUTHOR_ROW_BYTES * 2 + 64 <= MAX_FRAME_BYTES,
+    MAX_BATCH_BYTES + 64 <= MAX_FRAME_BYTES
+        && MAX_AUTHORS * AUTHOR_ROW_BYTES * 2 + 64 <= MAX_FRAME_BYTES,
     "a batch, and a frontier with its exclusions, fit a frame"
 );
 const _: () = assert!(MAX_PARKED_BYTES >= MAX_BATCH_BYTES, "any batch can wait");
-const _: () = assert!(MAX_BATCH_ENTRIES <= u16::MAX as usize + 1 && MAX_AUTHORS <= u16::MAX as usize);
+const _: () =
+    assert!(MAX_BATCH_ENTRIES <= u16::MAX as usize + 1 && MAX_AUTHORS <= u16::MAX as usize);

@@ -20,7 +20,7 @@ mod decode;
 use std::ops::Range;
 
 use crate::codec::{put_varint, zigzag};
-use crate::hash::{Hash, Link, chain_next};
+use crate::hash::{Hash, Link, chain_next, payload_hash};
 use crate::id::{Dot, PeerId, WorkspaceId};
 
 pub(crate) use build::{BatchBuilder, NewEntry};
@@ -28,8 +28,6 @@ pub use decode::BatchError;
 
 /// The version of the batch format that this engine writes.
 pub const BATCH_VERSION: u8 = 1;
-/// Sequences stay below this, so that arithmetic on them cannot overflow.
-pub(crate) const SEQUENCE_END: u64 = 1 << 62;
 
 /// Well-formed entries in causal order, with what a receiver must have before them.
 #[derive(Clone, PartialEq, Eq)]
@@ -123,6 +121,11 @@ impl Batch {
         })
     }
 
+    /// Kind and payload of each entry, in order; for [`LogEntry::decode`](crate::LogEntry::decode).
+    pub fn payloads(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> + '_ {
+        self.entries().map(|entry| (entry.kind, entry.payload))
+    }
+
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> + '_ {
         self.headers.iter().map(|header| EntryRef {
             author: header.author,
@@ -136,7 +139,12 @@ impl Batch {
     }
 
     /// The author's running hash after `entry`, given the one before it.
-    pub(crate) fn chain(&self, previous: &Hash, entry: &EntryRef<'_>, scratch: &mut Vec<u8>) -> Hash {
+    pub(crate) fn chain(
+        &self,
+        previous: &Hash,
+        entry: &EntryRef<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> Hash {
         let link = Link {
             flags: entry.flags,
             sequence: entry.sequence,
@@ -147,38 +155,45 @@ impl Batch {
                 .map(|&(author, sequence)| (self.authors[usize::from(author)].peer, sequence)),
             delta_len: entry.delta.len(),
             kind: entry.kind,
-            payload: entry.payload,
+            payload_hash: payload_hash(entry.payload),
+            payload_len: entry.payload.len(),
         };
         chain_next(previous, link, scratch)
     }
 
     /// The batch as bytes; see the module for the format.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.payloads.len() + self.headers.len() * 8 + 64);
+        let mut out = Vec::new();
+        self.encode_onto(&mut out);
+        out
+    }
+
+    /// Appends [`encode`](Self::encode) to `out`.
+    pub(crate) fn encode_onto(&self, out: &mut Vec<u8>) {
+        out.reserve(self.payloads.len() + self.headers.len() * 8 + self.authors.len() * 52 + 64);
         out.push(BATCH_VERSION);
         out.extend_from_slice(self.workspace.0.as_bytes());
-        put_varint(&mut out, self.authors.len() as u64);
+        put_varint(out, self.authors.len() as u64);
         for row in &self.authors {
             out.extend_from_slice(row.peer.0.as_bytes());
-            put_varint(&mut out, row.base);
+            put_varint(out, row.base);
             out.extend_from_slice(&row.hash.0);
         }
-        put_varint(&mut out, self.headers.len() as u64);
+        put_varint(out, self.headers.len() as u64);
         let mut time = 0u64;
         for entry in self.entries() {
-            put_varint(&mut out, u64::from(entry.author));
-            put_varint(&mut out, u64::from(entry.kind) << 1 | u64::from(entry.flags));
-            put_varint(&mut out, zigzag(entry.timestamp_ms.wrapping_sub(time) as i64));
+            put_varint(out, u64::from(entry.author));
+            put_varint(out, u64::from(entry.kind) << 1 | u64::from(entry.flags));
+            put_varint(out, zigzag(entry.timestamp_ms.wrapping_sub(time) as i64));
             time = entry.timestamp_ms;
-            put_varint(&mut out, entry.delta.len() as u64);
+            put_varint(out, entry.delta.len() as u64);
             for &(author, sequence) in entry.delta {
-                put_varint(&mut out, u64::from(author));
-                put_varint(&mut out, sequence);
+                put_varint(out, u64::from(author));
+                put_varint(out, sequence);
             }
-            put_varint(&mut out, entry.payload.len() as u64);
+            put_varint(out, entry.payload.len() as u64);
             out.extend_from_slice(entry.payload);
         }
-        out
     }
 }
 
@@ -188,3 +203,6 @@ impl std::fmt::Debug for Batch {
         f.debug_map().entries(rows).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

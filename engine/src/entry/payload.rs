@@ -299,11 +299,7 @@ fn position(read: &mut Reader<'_>) -> Result<Position, DecodeError> {
 }
 
 /// The rest of the payload as text.
-fn text<'a>(
-    read: &mut Reader<'a>,
-    payload: &'a [u8],
-    most: usize,
-) -> Result<&'a str, DecodeError> {
+fn text<'a>(read: &mut Reader<'a>, payload: &'a [u8], most: usize) -> Result<&'a str, DecodeError> {
     let length = payload.len() - read.offset();
     if length > most {
         return Err(read.error("a text within its bound"));
@@ -311,3 +307,6 @@ fn text<'a>(
     let start = read.clone();
     std::str::from_utf8(read.bytes(length, "a text")?).map_err(|_| start.error("UTF-8"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,12 @@
 
 mod codec;
 
-use crate::batch::{Batch, BatchError};
-use crate::codec::DecodeError;
+use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::id::{PeerId, WorkspaceId};
 use crate::vector::VersionVector;
+
+pub use codec::FrameError;
 
 /// The version of the protocol that this engine speaks.
 pub const PROTOCOL_VERSION: u8 = 1;
@@ -117,7 +118,7 @@ pub struct PullRequest {
     pub workspace: WorkspaceId,
     /// What the asking side has, or has on the way to its disk.
     pub have: Frontier,
-    /// What it cannot use.
+    /// What it cannot use, ascending by author.
     pub excluded: Vec<Exclusion>,
     /// How much it wants at once.
     pub budget: Budget,
@@ -139,7 +140,7 @@ pub enum Response {
     Frontier {
         /// The answering side's durable frontier.
         frontier: Frontier,
-        /// What it has quarantined.
+        /// What it has quarantined, ascending by author.
         excluded: Vec<Exclusion>,
     },
     /// Entries in causal order.
@@ -172,8 +173,8 @@ pub enum Reject {
     /// The answering side's store has failed or is closing; ask again later.
     #[error("the peer cannot store anything now")]
     Unavailable,
-    /// The request breaks the protocol; the asking side's fault.
-    #[error("the request is malformed: {0}")]
+    /// The request breaks the protocol; the asking side's fault. Shown escaped: a stranger wrote it.
+    #[error("the request is malformed: {0:?}")]
     Malformed(String),
     /// The answering side speaks another version.
     #[error("the peer speaks protocol version {0}, this engine version {PROTOCOL_VERSION}")]
@@ -189,27 +190,4 @@ pub enum Reject {
         /// An upper bound of the last entry that both histories share.
         common: u64,
     },
-}
-
-/// Bytes are no frame of the protocol.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    /// Longer than any frame may be.
-    #[error("a frame of {bytes} bytes exceeds {}", crate::limits::MAX_FRAME_BYTES)]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// Another version of the protocol.
-    #[error("protocol version {found} is unknown; this engine speaks {PROTOCOL_VERSION}")]
-    Version {
-        /// The version it says it has.
-        found: u8,
-    },
-    /// The bytes break the format.
-    #[error("malformed frame: {0}")]
-    Malformed(#[from] DecodeError),
-    /// The batch in it is none.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
 }
