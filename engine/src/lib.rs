@@ -15,6 +15,7 @@ pub mod ports;
 mod record;
 mod state;
 pub mod store;
+mod system;
 mod vector;
 pub mod wire;
 
@@ -32,4 +33,5 @@ pub use hash::Hash;
 pub use id::{DeviceId, DeviceIdError, Dot, Incarnation, NodeId, PeerId, WorkspaceId};
 pub use record::{ForkProof, Record, RecordError, Snapshot};
 pub use state::Delta;
+pub use system::{SystemClock, SystemEntropy};
 pub use vector::VersionVector;

@@ -1,1 +1,5 @@
 //! Backends that ship with the engine.
+
+mod no_network;
+
+pub use no_network::NoNetwork;
