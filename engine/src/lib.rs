@@ -17,6 +17,7 @@ pub mod ports;
 mod record;
 mod state;
 pub mod store;
+mod system;
 #[cfg(test)]
 mod testing;
 mod vector;
@@ -39,4 +40,5 @@ pub use hash::Hash;
 pub use id::{DeviceId, DeviceIdError, Dot, Incarnation, NodeId, PeerId, WorkspaceId};
 pub use record::{ForkProof, Record, RecordError, Snapshot};
 pub use state::Delta;
+pub use system::{SystemClock, SystemEntropy};
 pub use vector::VersionVector;

@@ -46,6 +46,15 @@ pub const MAX_ROUND_RETRIES: u32 = 40;
 /// Longest answer to a round that finds both sides in step, in bytes, for any number of authors.
 pub const MAX_IN_STEP_BYTES: usize = 200;
 
+/// Most entries of one published folder that are looked at.
+pub const MAX_FOLDER_ENTRIES: usize = 256 * 1024;
+/// Longest published batch file, in bytes: a batch and its checksum.
+pub const MAX_BATCH_FILE_BYTES: usize = MAX_BATCH_BYTES + 32;
+/// Longest published `version_vector.json`, in bytes.
+pub const MAX_VECTOR_FILE_BYTES: usize = 512 * 1024;
+/// Most author ranges of one folder's batch files that are remembered; other files are read anew.
+pub const MAX_INDEXED_RANGES: usize = 256 * 1024;
+
 /// Bytes that one entry can take beside its payload: flags, author, time, kind, length, and one
 /// vector component for every author.
 pub const MAX_HEADER_BYTES: usize = 64 + MAX_AUTHORS * 13;
@@ -67,3 +76,7 @@ const _: () = assert!(
 const _: () = assert!(MAX_PARKED_BYTES >= MAX_BATCH_BYTES, "any batch can wait");
 const _: () =
     assert!(MAX_BATCH_ENTRIES <= u16::MAX as usize + 1 && MAX_AUTHORS <= u16::MAX as usize);
+const _: () = assert!(
+    MAX_AUTHORS * 256 + 4096 <= MAX_VECTOR_FILE_BYTES,
+    "a frontier of every author, written as JSON with a name, can be read back"
+);
