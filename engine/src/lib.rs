@@ -23,9 +23,7 @@ mod testing;
 mod vector;
 pub mod wire;
 
-pub use api::{
-    Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport,
-};
+pub use api::{Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport};
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;
 pub use driver::{Driver, ImportError, Ports, Subscription, SyncOrchestrator, Workspace};
@@ -34,7 +32,7 @@ pub use entry::{
 };
 pub use graph::{
     Claim, Conflict, ConflictId, ConflictKind, Edge, Graph, Node, Resolution, Stamp, Subject,
-    VisualEdge, Visit,
+    Visit, VisualEdge,
 };
 pub use hash::Hash;
 pub use id::{DeviceId, DeviceIdError, Dot, Incarnation, NodeId, PeerId, WorkspaceId};

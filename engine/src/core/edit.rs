@@ -1,9 +1,10 @@
 //! Local authoring: a user's edit becomes entries that are in the graph at once (volatile) and on
 //! their way to the disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::foresee::Foreseen;
 use super::pipeline::Pending;
 use super::{Core, Rebuild};
 use crate::api::{EditError, Event, Outcome, Receipt};
@@ -11,8 +12,8 @@ use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::entry::{EdgeKind, FLAG_GENESIS, LogEntry};
 use crate::graph::{Conflict, ConflictId, ConflictKind, Resolution, Subject};
-use crate::hash::{Hash, Link, chain_next};
-use crate::id::{DeviceId, NodeId, PeerId};
+use crate::hash::{Hash, Link, chain_next, payload_hash};
+use crate::id::{DeviceId, PeerId};
 use crate::limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_VOLATILE_ENTRIES};
 use crate::state::EntryStamp;
 
@@ -102,6 +103,9 @@ impl Core {
         operations: &[LogEntry],
     ) -> Result<Receipt, EditError> {
         self.check_open()?;
+        if operations.iter().any(LogEntry::needs_edge) {
+            self.settle_view();
+        }
         let planned = self.plan_edit(operations)?;
         self.author_all(now_ms, 0, &planned)
     }
@@ -163,15 +167,13 @@ impl Core {
                 Ok(vec![LogEntry::SettleEdgePair { from, to }])
             }
             (Subject::Pair(from, to), Resolution::KeepEdge { edge_type }) => {
-                let kinds = self.state.kinds(from, to);
-                let kept = EdgeKind::Typed(*edge_type);
-                if !kinds.contains(&kept) {
+                let mut types = self.state.shown_types(from, to);
+                if !types.contains(edge_type) {
                     return Err(EditError::NoSuchEdge(from, to));
                 }
-                let gone = kinds.into_iter().filter(|&kind| {
-                    matches!(kind, EdgeKind::Typed(_)) && kind != kept
-                });
-                Ok(gone.map(|kind| LogEntry::RemoveEdge { from, to, kind: Some(kind) }).collect())
+                types.retain(|other| other != edge_type);
+                let kinds = types.into_iter().map(|other| Some(EdgeKind::Typed(other)));
+                Ok(kinds.map(|kind| LogEntry::RemoveEdge { from, to, kind }).collect())
             }
             _ => Err(EditError::WrongResolution),
         }
@@ -204,15 +206,9 @@ impl Core {
             return Err(EditError::Empty);
         }
         let mut planned = Vec::with_capacity(operations.len());
-        let mut foreseen = Foreseen {
-            core: self,
-            exists: BTreeMap::new(),
-            edges: BTreeMap::new(),
-            cleared: false,
-        };
+        let mut foreseen = Foreseen::new(self);
         for operation in operations {
             foreseen.step(operation, &mut planned)?;
-            planned.push(operation.clone());
         }
         Ok(planned)
     }
@@ -280,7 +276,8 @@ impl Core {
             delta: named,
             delta_len: delta.len(),
             kind,
-            payload,
+            payload_hash: payload_hash(payload),
+            payload_len: payload.len(),
         };
         let hash = chain_next(&chain.head(), covered, link);
         chain.push(hash);

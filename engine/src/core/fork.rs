@@ -14,7 +14,7 @@ use super::{Core, LoadPurpose};
 use crate::api::Event;
 use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, NewEntry};
-use crate::hash::{Hash, Link, chain_next, chain_start};
+use crate::hash::{Hash, Link, chain_next, chain_start, payload_hash};
 use crate::id::PeerId;
 use crate::record::{ForkProof, Record};
 use crate::wire::{Exclusion, Reject};
@@ -151,7 +151,8 @@ impl Core {
         }
         let lossless = tail <= healing.after && self.edits.is_sealed();
         let from = healing.next.filter(|_| !lossless);
-        let positions = from.map(|from| self.index.holding(&[(self.me, 1, tail)], usize::MAX, from));
+        let positions =
+            from.map(|from| self.index.holding(&[(self.me, 1, tail)], usize::MAX, from));
         match positions {
             Some(positions) if !positions.is_empty() => {
                 healing.loading = true;
@@ -247,7 +248,8 @@ impl Core {
                 delta: delta.iter().copied(),
                 delta_len: delta.len(),
                 kind: entry.kind,
-                payload: &entry.payload,
+                payload_hash: payload_hash(&entry.payload),
+                payload_len: entry.payload.len(),
             };
             hashes.push(chain_next(&hashes[index], link, &mut scratch));
             let rows: Vec<(u16, u64)> =

@@ -23,9 +23,9 @@ pub(crate) fn expand(records: &[Record]) -> Vec<SyncedLogEntry> {
     for (position, record) in records.iter().enumerate() {
         let Record::Ready(batch) = record else { continue };
         let kept = |peer: PeerId, sequence: u64| {
-            disowned.iter().all(|&(at, author, after)| {
-                at < position || author != peer || sequence <= after
-            })
+            disowned
+                .iter()
+                .all(|&(at, author, after)| at < position || author != peer || sequence <= after)
         };
         expand_batch(batch, &mut vectors, kept, &mut history);
     }

@@ -22,6 +22,7 @@
 
 mod admit;
 mod edit;
+mod foresee;
 mod fork;
 pub(crate) mod history;
 mod index;
@@ -37,9 +38,9 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::author::{AuthorIx, Authors};
 use crate::api::{Config, Event, SyncError, SyncReport};
-use crate::graph::{Conflict, Graph, Node};
+use crate::author::{AuthorIx, Authors};
+use crate::graph::{Conflict, Edge, Graph, Node};
 use crate::id::{DeviceId, Incarnation, NodeId, PeerId};
 use crate::ports::{CallError, Promise, StoreError};
 use crate::record::{ForkProof, Record, Snapshot};
@@ -213,8 +214,7 @@ impl Core {
 
     /// All that is applied, volatile edits included.
     pub(crate) fn applied(&self) -> VersionVector {
-        let all = self.authors.sorted();
-        all.into_iter().map(|(peer, author)| (peer, self.state.applied(author))).collect()
+        self.state.vector(&self.authors)
     }
 
     /// What is durable and may be told to anybody.
@@ -256,6 +256,24 @@ impl Core {
         self.state.node(&self.authors, id)
     }
 
+    /// What leads from one node to another.
+    pub(crate) fn edge(&mut self, from: NodeId, to: NodeId) -> Option<Edge> {
+        self.settle_view();
+        self.state.edge(&self.authors, from, to)
+    }
+
+    /// The shown pairs that a node is an end of.
+    pub(crate) fn edges_of(&mut self, id: NodeId) -> Vec<(NodeId, NodeId)> {
+        self.settle_view();
+        self.state.pairs_of(id)
+    }
+
+    /// How many nodes and pairs are shown.
+    pub(crate) fn size(&mut self) -> (usize, usize) {
+        self.settle_view();
+        (self.state.node_count(), self.state.edge_count())
+    }
+
     /// What a person may want to settle.
     pub(crate) fn conflicts(&mut self) -> Vec<Conflict> {
         self.settle_view();
@@ -291,7 +309,8 @@ impl Core {
 
     /// A core that stands in while one is replaced.
     pub(crate) fn placeholder(config: Config) -> Self {
-        let seeds = Seeds { table: [0; 4], first: Incarnation([0; 16]), next: Incarnation([0; 16]) };
+        let seeds =
+            Seeds { table: [0; 4], first: Incarnation([0; 16]), next: Incarnation([0; 16]) };
         Replay::new(config, seeds, 0, Vec::new()).finish(None)
     }
 

@@ -40,9 +40,15 @@ pub(super) enum Pending {
     Foreign(Arc<Batch>),
     Own(Arc<Batch>),
     Parked(Arc<Batch>),
-    Consent { device: DeviceId, shared: bool },
+    Consent {
+        device: DeviceId,
+        shared: bool,
+    },
     Fork(ForkProof),
-    Identity { device: DeviceId, incarnation: Incarnation },
+    Identity {
+        device: DeviceId,
+        incarnation: Incarnation,
+    },
     /// The last group of this core: the log is replayed after it.
     Final(Record),
 }
@@ -82,12 +88,6 @@ impl Pipeline {
         self.submitted
     }
 
-    /// Drops what was not handed to the store yet.
-    pub(super) fn drop_waiting(&mut self) {
-        self.submitted -= self.waiting.len() as u64;
-        self.waiting.clear();
-    }
-
     /// Takes the calls whose answers can never come.
     pub(super) fn drain_answers(&mut self) -> Vec<u64> {
         self.answers.drain(..).map(|due| due.call).collect()
@@ -95,7 +95,10 @@ impl Pipeline {
 }
 
 /// The entries of a batch by author: what the index keeps.
-pub(super) fn spans(core_authors: &crate::author::Authors, batch: &Batch) -> SmallVec<[(AuthorIx, u64, u64); 1]> {
+pub(super) fn spans(
+    core_authors: &crate::author::Authors,
+    batch: &Batch,
+) -> SmallVec<[(AuthorIx, u64, u64); 1]> {
     batch
         .authors()
         .iter()

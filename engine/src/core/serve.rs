@@ -167,7 +167,8 @@ impl Core {
             return Err(Reject::NotShared);
         }
         let closed = self.closed();
-        let admission = self.ledger.admit(&mut self.authors, Arc::clone(&batch), Some(self.me), &closed);
+        let admission =
+            self.ledger.admit(&mut self.authors, Arc::clone(&batch), Some(self.me), &closed);
         match admission {
             Admission::Fresh(batch) => {
                 let mut fresh = batch.len() as u64;
@@ -192,7 +193,7 @@ impl Core {
     }
 
     /// Admits parked batches whose causes have come; returns how many entries were new.
-    fn unpark(&mut self) -> u64 {
+    pub(super) fn unpark(&mut self) -> u64 {
         let mut fresh = 0;
         loop {
             let (ledger, authors) = (&self.ledger, &self.authors);

@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::{Core, Output};
 use crate::author::AuthorIx;
-use crate::batch::{Batch, SEQUENCE_END};
+use crate::batch::Batch;
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;
 use crate::id::{DeviceId, Incarnation, PeerId};
-use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_PARKED_BATCHES};
+use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_PARKED_BATCHES, SEQUENCE_END};
 use crate::ports::StoreError;
 use crate::record::{ForkProof, Snapshot};
 use crate::state::State;

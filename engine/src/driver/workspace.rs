@@ -7,7 +7,7 @@ use super::{Driver, Ports, Subscription, replay};
 use crate::api::{Config, EditError, OpenError, Outcome, Receipt, SyncError, SyncReport};
 use crate::core::history;
 use crate::entry::{LogEntry, SyncedLogEntry};
-use crate::graph::{Conflict, ConflictId, Graph, Node, Resolution};
+use crate::graph::{Conflict, ConflictId, Edge, Graph, Node, Resolution};
 use crate::id::{DeviceId, NodeId, PeerId};
 use crate::legacy::{self, LegacyError};
 use crate::limits::MAX_LOAD_RECORDS;
@@ -89,7 +89,10 @@ impl<P: Ports> Workspace<P> {
     ///
     /// # Errors
     /// If a payload is damaged, or a log was imported before; then nothing changed.
-    pub fn import_legacy<B: AsRef<[u8]>>(&self, payloads: &[B]) -> Result<Vec<Receipt>, ImportError> {
+    pub fn import_legacy<B: AsRef<[u8]>>(
+        &self,
+        payloads: &[B],
+    ) -> Result<Vec<Receipt>, ImportError> {
         let mut entries = Vec::with_capacity(payloads.len());
         for (index, payload) in payloads.iter().enumerate() {
             let entry = legacy::decode_legacy(payload.as_ref())
@@ -119,6 +122,21 @@ impl<P: Ports> Workspace<P> {
     /// One node, if it is shown.
     pub fn node(&self, id: NodeId) -> Option<Node> {
         self.shared.lock().core().node(id)
+    }
+
+    /// What leads from one node to another, if anything is shown.
+    pub fn edge(&self, from: NodeId, to: NodeId) -> Option<Edge> {
+        self.shared.lock().core().edge(from, to)
+    }
+
+    /// The pairs with a shown edge or visit that a node is an end of, ascending.
+    pub fn edges_of(&self, id: NodeId) -> Vec<(NodeId, NodeId)> {
+        self.shared.lock().core().edges_of(id)
+    }
+
+    /// How many nodes, and how many pairs with an edge or visit, are shown.
+    pub fn size(&self) -> (usize, usize) {
+        self.shared.lock().core().size()
     }
 
     /// What a person may want to settle, in the order of the ids.
@@ -197,7 +215,8 @@ impl<P: Ports> Workspace<P> {
     /// If the store fails.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let done = self.shared.lock().checkpoint();
-        done.await.unwrap_or_else(|_| Err(StoreError::Refused("the workspace is closed".to_owned())))
+        done.await
+            .unwrap_or_else(|_| Err(StoreError::Refused("the workspace is closed".to_owned())))
     }
 
     /// Makes everything durable and ends the driver. Edits after this are refused.

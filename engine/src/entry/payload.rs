@@ -62,6 +62,11 @@ impl<Text: AsRef<str>> LogEntry<Text> {
         (ADD_NODE..=SETTLE_EDGE_PAIR).contains(&kind)
     }
 
+    /// Whether the operation makes sense only where an edge or visit is shown.
+    pub(crate) fn needs_edge(&self) -> bool {
+        matches!(self, LogEntry::RemoveEdge { .. } | LogEntry::SettleEdgePair { .. })
+    }
+
     /// Appends the payload to `out`, or leaves `out` as it was.
     pub fn encode_payload(&self, out: &mut Vec<u8>) -> Result<(), PayloadError> {
         match self {

@@ -22,6 +22,13 @@ pub struct Delta {
     pub settled: Vec<ConflictId>,
 }
 
+impl Delta {
+    /// Whether nothing changed for a reader.
+    pub fn is_empty(&self) -> bool {
+        self == &Delta::default()
+    }
+}
+
 impl State {
     /// Ends a batch: brings the derived facts up to date and says what changed.
     pub(crate) fn refresh(&mut self, _authors: &Authors) -> Delta {

@@ -29,10 +29,10 @@ use super::removal::Removal;
 use super::rivals::Chains;
 use super::{EntryStamp, Opaque, State};
 use crate::author::{AuthorIx, Authors};
-use crate::batch::SEQUENCE_END;
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::entry::{EdgeKind, EdgeType, Position, Trigger};
 use crate::id::{NodeId, PeerId};
+use crate::limits::SEQUENCE_END;
 use crate::limits::{MAX_AUTHORS, MAX_PAYLOAD_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES};
 
 const VERSION: u8 = 1;

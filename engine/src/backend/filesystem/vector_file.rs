@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{self, ReadError};
-use crate::batch::SEQUENCE_END;
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
+use crate::limits::SEQUENCE_END;
 use crate::limits::{MAX_AUTHORS, MAX_VECTOR_FILE_BYTES};
 use crate::ports::CallError;
 use crate::wire::{Frontier, FrontierRow};
