@@ -13,14 +13,26 @@ fn pull_returns_only_ready_batches_in_order() {
         push(&alice, batch);
     }
     let reader = folder.open(READER);
-    assert_eq!(pull(&reader, ALICE, &[]), (Some(a1.clone()), true));
+    assert_eq!(pull(&reader, ALICE, &[]), (Some(a1), true));
     assert_eq!(pull(&reader, ALICE, &[(A, 2)]), (Some(a2.clone()), true));
     assert_eq!(pull(&reader, ALICE, &[(A, 4)]), (Some(b1), true));
     assert_eq!(pull(&reader, ALICE, &[(A, 4), (B, 1)]), (Some(b2), false));
     assert_eq!(pull(&reader, ALICE, &[(A, 4), (B, 2)]), (None, false));
-    // A reader that was set back gets everything again; one that is half-way gets the file whole.
-    assert_eq!(pull(&reader, ALICE, &[]), (Some(a1), true));
+    // One that is half-way through a file gets it whole.
     assert_eq!(pull(&reader, ALICE, &[(A, 3)]), (Some(a2), true));
+}
+
+#[test]
+fn reader_set_back_gets_everything_again_in_order() {
+    let folder = Folder::new();
+    let (alice, reader) = (folder.open(ALICE), folder.open(READER));
+    let [a, b, c] = [A, B, PeerId::LOCAL_DEFAULT].map(|author| entries(author, 1..=1, &[]));
+    for batch in [&a, &b, &c] {
+        push(&alice, batch);
+    }
+    assert_eq!(pull(&reader, ALICE, &[]), (Some(a.clone()), true));
+    assert_eq!(pull(&reader, ALICE, &[(A, 1)]), (Some(b), true));
+    assert_eq!(pull(&reader, ALICE, &[]), (Some(a), true));
 }
 
 #[test]

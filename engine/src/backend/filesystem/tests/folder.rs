@@ -101,7 +101,9 @@ fn other_workspace_is_not_shared() {
 
 #[test]
 fn two_writers_never_tear_or_lose_a_file() {
-    const EACH: u64 = 40;
+    const FILES: u64 = 30;
+    /// Entries of one file: so many that it is not written at one go.
+    const ENTRIES: u64 = 500;
     let folder = Folder::new();
     let author = |writer: u64| PeerId(Uuid::from_u128(u128::from(writer) + 1));
     let reader = folder.open(READER);
@@ -110,9 +112,10 @@ fn two_writers_never_tear_or_lose_a_file() {
         let (folder, author) = (&folder, &author);
         let write = move |writer| {
             let backend = folder.open(ALICE);
-            for sequence in 1..=EACH {
-                push(&backend, &entries(author(writer), sequence..=sequence, &[]));
-                block_on(backend.announce(frontier(&[(author(writer), sequence)]))).unwrap();
+            for file in 0..FILES {
+                let (first, last) = (file * ENTRIES + 1, (file + 1) * ENTRIES);
+                push(&backend, &entries(author(writer), first..=last, &[]));
+                block_on(backend.announce(frontier(&[(author(writer), last)]))).unwrap();
             }
         };
         let writers: Vec<_> = (0..3).map(|writer| scope.spawn(move || write(writer))).collect();
@@ -134,10 +137,10 @@ fn two_writers_never_tear_or_lose_a_file() {
         }
     });
     for writer in 0..3 {
-        assert_eq!(seen.get(author(writer)), EACH, "entries of writer {writer}");
+        assert_eq!(seen.get(author(writer)), FILES * ENTRIES, "entries of writer {writer}");
     }
     let names = Folder::names(&folder.batches(ALICE));
-    assert_eq!(names.len() as u64, 3 * EACH, "one file each, nothing else: {names:?}");
+    assert_eq!(names.len() as u64, 3 * FILES, "one file each, nothing else: {names:?}");
 }
 
 #[test]
