@@ -17,8 +17,9 @@
 //! places in `nodes`, where everything that a pair names stands. Lists ascend by the dots of
 //! their stamps. A part that is empty is left out; an optional removal is a count of 0 or 1.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::causality::{Components, Past};
@@ -95,32 +96,31 @@ impl State {
 
     fn encode_graph(&self, encoder: &mut Encoder<'_>) {
         let records = &self.records;
-        let mut pairs: Vec<_> = records
-            .pairs
-            .iter()
-            .filter(|(_, pair)| pair_parts(pair) != 0)
-            .map(|((from, to), pair)| (records.nodes.key(from), records.nodes.key(to), pair))
-            .collect();
-        pairs.sort_unstable_by_key(|&(from, to, _)| (from, to));
-        let ends: BTreeSet<_> = pairs.iter().flat_map(|&(from, to, _)| [from, to]).collect();
-        let mut nodes: Vec<_> = records
-            .nodes
-            .iter()
-            .filter(|(id, node)| node_parts(node) != 0 || ends.contains(id))
-            .collect();
-        nodes.sort_unstable_by_key(|&(id, _)| id);
+        let mut nodes: Vec<_> = (0..).zip(records.nodes.iter()).collect();
+        let mut written: Vec<_> =
+            nodes.iter().map(|(_, (_, node))| node_parts(node) != 0).collect();
+        let mut pairs: Vec<_> = records.pairs.iter().collect();
+        pairs.retain(|(_, pair)| pair_parts(pair) != 0);
+        for &((from, to), _) in &pairs {
+            written[from as usize] = true;
+            written[to as usize] = true;
+        }
+        nodes.retain(|&(index, _): &(u32, _)| written[index as usize]);
+        nodes.sort_unstable_by_key(|&(_, (id, _))| id);
+        let mut places = vec![0; records.nodes.len()];
         encoder.number(nodes.len() as u64);
-        for &(id, node) in &nodes {
+        for (place, (index, (id, node))) in (0..).zip(nodes) {
+            places[index as usize] = place;
             encoder.out.extend_from_slice(id.0.as_bytes());
             encoder.node(node);
         }
-        let place = |id: NodeId| match nodes.binary_search_by_key(&id, |&(id, _)| id) {
-            Ok(place) | Err(place) => place as u64,
-        };
+        let place = |(from, to): (u32, u32)| (places[from as usize], places[to as usize]);
+        pairs.sort_unstable_by_key(|&(ends, _)| place(ends));
         encoder.number(pairs.len() as u64);
-        for (from, to, pair) in pairs {
-            encoder.number(place(from));
-            encoder.number(place(to));
+        for (ends, pair) in pairs {
+            let (from, to): (u64, u64) = place(ends);
+            encoder.number(from);
+            encoder.number(to);
             encoder.pair(pair);
         }
     }
@@ -167,7 +167,7 @@ impl State {
             let payload = decoder.bytes(MAX_PAYLOAD_BYTES, "a payload within its bound")?.into();
             Ok(Opaque { stamp, kind, payload })
         };
-        state.opaque = decoder.list(opaque)?;
+        state.opaque = decoder.list(opaque)?.into_vec();
         decoder.reader.finish("the end of the state")?;
 
         if let Some(clear) = &state.clear {
@@ -235,7 +235,7 @@ impl Encoder<'_> {
         items: impl Iterator<Item = (EntryStamp, T)>,
         mut put: impl FnMut(&mut Self, T),
     ) {
-        let mut items: Vec<_> = items.collect();
+        let mut items: SmallVec<[_; 1]> = items.collect();
         items.sort_unstable_by_key(|(stamp, _)| (self.ranks[stamp.author.index()], stamp.sequence));
         self.number(items.len() as u64);
         for (stamp, item) in items {
@@ -410,10 +410,10 @@ impl<'a> Decoder<'a> {
     fn list<T>(
         &mut self,
         mut item: impl FnMut(&mut Self, EntryStamp) -> Result<T, DecodeError>,
-    ) -> Result<Vec<T>, DecodeError> {
+    ) -> Result<SmallVec<[T; 1]>, DecodeError> {
         let count = self.reader.varint("a count")?;
         self.last = None;
-        let mut items = Vec::new();
+        let mut items = SmallVec::new();
         for _ in 0..count {
             let stamp = self.stamp()?;
             items.push(item(self, stamp)?);
@@ -430,7 +430,7 @@ impl<'a> Decoder<'a> {
             return Ok(Register::default());
         }
         let write = |decoder: &mut Self, stamp| Ok(Write { stamp, value: value(decoder)? });
-        Ok(self.list(write)?.into_iter().collect())
+        Ok(Register::new(self.list(write)?))
     }
 
     /// A vector, its components ascending by author number.
@@ -493,7 +493,7 @@ impl<'a> Decoder<'a> {
     fn node(&mut self, node: &mut Node, clear: Option<&Removal>) -> Result<(), DecodeError> {
         let parts = self.parts(NODE_PARTS)?;
         if parts & ADDITIONS != 0 {
-            node.additions = self.list(|_, stamp| Ok(stamp))?.into();
+            node.additions = self.list(|_, stamp| Ok(stamp))?;
         }
         node.known = parts & KNOWN != 0;
         node.url = self.register(parts & URL != 0, |decoder| decoder.text(MAX_URL_BYTES))?;
