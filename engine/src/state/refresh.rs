@@ -1,7 +1,7 @@
 //! Derived facts: what exists, what is shown, which conflicts are listed.
 
-use super::node::{NodeFacts, NodeTouch};
-use super::pair::{Ends, PairFacts, PairTouch};
+use super::node::NodeFacts;
+use super::pair::{Ends, PairFacts};
 use super::removal::Removal;
 use super::{Records, State};
 use crate::author::Authors;
@@ -57,7 +57,7 @@ impl State {
         let hidden = shown as usize != pair.additions.len() + pair.visits.len();
 
         let pair = &mut self.records.pairs[index];
-        let touch = std::mem::replace(&mut pair.touch, PairTouch::default());
+        let touch = std::mem::take(&mut pair.touch);
         let before = std::mem::replace(&mut pair.facts, now);
         if before.shown == 0 && now.shown == 0 {
             return;
@@ -88,7 +88,7 @@ impl State {
         let id = self.records.nodes.key(index);
         let node = &mut self.records.nodes[index];
         let now = node.facts(clear);
-        let touch = std::mem::replace(&mut node.touch, NodeTouch::default());
+        let touch = std::mem::take(&mut node.touch);
         let before = std::mem::replace(&mut node.facts, now);
         let looks = |facts: NodeFacts| (facts.exists, facts.ghost);
         if looks(before) != looks(now) || touch.changed && now.visible() {

@@ -18,7 +18,6 @@ fn synced(sequence: u64, entry: LogEntry) -> SyncedLogEntry {
 
 #[test]
 fn what_was_only_mentioned_is_not_written_down() {
-    let mut replica = Replica::new(1, &[]);
     let written = |first| {
         let mut replica = Replica::new(1, &[]);
         replica.apply_all(&[synced(1, first), synced(2, LogEntry::ClearGraph)]);
