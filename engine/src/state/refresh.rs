@@ -4,7 +4,6 @@ use super::node::NodeFacts;
 use super::pair::{Ends, PairFacts};
 use super::removal::Removal;
 use super::{Records, State};
-use crate::author::Authors;
 use crate::graph::{ConflictId, ConflictKind, Subject};
 use crate::id::NodeId;
 
@@ -24,7 +23,7 @@ pub struct Delta {
 
 impl State {
     /// Ends a batch: brings the derived facts up to date and says what changed.
-    pub(crate) fn refresh(&mut self, _authors: &Authors) -> Delta {
+    pub(crate) fn refresh(&mut self) -> Delta {
         let mut delta = Delta::default();
         if std::mem::take(&mut self.cleared)
             && let Some(clear) = &self.clear
@@ -118,9 +117,9 @@ impl State {
     }
 
     /// Works out every derived fact of a state that was read back.
-    pub(super) fn refresh_all(&mut self, authors: &Authors) {
+    pub(super) fn refresh_all(&mut self) {
         self.records.touch_all();
-        self.refresh(authors);
+        self.refresh();
     }
 }
 

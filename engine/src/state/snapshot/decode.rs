@@ -69,7 +69,7 @@ impl State {
         if let Some(clear) = &state.clear {
             state.records.prune(clear);
         }
-        state.refresh_all(authors);
+        state.refresh_all();
         let mut written = Vec::with_capacity(bytes.len());
         state.encode(authors, &mut written);
         match written.iter().zip(bytes).position(|(written, read)| written != read) {
@@ -224,9 +224,11 @@ impl<'a> Decoder<'a> {
     fn node(&mut self, node: &mut Node, clear: Option<&Removal>) -> Result<(), DecodeError> {
         let parts = self.parts(NODE_PARTS)?;
         if parts & ADDITIONS != 0 {
-            node.additions = self.list(|_, stamp| Ok(stamp))?;
+            for stamp in self.list(|_, stamp| Ok(stamp))? {
+                node.add(stamp, clear);
+            }
         }
-        node.known = parts & KNOWN != 0;
+        node.known |= parts & KNOWN != 0;
         node.url = self.register(parts & URL != 0, |decoder| decoder.text(MAX_URL_BYTES))?;
         node.title = self.register(parts & TITLE != 0, |decoder| decoder.text(MAX_TITLE_BYTES))?;
         node.position = self.register(parts & POSITION != 0, |decoder| {

@@ -216,7 +216,7 @@ fn very_many_rival_edges_on_one_pair_are_judged_one_by_one_not_two_by_two() {
         entry(1, sequence, EdgeType::Hyperlink);
         entry(2, sequence, EdgeType::History);
     }
-    replica.state.refresh(&replica.authors);
+    replica.state.refresh();
     let conflicts = replica.state.conflicts(&replica.authors);
     assert_eq!(
         conflicts.iter().find_map(|conflict| match conflict.kind {
@@ -249,4 +249,15 @@ fn a_batch_of_clears_is_swept_once() {
     let delta = replica.apply_all(&story.entries[200..]);
     assert_eq!(delta.nodes.len(), 200);
     assert_eq!(replica.state.node_count(), 0);
+}
+
+#[test]
+fn an_author_who_adds_a_node_again_and_again_takes_no_more_room() {
+    let mut story = Story::default();
+    story.tell(1, &[], add(1));
+    let before = story.end().bytes().len();
+    for _ in 0..50 {
+        story.tell(1, &[], RestoreNode { node_id: node(1) });
+    }
+    assert_eq!(story.end().bytes().len(), before);
 }
