@@ -199,7 +199,7 @@ impl Core {
         if self.outputs.is_empty() && !self.ended {
             self.flush();
             self.consider_snapshot();
-            let delta = self.state.refresh(&self.authors);
+            let delta = self.state.refresh();
             if !delta.is_empty() {
                 self.outputs.push_back(Output::Event(Event::Changed(delta)));
             }
@@ -316,7 +316,7 @@ impl Core {
 
     /// Brings what readers see up to date with volatile edits.
     fn settle_view(&mut self) {
-        let delta = self.state.refresh(&self.authors);
+        let delta = self.state.refresh();
         if !delta.is_empty() {
             self.event(Event::Changed(delta));
         }
