@@ -208,7 +208,10 @@ fn a_fork_that_left_the_device_is_told_on_both_sides() {
     world.edit(&restored, &[add(3)]);
     world.sync(&restored, &desk).unwrap();
     let (mut phone_events, mut desk_events) = (at_phone.subscribe(), at_desk.subscribe());
-    world.edit(&at_phone, &[add(10)]);
+    let (tablet, at_tablet) = world.device(4);
+    world.share(&[(&desk, &at_desk), (&tablet, &at_tablet)]);
+    world.edit(&at_tablet, &[add(10)]);
+    world.sync(&at_desk, &tablet).unwrap();
     world.edit(&at_desk, &[add(20)]);
     for _ in 0..3 {
         let _ = world.sync(&at_phone, &desk);
@@ -221,8 +224,8 @@ fn a_fork_that_left_the_device_is_told_on_both_sides() {
         });
         assert!(told, "both users are told of the fork after entry 1");
     }
-    assert!(at_phone.node(page(20)).is_some(), "what does not rely on the fork still flows");
-    assert!(at_desk.node(page(10)).is_some());
+    assert!(at_phone.node(page(10)).is_some(), "what does not rely on the fork still flows");
+    assert!(at_phone.node(page(20)).is_none(), "what was made on top of the other history waits");
     assert!(at_phone.node(page(3)).is_none() && at_desk.node(page(2)).is_none());
 }
 

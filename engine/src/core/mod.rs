@@ -197,6 +197,7 @@ impl Core {
     /// The next thing to do, in order.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() && !self.ended {
+            self.merge_some();
             self.flush();
             self.consider_snapshot();
             let delta = self.state.refresh();

@@ -1,5 +1,5 @@
 //! Devices in memory: real workspaces over memory stores and a network of direct calls.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -8,10 +8,10 @@ use super::{
     TITLE, TRIGGERS, URL, VERSION, VISITS,
 };
 use crate::author::{AuthorIx, Authors};
-use crate::limits::SEQUENCE_END;
 use crate::codec::{DecodeError, Reader};
 use crate::entry::Position;
 use crate::id::{NodeId, PeerId};
+use crate::limits::SEQUENCE_END;
 use crate::limits::{MAX_AUTHORS, MAX_PAYLOAD_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES};
 use crate::state::causality::{Components, Past};
 use crate::state::node::Node;
