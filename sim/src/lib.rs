@@ -1,3 +1,4 @@
 //! The simulator.
 pub mod model;
 pub mod plan;
+pub mod web;

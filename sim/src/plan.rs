@@ -2,12 +2,23 @@
 //!
 //! A seed expands into a plan and the runner runs nothing but plans, so a shrunk seed is a
 //! scenario file and a saved failure outlives a change of the generator. Peers and nodes have
-//! names; ids are derived from them.
+//! names; ids are derived from them. A plan read from a file is validated before anybody sees it.
 
-use std::collections::BTreeMap;
+mod layout;
+mod names;
+mod validate;
 
-use graphshell_sync::{EdgeKind, EdgeType, Trigger};
+use std::borrow::Cow;
+
+use graphshell_sync::{
+    ConflictId, ConflictKind, EdgeKind, EdgeType, LogEntry, Position, Subject, Trigger,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::web::Web;
+
+pub use names::{device_id, node_id, workspace_id};
+pub use validate::{Flaw, PlanError};
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +115,17 @@ pub enum Action {
         /// What.
         edits: Vec<Edit>,
     },
+    /// A user's stroll over the web of pages, as one batch: opens `pages` pages that the stroll
+    /// has not seen yet, follows links where it can and goes on at the next page where it cannot.
+    /// Nodes are named `p` and the page's number.
+    Browse {
+        /// Who.
+        peer: String,
+        /// The first page's number.
+        from: usize,
+        /// How many pages.
+        pages: usize,
+    },
     /// One round of sync that `peer` starts.
     Sync {
         /// Who asks.
@@ -192,19 +214,61 @@ pub enum Action {
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "each is the operation of the same name in the engine")]
 pub enum Edit {
-    AddNode { node: String, url: String, #[serde(default)] at: (f32, f32) },
-    SetTitle { node: String, title: String },
-    SetUrl { node: String, url: String },
-    Move { node: String, to: (f32, f32) },
-    Pin { node: String, pinned: bool },
-    RemoveNode { node: String },
-    RestoreNode { node: String },
-    AddEdge { from: String, to: String, edge_type: EdgeType },
-    AssertEdge { from: String, to: String },
-    RemoveEdge { from: String, to: String, #[serde(default)] kind: Option<EdgeKind> },
-    Visit { from: String, to: String, trigger: Trigger },
+    AddNode {
+        node: String,
+        url: String,
+        #[serde(default)]
+        at: Position,
+    },
+    SetTitle {
+        node: String,
+        title: String,
+    },
+    SetUrl {
+        node: String,
+        url: String,
+    },
+    Move {
+        node: String,
+        to: Position,
+    },
+    Pin {
+        node: String,
+        pinned: bool,
+    },
+    RemoveNode {
+        node: String,
+    },
+    RestoreNode {
+        node: String,
+    },
+    AddEdge {
+        from: String,
+        to: String,
+        edge_type: EdgeType,
+    },
+    AssertEdge {
+        from: String,
+        to: String,
+    },
+    RemoveEdge {
+        from: String,
+        to: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<EdgeKind>,
+    },
+    Visit {
+        from: String,
+        to: String,
+        trigger: Trigger,
+    },
     Clear,
-    Unknown { kind: u16, payload_hex: String },
+    /// An entry as a later version would write it.
+    Unknown {
+        kind: u16,
+        #[serde(rename = "payload_hex", with = "names::hex")]
+        payload: Vec<u8>,
+    },
 }
 
 /// How a plan settles a conflict.
@@ -216,7 +280,7 @@ pub enum Choice {
     /// The node comes back; of each field the greatest uncovered write, or the writes of one peer.
     Restore {
         /// Whose writes are chosen; `None` leaves the shown ones.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         writes_of: Option<String>,
     },
     /// Both typed edges stay.
@@ -249,36 +313,160 @@ pub enum Fact {
     /// The node is shown; fields that are given must match.
     Node {
         node: String,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Position>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         pinned: Option<bool>,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         ghost: Option<bool>,
     },
+    /// The node is shown with one of these titles; which one hangs on ids that no plan chooses.
+    TitleIsOneOf { node: String, titles: Vec<String> },
     /// The node is not shown.
     NoNode { node: String },
-    /// The pair has exactly these kinds of edges and that many visits.
+    /// The pair has exactly these kinds of edges, in any order, and that many visits.
     Edge { from: String, to: String, kinds: Vec<EdgeKind>, visits: usize },
     /// Nothing leads from the one to the other.
     NoEdge { from: String, to: String },
-    /// One line is drawn between both, with that many visits each way.
+    /// One line is drawn between both, with that many visits each way: forward from the first.
     VisualEdge { between: (String, String), forward: usize, backward: usize },
-    /// Exactly these conflicts are listed, as `kind node` or `kind from to`.
-    Conflicts { listed: Vec<String> },
+    /// Exactly these conflicts are listed, in any order.
+    Conflicts { listed: Vec<Listed> },
     /// The log holds that many entries of an unknown kind.
     UnknownEntries { count: usize },
     /// The peer authored as that many incarnations.
     Incarnations { count: usize },
-    /// The peer told its user that the author's history forks.
+    /// The peer told its user that the history of one of the author's incarnations forks.
     ForkReported { author_of: String },
     /// The peer reported no fork.
     NoFork,
-    /// The last round that the peer started ended well, or not.
+    /// The last round that the peer started ended well, or not; a round under way is neither.
     LastSync { ok: bool },
 }
 
-/// The names of a plan, resolved.
-pub type Names = BTreeMap<String, usize>;
+/// A listed conflict, by its kind and the names of what it is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is the kind of the same name in the engine")]
+pub enum Listed {
+    DeleteVsUpdate(String),
+    ConcurrentStructuralChange(String),
+    ConcurrentEdgeTypes(String, String),
+}
+
+impl Listed {
+    /// The id that the engine must give it.
+    pub fn id(&self) -> ConflictId {
+        let node = |name| Subject::Node(node_id(name));
+        match self {
+            Listed::DeleteVsUpdate(name) => {
+                ConflictId::derive(ConflictKind::DeleteVsUpdate, node(name))
+            }
+            Listed::ConcurrentStructuralChange(name) => {
+                ConflictId::derive(ConflictKind::ConcurrentStructuralChange, node(name))
+            }
+            Listed::ConcurrentEdgeTypes(from, to) => ConflictId::derive(
+                ConflictKind::ConcurrentEdgeTypes,
+                Subject::Pair(node_id(from), node_id(to)),
+            ),
+        }
+    }
+}
+
+impl Action {
+    /// Who edits, and what, if this step is a user's edits.
+    pub fn edits(&self) -> Option<(&str, Cow<'_, [Edit]>)> {
+        match self {
+            Action::Edit { peer, edits } => Some((peer, Cow::Borrowed(edits))),
+            Action::Browse { peer, from, pages } => Some((peer, Cow::Owned(stroll(*from, *pages)))),
+            _ => None,
+        }
+    }
+}
+
+/// The edits of [`Action::Browse`].
+fn stroll(from: usize, pages: usize) -> Vec<Edit> {
+    let web = Web::get();
+    let mut edits = Vec::with_capacity(3 * pages);
+    for (place, (page, came_from)) in web.stroll(from, pages).into_iter().enumerate() {
+        let node = format!("p{page}");
+        let (row, column) = ((place / 32) as f32, (place % 32) as f32);
+        let at =
+            Position::new(column * 160.0, row * 120.0).expect("small whole numbers are finite");
+        let there = &web.pages()[page];
+        edits.push(Edit::AddNode { node: node.clone(), url: there.url.clone(), at });
+        edits.push(Edit::SetTitle { node: node.clone(), title: there.title.clone() });
+        if let Some(before) = came_from {
+            edits.push(Edit::Visit {
+                from: format!("p{before}"),
+                to: node,
+                trigger: Trigger::Link,
+            });
+        }
+    }
+    edits
+}
+
+impl Edit {
+    /// The operation that the edit is; `now_ms` is when, in Unix milliseconds by the editing
+    /// peer's wall clock, and is kept by visits only.
+    pub fn to_entry(&self, now_ms: u64) -> LogEntry {
+        let id = |name: &str| node_id(name);
+        match self {
+            Edit::AddNode { node, url, at } => {
+                LogEntry::AddNode { node_id: id(node), url: url.clone(), position: *at }
+            }
+            Edit::SetTitle { node, title } => {
+                LogEntry::UpdateNodeTitle { node_id: id(node), title: title.clone() }
+            }
+            Edit::SetUrl { node, url } => {
+                LogEntry::UpdateNodeUrl { node_id: id(node), new_url: url.clone() }
+            }
+            Edit::Move { node, to } => LogEntry::MoveNode { node_id: id(node), position: *to },
+            Edit::Pin { node, pinned } => {
+                LogEntry::PinNode { node_id: id(node), is_pinned: *pinned }
+            }
+            Edit::RemoveNode { node } => LogEntry::RemoveNode { node_id: id(node) },
+            Edit::RestoreNode { node } => LogEntry::RestoreNode { node_id: id(node) },
+            Edit::AddEdge { from, to, edge_type } => {
+                LogEntry::AddEdge { from: id(from), to: id(to), edge_type: *edge_type }
+            }
+            Edit::AssertEdge { from, to } => LogEntry::AssertEdge { from: id(from), to: id(to) },
+            Edit::RemoveEdge { from, to, kind } => {
+                LogEntry::RemoveEdge { from: id(from), to: id(to), kind: *kind }
+            }
+            Edit::Visit { from, to, trigger } => LogEntry::AddTraversal {
+                from: id(from),
+                to: id(to),
+                timestamp_ms: now_ms,
+                trigger: *trigger,
+            },
+            Edit::Clear => LogEntry::ClearGraph,
+            Edit::Unknown { kind, payload } => {
+                LogEntry::Opaque { kind: *kind, payload: payload.clone() }
+            }
+        }
+    }
+
+    /// The names of the nodes that the edit names.
+    pub fn nodes(&self) -> Vec<&str> {
+        match self {
+            Edit::AddNode { node, .. }
+            | Edit::SetTitle { node, .. }
+            | Edit::SetUrl { node, .. }
+            | Edit::Move { node, .. }
+            | Edit::Pin { node, .. }
+            | Edit::RemoveNode { node }
+            | Edit::RestoreNode { node } => vec![node],
+            Edit::AddEdge { from, to, .. }
+            | Edit::AssertEdge { from, to }
+            | Edit::RemoveEdge { from, to, .. }
+            | Edit::Visit { from, to, .. } => vec![from, to],
+            Edit::Clear | Edit::Unknown { .. } => Vec::new(),
+        }
+    }
+}
