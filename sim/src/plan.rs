@@ -4,19 +4,21 @@
 //! scenario file and a saved failure outlives a change of the generator. Peers and nodes have
 //! names; ids are derived from them. A plan read from a file is validated before anybody sees it.
 
+mod edit;
+mod fact;
 mod layout;
 mod names;
 mod validate;
 
 use std::borrow::Cow;
 
-use graphshell_sync::{
-    ConflictId, ConflictKind, EdgeKind, EdgeType, LogEntry, Position, Subject, Trigger,
-};
+use graphshell_sync::{EdgeType, Position, Trigger};
 use serde::{Deserialize, Serialize};
 
 use crate::web::Web;
 
+pub use edit::Edit;
+pub use fact::{Expectation, Fact, Listed};
 pub use names::{device_id, node_id, workspace_id};
 pub use validate::{Flaw, PlanError};
 
@@ -209,68 +211,6 @@ pub enum Action {
     },
 }
 
-/// A user's edit; nodes are named.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "each is the operation of the same name in the engine")]
-pub enum Edit {
-    AddNode {
-        node: String,
-        url: String,
-        #[serde(default)]
-        at: Position,
-    },
-    SetTitle {
-        node: String,
-        title: String,
-    },
-    SetUrl {
-        node: String,
-        url: String,
-    },
-    Move {
-        node: String,
-        to: Position,
-    },
-    Pin {
-        node: String,
-        pinned: bool,
-    },
-    RemoveNode {
-        node: String,
-    },
-    RestoreNode {
-        node: String,
-    },
-    AddEdge {
-        from: String,
-        to: String,
-        edge_type: EdgeType,
-    },
-    AssertEdge {
-        from: String,
-        to: String,
-    },
-    RemoveEdge {
-        from: String,
-        to: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        kind: Option<EdgeKind>,
-    },
-    Visit {
-        from: String,
-        to: String,
-        trigger: Trigger,
-    },
-    Clear,
-    /// An entry as a later version would write it.
-    Unknown {
-        kind: u16,
-        #[serde(rename = "payload_hex", with = "names::hex")]
-        payload: Vec<u8>,
-    },
-}
-
 /// How a plan settles a conflict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -290,91 +230,6 @@ pub enum Choice {
         /// Which.
         edge_type: EdgeType,
     },
-}
-
-/// What must be true at the end at some peers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    /// Where; empty means at every peer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub at: Vec<String>,
-    /// What.
-    pub that: Vec<Fact>,
-}
-
-/// Something that can be read off one peer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "fields say what is read")]
-pub enum Fact {
-    /// That many nodes are shown, ghosts included.
-    NodeCount { count: usize },
-    /// The node is shown; fields that are given must match.
-    Node {
-        node: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        title: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        url: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        at: Option<Position>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pinned: Option<bool>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        ghost: Option<bool>,
-    },
-    /// The node is shown with one of these titles; which one hangs on ids that no plan chooses.
-    TitleIsOneOf { node: String, titles: Vec<String> },
-    /// The node is not shown.
-    NoNode { node: String },
-    /// The pair has exactly these kinds of edges, in any order, and that many visits.
-    Edge { from: String, to: String, kinds: Vec<EdgeKind>, visits: usize },
-    /// Nothing leads from the one to the other.
-    NoEdge { from: String, to: String },
-    /// One line is drawn between both, with that many visits each way: forward from the first.
-    VisualEdge { between: (String, String), forward: usize, backward: usize },
-    /// Exactly these conflicts are listed, in any order.
-    Conflicts { listed: Vec<Listed> },
-    /// The log holds that many entries of an unknown kind.
-    UnknownEntries { count: usize },
-    /// The peer authored as that many incarnations.
-    Incarnations { count: usize },
-    /// The peer told its user that the history of one of the author's incarnations forks.
-    ForkReported { author_of: String },
-    /// The peer reported no fork.
-    NoFork,
-    /// The last round that the peer started ended well, or not; a round under way is neither.
-    LastSync { ok: bool },
-}
-
-/// A listed conflict, by its kind and the names of what it is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each is the kind of the same name in the engine")]
-pub enum Listed {
-    DeleteVsUpdate(String),
-    ConcurrentStructuralChange(String),
-    ConcurrentEdgeTypes(String, String),
-}
-
-impl Listed {
-    /// The id that the engine must give it.
-    pub fn id(&self) -> ConflictId {
-        let node = |name| Subject::Node(node_id(name));
-        match self {
-            Listed::DeleteVsUpdate(name) => {
-                ConflictId::derive(ConflictKind::DeleteVsUpdate, node(name))
-            }
-            Listed::ConcurrentStructuralChange(name) => {
-                ConflictId::derive(ConflictKind::ConcurrentStructuralChange, node(name))
-            }
-            Listed::ConcurrentEdgeTypes(from, to) => ConflictId::derive(
-                ConflictKind::ConcurrentEdgeTypes,
-                Subject::Pair(node_id(from), node_id(to)),
-            ),
-        }
-    }
 }
 
 impl Action {
@@ -409,64 +264,4 @@ fn stroll(from: usize, pages: usize) -> Vec<Edit> {
         }
     }
     edits
-}
-
-impl Edit {
-    /// The operation that the edit is; `now_ms` is when, in Unix milliseconds by the editing
-    /// peer's wall clock, and is kept by visits only.
-    pub fn to_entry(&self, now_ms: u64) -> LogEntry {
-        let id = |name: &str| node_id(name);
-        match self {
-            Edit::AddNode { node, url, at } => {
-                LogEntry::AddNode { node_id: id(node), url: url.clone(), position: *at }
-            }
-            Edit::SetTitle { node, title } => {
-                LogEntry::UpdateNodeTitle { node_id: id(node), title: title.clone() }
-            }
-            Edit::SetUrl { node, url } => {
-                LogEntry::UpdateNodeUrl { node_id: id(node), new_url: url.clone() }
-            }
-            Edit::Move { node, to } => LogEntry::MoveNode { node_id: id(node), position: *to },
-            Edit::Pin { node, pinned } => {
-                LogEntry::PinNode { node_id: id(node), is_pinned: *pinned }
-            }
-            Edit::RemoveNode { node } => LogEntry::RemoveNode { node_id: id(node) },
-            Edit::RestoreNode { node } => LogEntry::RestoreNode { node_id: id(node) },
-            Edit::AddEdge { from, to, edge_type } => {
-                LogEntry::AddEdge { from: id(from), to: id(to), edge_type: *edge_type }
-            }
-            Edit::AssertEdge { from, to } => LogEntry::AssertEdge { from: id(from), to: id(to) },
-            Edit::RemoveEdge { from, to, kind } => {
-                LogEntry::RemoveEdge { from: id(from), to: id(to), kind: *kind }
-            }
-            Edit::Visit { from, to, trigger } => LogEntry::AddTraversal {
-                from: id(from),
-                to: id(to),
-                timestamp_ms: now_ms,
-                trigger: *trigger,
-            },
-            Edit::Clear => LogEntry::ClearGraph,
-            Edit::Unknown { kind, payload } => {
-                LogEntry::Opaque { kind: *kind, payload: payload.clone() }
-            }
-        }
-    }
-
-    /// The names of the nodes that the edit names.
-    pub fn nodes(&self) -> Vec<&str> {
-        match self {
-            Edit::AddNode { node, .. }
-            | Edit::SetTitle { node, .. }
-            | Edit::SetUrl { node, .. }
-            | Edit::Move { node, .. }
-            | Edit::Pin { node, .. }
-            | Edit::RemoveNode { node }
-            | Edit::RestoreNode { node } => vec![node],
-            Edit::AddEdge { from, to, .. }
-            | Edit::AssertEdge { from, to }
-            | Edit::RemoveEdge { from, to, .. }
-            | Edit::Visit { from, to, .. } => vec![from, to],
-            Edit::Clear | Edit::Unknown { .. } => Vec::new(),
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use graphshell_sync::{DeviceId, NodeId, WorkspaceId};
 use uuid::{Builder, Uuid};
 
-use super::Plan;
+use super::{Edit, Plan};
 
 /// The id of the node that a plan calls `name`.
 pub fn node_id(name: &str) -> NodeId {
@@ -40,8 +40,8 @@ impl Plan {
     /// Every node that an edit of the plan names, by its id.
     pub fn node_names(&self) -> BTreeMap<NodeId, String> {
         let mut names = BTreeMap::new();
-        let mut note = |edits: &[super::Edit]| {
-            for name in edits.iter().flat_map(super::Edit::nodes) {
+        let mut note = |edits: &[Edit]| {
+            for name in edits.iter().flat_map(Edit::nodes) {
                 names.entry(node_id(name)).or_insert_with(|| name.to_owned());
             }
         };
