@@ -297,7 +297,7 @@ impl<'a> Habits<'a> {
     fn pair(&mut self, user: &User) -> Option<(Tab, Tab)> {
         let favourite = ((self.popular[0], None), (self.popular[1], None));
         let knows = user.known.contains(&favourite.0) && user.known.contains(&favourite.1);
-        if knows && self.dice.chance(40) {
+        if knows && self.dice.chance(60) {
             return Some(favourite);
         }
         Some((self.known(user)?, self.known(user)?))
