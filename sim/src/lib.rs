@@ -1,2 +1,3 @@
 //! The simulator.
+pub mod model;
 pub mod plan;
