@@ -112,6 +112,21 @@ impl Batch {
         })
     }
 
+    /// The names of the entries with their author's running hash after each, in order, on top of
+    /// the hashes that the table states. Two equal pairs mean equal histories of that author.
+    pub fn running_hashes(&self) -> Vec<(Dot, Hash)> {
+        let mut chains: Vec<Hash> = self.authors.iter().map(|row| row.hash).collect();
+        let mut scratch = Vec::new();
+        let links = self.dots().zip(self.entries());
+        links
+            .map(|(dot, entry)| {
+                let chain = &mut chains[usize::from(entry.author)];
+                *chain = self.chain(chain, &entry, &mut scratch);
+                (dot, *chain)
+            })
+            .collect()
+    }
+
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> + '_ {
         self.headers.iter().map(|header| EntryRef {
             author: header.author,
