@@ -13,20 +13,21 @@ use super::{Finding, View};
 
 const PROPERTY: &str = "convergence";
 
-/// Judges all peers against each other; `forked` are the authors that somebody reported.
-pub(crate) fn judge(views: &[View], forked: &BTreeSet<PeerId>) -> Result<(), Finding> {
+/// Judges that nobody lacks anything, after the heal; `forked` are the authors that somebody
+/// reported.
+pub(crate) fn complete(views: &[View], forked: &BTreeSet<PeerId>) -> Result<(), Finding> {
     for have in views {
         let entries: BTreeMap<Dot, &SyncedLogEntry> =
             have.history.iter().map(|entry| (entry.dot(), entry)).collect();
         for lack in views {
-            complete(have, &entries, lack, forked)?;
+            lacks_nothing_of(have, &entries, lack, forked)?;
         }
     }
-    equal(views)
+    Ok(())
 }
 
 /// Finds an entry that `lack` could have had from `have`.
-fn complete(
+fn lacks_nothing_of(
     have: &View,
     entries: &BTreeMap<Dot, &SyncedLogEntry>,
     lack: &View,
@@ -55,8 +56,8 @@ fn complete(
     Ok(())
 }
 
-/// Finds two peers with the same entries and different states.
-fn equal(views: &[View]) -> Result<(), Finding> {
+/// Judges that peers with the same entries are equal, healed or not.
+pub(crate) fn equal(views: &[View]) -> Result<(), Finding> {
     for (index, one) in views.iter().enumerate() {
         for other in &views[index + 1..] {
             if one.frontier != other.frontier || !one.settled() || !other.settled() {

@@ -43,19 +43,24 @@ pub(crate) struct Director {
     wake_ms: Rc<RefCell<Vec<u64>>>,
 }
 
+/// Hosts and links without any fault of turmoil's own.
+pub(crate) fn simulation(seed: u64) -> Sim<'static> {
+    let mut builder = Builder::new();
+    builder
+        .epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS))
+        .rng_seed(seed)
+        .tick_duration(Duration::from_millis(TICK_MS))
+        .min_message_latency(Duration::ZERO)
+        .max_message_latency(Duration::ZERO)
+        .udp_capacity(UDP_CAPACITY);
+    builder.build()
+}
+
 impl Director {
     pub(crate) fn new(world: Rc<World>) -> Self {
-        let mut builder = Builder::new();
-        builder
-            .epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS))
-            .rng_seed(world.plan.seed)
-            .tick_duration(Duration::from_millis(TICK_MS))
-            .min_message_latency(Duration::ZERO)
-            .max_message_latency(Duration::ZERO)
-            .udp_capacity(UDP_CAPACITY);
         let wake_ms = Rc::new(RefCell::new(vec![0; world.peers.len()]));
         agenda::distribute(&world);
-        Director { world, sim: builder.build(), wake_ms }
+        Director { sim: simulation(world.plan.seed), world, wake_ms }
     }
 
     /// Plays the whole plan; what was found is in the world.
@@ -177,12 +182,13 @@ impl Director {
             if world.plan.heal {
                 let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
                 forks::judge(images.iter().map(|image| &image.held).enumerate(), &forked)?;
-                convergence::judge(views, &forked)?;
+                convergence::complete(views, &forked)?;
             }
+            convergence::equal(views)?;
             for (index, view) in views.iter().enumerate() {
-                // Equal frontiers have equal states by now, so one of them speaks for all.
+                // Equal frontiers have equal graphs by now, so one of them speaks for all.
                 let judged = views[..index].iter().any(|other| other.frontier == view.frontier);
-                if !(judged && world.plan.heal) {
+                if view.settled() && !judged {
                     model::judge(view)?;
                 }
             }

@@ -3,7 +3,8 @@
 //! Turmoil delivers at once, in the order of its links and at the start of a tick. So the
 //! receiving side decides: it looks up the fate of each frame, holds it until it is due, and
 //! releases what is due by (time, sender, number). Nothing here corrupts a frame, so one that
-//! does not decode is the engine's failure.
+//! does not decode is the engine's failure. What reaches a peer without power, or is on its way
+//! within a peer that dies, is gone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -52,7 +53,6 @@ pub(crate) struct SimNetwork(Rc<Inner>);
 struct Inner {
     world: Rc<World>,
     me: usize,
-    booted_ms: u64,
     socket: UdpSocket,
     calls: Cell<u64>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Response>>>,
@@ -78,7 +78,6 @@ impl SimNetwork {
         let socket = UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT)).await?;
         let (asked, inbox) = mpsc::unbounded_channel();
         Ok(SimNetwork(Rc::new(Inner {
-            booted_ms: world.now_ms(),
             calls: Cell::new(world.peer(me).boots.get() << 32),
             world,
             me,
@@ -208,9 +207,6 @@ impl Inner {
     /// Hands a frame that is due to whom it is for.
     fn release(&self, (due, from, nth, copy): Due, header: Header, body: &[u8]) {
         let world = &*self.world;
-        if due < self.booted_ms {
-            return self.lost(from, nth, "while off", "frames lost while off");
-        }
         if !world.open(from, self.me, due) {
             return self.lost(from, nth, "to a partition", "frames lost to a partition");
         }
