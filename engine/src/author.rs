@@ -31,7 +31,9 @@ pub(crate) struct Authors(IndexSet<PeerId, ahash::RandomState>);
 impl Authors {
     /// A table whose hashing is keyed by `key`.
     pub(crate) fn new(key: [u64; 4]) -> Self {
-        Authors(IndexSet::with_hasher(ahash::RandomState::with_seeds(key[0], key[1], key[2], key[3])))
+        Authors(IndexSet::with_hasher(ahash::RandomState::with_seeds(
+            key[0], key[1], key[2], key[3],
+        )))
     }
 
     pub(crate) fn intern(&mut self, peer: PeerId) -> AuthorIx {
@@ -56,8 +58,12 @@ impl Authors {
 
     /// Every author, in the order of the ids.
     pub(crate) fn sorted(&self) -> Vec<(PeerId, AuthorIx)> {
-        let mut all: Vec<_> =
-            self.0.iter().enumerate().map(|(index, &peer)| (peer, AuthorIx(index as u32))).collect();
+        let mut all: Vec<_> = self
+            .0
+            .iter()
+            .enumerate()
+            .map(|(index, &peer)| (peer, AuthorIx(index as u32)))
+            .collect();
         all.sort_unstable();
         all
     }

@@ -149,3 +149,6 @@ pub(crate) fn zigzag(difference: i64) -> u64 {
 pub(crate) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
+
+#[cfg(test)]
+mod tests;

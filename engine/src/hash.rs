@@ -25,8 +25,9 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// What one link of a chain covers, beside the links before it.
-pub(crate) struct Link<'a, D> {
+/// What one link of a chain covers, beside the links before it. Of the payload it needs the hash
+/// and the length only.
+pub(crate) struct Link<D> {
     pub(crate) flags: u8,
     pub(crate) sequence: u64,
     pub(crate) timestamp_ms: u64,
@@ -34,7 +35,13 @@ pub(crate) struct Link<'a, D> {
     pub(crate) delta: D,
     pub(crate) delta_len: usize,
     pub(crate) kind: u16,
-    pub(crate) payload: &'a [u8],
+    pub(crate) payload_hash: Hash,
+    pub(crate) payload_len: usize,
+}
+
+/// The hash by which a chain covers a payload.
+pub(crate) fn payload_hash(payload: &[u8]) -> Hash {
+    Hash(*blake3::hash(payload).as_bytes())
 }
 
 /// The chain of `author` before its first entry.
@@ -48,17 +55,17 @@ pub(crate) fn chain_start(workspace: WorkspaceId, author: PeerId) -> Hash {
 /// The chain after one more entry. `scratch` is overwritten.
 pub(crate) fn chain_next<D: Iterator<Item = (PeerId, u64)>>(
     previous: &Hash,
-    link: Link<'_, D>,
+    link: Link<D>,
     scratch: &mut Vec<u8>,
 ) -> Hash {
     scratch.clear();
     scratch.extend_from_slice(&previous.0);
-    scratch.extend_from_slice(blake3::hash(link.payload).as_bytes());
+    scratch.extend_from_slice(&link.payload_hash.0);
     scratch.push(link.flags);
     put_varint(scratch, link.sequence);
     put_varint(scratch, link.timestamp_ms);
     put_varint(scratch, u64::from(link.kind));
-    put_varint(scratch, link.payload.len() as u64);
+    put_varint(scratch, link.payload_len as u64);
     put_varint(scratch, link.delta_len as u64);
     for (peer, sequence) in link.delta {
         scratch.extend_from_slice(peer.0.as_bytes());
@@ -66,3 +73,6 @@ pub(crate) fn chain_next<D: Iterator<Item = (PeerId, u64)>>(
     }
     Hash(*blake3::hash(scratch).as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,23 @@ pub struct WorkspaceId(pub Uuid);
 #[serde(transparent)]
 pub struct NodeId(pub Uuid);
 
+impl NodeId {
+    /// The node that a legacy log calls `id`.
+    ///
+    /// A UUID in its usual form (hyphenated, lowercase) is that UUID. Any other text becomes a UUID
+    /// of version 8 from its hash: the same on every device, and no two texts share one.
+    pub fn from_legacy(id: &str) -> Self {
+        let mut usual = Uuid::encode_buffer();
+        match Uuid::try_parse(id) {
+            Ok(uuid) if uuid.hyphenated().encode_lower(&mut usual) == id => NodeId(uuid),
+            _ => {
+                let hash = blake3::derive_key("graphshell-sync 1 legacy node id", id.as_bytes());
+                NodeId(uuid8(&hash))
+            }
+        }
+    }
+}
+
 /// An author of entries: one incarnation of one device.
 ///
 /// A UUID of version 8 (RFC 9562) over a hash of the device's public key and a random incarnation,

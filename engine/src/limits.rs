@@ -21,6 +21,8 @@ pub const MAX_AUTHORS: usize = 1024;
 pub const SEQUENCE_END: u64 = 1 << 62;
 /// Longest reason that a refusal carries, in bytes of UTF-8. *Format.*
 pub const MAX_REASON_BYTES: usize = 256;
+/// Longest entry of a legacy log that is read, in bytes; a longer one was never written.
+pub const MAX_LEGACY_BYTES: usize = 16 * 1024 * 1024;
 /// Most bytes of batches waiting for their causes.
 pub const MAX_PARKED_BYTES: usize = 4 * 1024 * 1024;
 /// Most batches waiting for their causes.
@@ -32,13 +34,26 @@ pub const MAX_VOLATILE_ENTRIES: usize = 256 * 1024;
 /// Most requests of other peers that wait for an answer; further ones are answered with `Busy`.
 pub const MAX_OPEN_ANSWERS: usize = 256;
 /// Most records loaded from the log for one outgoing batch.
-pub const MAX_LOAD_RECORDS: usize = 256;
+pub const MAX_LOAD_RECORDS: usize = MAX_BATCH_ENTRIES;
 /// Events that one slow subscriber may fall behind before it is told that it lagged.
 pub const MAX_QUEUED_EVENTS: usize = 1024;
 /// Requests of one round that may be lost before the round gives up.
 pub const MAX_LOST_CALLS: u32 = 8;
+/// Pushes of one round that run ahead of their answers.
+pub const MAX_OPEN_PUSHES: u32 = 4;
+/// Exchanges of one round in a row that move nothing before the round gives up.
+pub const MAX_ROUND_RETRIES: u32 = 40;
 /// Longest answer to a round that finds both sides in step, in bytes, for any number of authors.
 pub const MAX_IN_STEP_BYTES: usize = 200;
+
+/// Most entries of one published folder that are looked at.
+pub const MAX_FOLDER_ENTRIES: usize = 256 * 1024;
+/// Longest published batch file, in bytes: a batch and its checksum.
+pub const MAX_BATCH_FILE_BYTES: usize = MAX_BATCH_BYTES + 32;
+/// Longest published `version_vector.json`, in bytes.
+pub const MAX_VECTOR_FILE_BYTES: usize = 512 * 1024;
+/// Most author ranges of one folder's batch files that are remembered; other files are read anew.
+pub const MAX_INDEXED_RANGES: usize = 256 * 1024;
 
 /// Bytes that one entry can take beside its payload: flags, author, time, kind, length, and one
 /// vector component for every author.
@@ -61,3 +76,7 @@ const _: () = assert!(
 const _: () = assert!(MAX_PARKED_BYTES >= MAX_BATCH_BYTES, "any batch can wait");
 const _: () =
     assert!(MAX_BATCH_ENTRIES <= u16::MAX as usize + 1 && MAX_AUTHORS <= u16::MAX as usize);
+const _: () = assert!(
+    MAX_AUTHORS * 256 + 4096 <= MAX_VECTOR_FILE_BYTES,
+    "a frontier of every author, written as JSON with a name, can be read back"
+);

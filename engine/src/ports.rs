@@ -2,13 +2,14 @@
 //!
 //! The driver is the only caller. No port need be `Send`; a driver over ports that are is itself.
 //! A port's future may be dropped at any point (the device lost power, the program ended).
-#![allow(async_fn_in_trait, reason = "the driver is generic, so bounds on the futures are inferred")]
+#![allow(
+    async_fn_in_trait,
+    reason = "the driver is generic, so bounds on the futures are inferred"
+)]
 
 use crate::id::{DeviceId, Incarnation};
 use crate::record::{Record, Snapshot};
-use crate::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
-};
+use crate::wire::{Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response};
 
 /// The wall clock.
 pub trait Clock {

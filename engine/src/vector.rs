@@ -10,7 +10,7 @@ use crate::id::{Dot, PeerId};
 ///
 /// Vectors form a lattice under [`join`](Self::join); [`covers`](Self::covers) is its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<PeerId, u64>")]
 pub struct VersionVector(BTreeMap<PeerId, u64>);
 
 impl VersionVector {
@@ -65,6 +65,13 @@ impl VersionVector {
     }
 }
 
+impl From<BTreeMap<PeerId, u64>> for VersionVector {
+    fn from(mut rows: BTreeMap<PeerId, u64>) -> Self {
+        rows.retain(|_, sequence| *sequence > 0);
+        VersionVector(rows)
+    }
+}
+
 impl FromIterator<(PeerId, u64)> for VersionVector {
     fn from_iter<I: IntoIterator<Item = (PeerId, u64)>>(rows: I) -> Self {
         let mut vector = VersionVector::new();
@@ -74,3 +81,6 @@ impl FromIterator<(PeerId, u64)> for VersionVector {
         vector
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,19 +192,59 @@ pub enum Action {
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "each is the operation of the same name in the engine")]
 pub enum Edit {
-    AddNode { node: String, url: String, #[serde(default)] at: (f32, f32) },
-    SetTitle { node: String, title: String },
-    SetUrl { node: String, url: String },
-    Move { node: String, to: (f32, f32) },
-    Pin { node: String, pinned: bool },
-    RemoveNode { node: String },
-    RestoreNode { node: String },
-    AddEdge { from: String, to: String, edge_type: EdgeType },
-    AssertEdge { from: String, to: String },
-    RemoveEdge { from: String, to: String, #[serde(default)] kind: Option<EdgeKind> },
-    Visit { from: String, to: String, trigger: Trigger },
+    AddNode {
+        node: String,
+        url: String,
+        #[serde(default)]
+        at: (f32, f32),
+    },
+    SetTitle {
+        node: String,
+        title: String,
+    },
+    SetUrl {
+        node: String,
+        url: String,
+    },
+    Move {
+        node: String,
+        to: (f32, f32),
+    },
+    Pin {
+        node: String,
+        pinned: bool,
+    },
+    RemoveNode {
+        node: String,
+    },
+    RestoreNode {
+        node: String,
+    },
+    AddEdge {
+        from: String,
+        to: String,
+        edge_type: EdgeType,
+    },
+    AssertEdge {
+        from: String,
+        to: String,
+    },
+    RemoveEdge {
+        from: String,
+        to: String,
+        #[serde(default)]
+        kind: Option<EdgeKind>,
+    },
+    Visit {
+        from: String,
+        to: String,
+        trigger: Trigger,
+    },
     Clear,
-    Unknown { kind: u16, payload_hex: String },
+    Unknown {
+        kind: u16,
+        payload_hex: String,
+    },
 }
 
 /// How a plan settles a conflict.

@@ -1,1 +1,7 @@
 //! Backends that ship with the engine.
+
+mod filesystem;
+mod no_network;
+
+pub use filesystem::{Damage, DamagedFile, LocalFilesystemBackend};
+pub use no_network::NoNetwork;

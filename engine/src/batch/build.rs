@@ -68,16 +68,18 @@ impl BatchBuilder {
     }
 
     /// Adds an entry that [`fits`](Self::fits). Its author's previous entry must be in the batch
-    /// or known to the receiver.
+    /// or known to the receiver; so must all that its delta names.
     pub(crate) fn push(&mut self, entry: NewEntry<'_>) {
         debug_assert!(self.fits(entry.delta.len(), entry.payload.len()));
-        let own = &mut self.rows[usize::from(entry.author)].own;
+        let BuildRow { relied, own, .. } = &mut self.rows[usize::from(entry.author)];
         let (first, last) = own.map_or((entry.sequence, entry.sequence - 1), |range| range);
         assert_eq!(last + 1, entry.sequence, "an author's entries follow each other in a batch");
+        debug_assert!(own.is_some() || *relied < first, "an entry comes before those that saw it");
         *own = Some((first, entry.sequence));
         let delta_start = self.deltas.len();
         for &(row, sequence) in entry.delta {
-            let relied = &mut self.rows[usize::from(row)].relied;
+            let BuildRow { relied, own, .. } = &mut self.rows[usize::from(row)];
+            debug_assert!(own.is_none_or(|(_, last)| sequence <= last), "causes come first");
             *relied = sequence.max(*relied);
             self.deltas.push((row, sequence));
         }

@@ -6,8 +6,7 @@ use crate::entry::FLAG_GENESIS;
 use crate::hash::Hash;
 use crate::id::{PeerId, WorkspaceId};
 use crate::limits::{
-    AUTHOR_ROW_BYTES, MAX_AUTHORS, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_PAYLOAD_BYTES,
-    SEQUENCE_END,
+    MAX_AUTHORS, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_PAYLOAD_BYTES, SEQUENCE_END,
 };
 
 /// Bytes are no well-formed batch; the fault of whoever made them.
@@ -32,9 +31,12 @@ pub enum BatchError {
 
 /// An entry takes at least this many bytes: row, kind, time, delta count, length.
 const MIN_ENTRY_BYTES: usize = 5;
+/// An author takes at least this many bytes: id, base, hash.
+const MIN_ROW_BYTES: usize = 16 + 1 + 32;
 
 impl Batch {
-    /// Reads a batch. Allocates no more than a small multiple of `bytes.len()`.
+    /// Reads a batch. Allocates at most about 16 bytes for each of `bytes`: two read bytes can name
+    /// a component of a delta that takes 16 here, in a vector that doubles as it grows.
     pub fn decode(bytes: &[u8]) -> Result<Batch, BatchError> {
         if bytes.len() > MAX_BATCH_BYTES {
             return Err(BatchError::TooLong { bytes: bytes.len() });
@@ -46,8 +48,8 @@ impl Batch {
             return Err(BatchError::Version { found });
         }
         let workspace = WorkspaceId(read.uuid("a workspace id")?);
-        let mut authors = authors(read, bytes.len())?;
-        let most = MAX_BATCH_ENTRIES.min(bytes.len() / MIN_ENTRY_BYTES);
+        let mut authors = authors(read)?;
+        let most = MAX_BATCH_ENTRIES.min(read.remaining() / MIN_ENTRY_BYTES);
         let count = read.bounded(most, "an entry count within its bound")?;
         if count == 0 {
             return Err(read.error("at least one entry").into());
@@ -57,11 +59,22 @@ impl Batch {
             authors: Vec::new(),
             headers: Vec::with_capacity(count),
             deltas: Vec::new(),
-            payloads: Vec::with_capacity(bytes.len() - read.offset()),
+            payloads: Vec::with_capacity(read.remaining()),
         };
         let mut time = 0u64;
         for _ in 0..count {
             entry(read, &mut authors, &mut batch, &mut time)?;
+        }
+        let mut relied = vec![0; authors.len()];
+        for &(row, sequence) in &batch.deltas {
+            let relied = &mut relied[usize::from(row)];
+            *relied = sequence.max(*relied);
+        }
+        let idle = |(row, relied): (&AuthorRow, u64)| {
+            row.count == 0 && (relied == 0 || row.base != relied)
+        };
+        if authors.iter().zip(relied).any(idle) {
+            return Err(read.error("no author beyond those that the entries need").into());
         }
         batch.authors = authors;
         reader.finish("the batch's end")?;
@@ -69,8 +82,8 @@ impl Batch {
     }
 }
 
-fn authors(read: &mut Reader<'_>, available: usize) -> Result<Vec<AuthorRow>, DecodeError> {
-    let most = MAX_AUTHORS.min(available / (AUTHOR_ROW_BYTES - 9));
+fn authors(read: &mut Reader<'_>) -> Result<Vec<AuthorRow>, DecodeError> {
+    let most = MAX_AUTHORS.min(read.remaining() / MIN_ROW_BYTES);
     let count = read.bounded(most, "an author count within its bound")?;
     let mut rows: Vec<AuthorRow> = Vec::with_capacity(count);
     for _ in 0..count {

@@ -20,7 +20,7 @@ mod decode;
 use std::ops::Range;
 
 use crate::codec::{put_varint, zigzag};
-use crate::hash::{Hash, Link, chain_next};
+use crate::hash::{Hash, Link, chain_next, payload_hash};
 use crate::id::{Dot, PeerId, WorkspaceId};
 
 pub(crate) use build::{BatchBuilder, NewEntry};
@@ -104,6 +104,15 @@ impl Batch {
         self.headers.is_empty()
     }
 
+    /// About how many bytes it takes in memory.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.authors.len() * size_of::<AuthorRow>()
+            + self.headers.len() * size_of::<Header>()
+            + self.deltas.len() * size_of::<(u16, u64)>()
+            + self.payloads.len()
+    }
+
     /// The names of the entries, in order.
     pub fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
         self.headers.iter().map(|header| Dot {
@@ -125,6 +134,11 @@ impl Batch {
                 (dot, *chain)
             })
             .collect()
+    }
+
+    /// Kind and payload of each entry, in order; for [`LogEntry::decode`](crate::LogEntry::decode).
+    pub fn payloads(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> + '_ {
+        self.entries().map(|entry| (entry.kind, entry.payload))
     }
 
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> + '_ {
@@ -156,7 +170,8 @@ impl Batch {
                 .map(|&(author, sequence)| (self.authors[usize::from(author)].peer, sequence)),
             delta_len: entry.delta.len(),
             kind: entry.kind,
-            payload: entry.payload,
+            payload_hash: payload_hash(entry.payload),
+            payload_len: entry.payload.len(),
         };
         chain_next(previous, link, scratch)
     }
@@ -203,3 +218,6 @@ impl std::fmt::Debug for Batch {
         f.debug_map().entries(rows).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,35 @@
-//! The thin asynchronous shell around the core.
+//! The thin asynchronous shell: carries out what the core wants, through the ports.
+//!
+//! [`Workspace::open`] gives a handle and a [`Driver`]. The handle is cheap to clone, its edits and
+//! reads return at once; the driver is one future that the embedder runs beside it, on an executor
+//! of its choice. It spawns nothing. Both share the core behind a mutex that nobody holds longer
+//! than it takes to merge one batch.
 
-use crate::entry::{LogEntry, SyncedLogEntry};
-use crate::graph::{Conflict, ConflictId, Graph, Node, Resolution};
-use crate::id::{DeviceId, Dot, NodeId, PeerId, WorkspaceId};
-use crate::ports::{Clock, Entropy, Store, StoreError, SyncBackend, Witness};
-use crate::state::Delta;
-use crate::vector::VersionVector;
-use crate::wire::{Frontier, Reject};
-use crate::ports::CallError;
+mod inner;
+mod orchestrator;
+mod replay;
+mod subscription;
+mod workspace;
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::api::{Event, OpenError};
+use crate::core::{Input, Output};
+use crate::id::DeviceId;
+use crate::ports::{Clock, Entropy, Handler, Store, SyncBackend, Witness};
+use crate::wire::{Reject, Request, Response};
+
+use inner::Shared;
+
+pub use orchestrator::SyncOrchestrator;
+pub use subscription::Subscription;
+pub use workspace::{ImportError, Workspace};
 
 /// The five ports of one opened workspace.
 pub trait Ports {
@@ -33,157 +55,158 @@ pub trait Ports {
     fn network(&self) -> &Self::Network;
 }
 
-/// What to open.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// This device's key.
-    pub device: DeviceId,
-    /// Records after which a snapshot is taken; 0 means never.
-    pub snapshot_every: u64,
+/// The engine's own activity. Run it beside the [`Workspace`]; without it nothing becomes durable
+/// and nobody is asked or answered. Dropping it closes the workspace without a flush.
+#[must_use = "nothing becomes durable unless the driver runs"]
+pub struct Driver<P: Ports> {
+    shared: Arc<Shared<P>>,
 }
 
-/// A handle on an opened workspace; clones share it.
-pub struct Workspace<P: Ports>(std::sync::Arc<P>);
-impl<P: Ports> Clone for Workspace<P> { fn clone(&self) -> Self { Workspace(self.0.clone()) } }
-/// The engine's own activity; runs beside the handle until it is closed.
-pub struct Driver<P: Ports>(std::sync::Arc<P>);
-/// Events of one workspace.
-pub struct Subscription;
-
-/// Names the entries of one edit until they are durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Receipt(pub u64);
-/// What became of an edit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It survives any crash; here are its entries.
-    Durable(Vec<Dot>),
-    /// It was taken back.
-    Refused(String),
-}
-/// What an embedder is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The graph moved: one batch became visible.
-    Changed(Delta),
-    /// The graph was rebuilt from the log: read everything anew.
-    Reset,
-    /// An edit's fate is known.
-    Settled { /// which
-        receipt: Receipt, /// how
-        outcome: Outcome },
-    /// Two histories of one author exist.
-    Fork { /// The author.
-        author: PeerId, /// An upper bound of the last shared sequence.
-        common: u64, /// Whether `common` is exact and the author quarantined.
-        proven: bool },
-    /// This device authors under another id from now on.
-    Rotated { /// before
-        old: PeerId, /// now
-        new: PeerId },
-    /// The subscriber was too slow and missed this many events.
-    Lagged(u64),
-}
-/// What one round with one peer did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SyncReport {
-    /// Entries that the peer durably has from us after the round and had not before.
-    pub pushed: u64,
-    /// Entries that became durable here.
-    pub pulled: u64,
-    /// Entries handed over whose durability there is not known (published to a folder).
-    pub published: u64,
-    /// Requests that were sent.
-    pub calls: u64,
-    /// Requests that got no answer.
-    pub lost: u64,
-    /// Authors found to have two histories.
-    pub forks: Vec<PeerId>,
-}
-/// A round ended before its goal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SyncError {
-    /// The workspace is not shared with this peer: consent is missing on this side.
-    #[error("the workspace is not shared with {0}")]
-    NoConsent(DeviceId),
-    /// The peer refused.
-    #[error("the peer refused: {0}")]
-    Refused(#[from] Reject),
-    /// Answers failed to come.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// A round with this peer is under way already.
-    #[error("a round with {0} is under way")]
-    UnderWay(DeviceId),
-    /// The local store failed, or the workspace was closed.
-    #[error("the local store failed: {0}")]
-    Store(#[from] StoreError),
-    /// The workspace is closed.
-    #[error("the workspace is closed")]
-    Closed,
-}
-/// An edit was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// x
-    #[error("there is no node {0}")]
-    NoSuchNode(NodeId),
-}
-/// A workspace could not be opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// x
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// What the driver waits for.
+enum Happened {
+    /// A port call ended.
+    Done(Input),
+    /// A port call ended that the core does not wait for.
+    Nothing,
+    /// The handle changed something.
+    Woken,
 }
 
 impl<P: Ports> Driver<P> {
     /// Runs until the workspace is closed.
-    pub async fn run(self) -> Result<(), StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// If the store failed and could not be opened again.
+    pub async fn run(self) -> Result<(), OpenError> {
+        let shared = &self.shared;
+        let mut serving =
+            pin!(shared.ports.network().serve(Serving { shared: Arc::clone(shared) }));
+        let mut calls = FuturesUnordered::new();
+        loop {
+            let mut rebuild = None;
+            while let Some(output) = shared.lock().poll_core() {
+                match output {
+                    Output::Event(event) => shared.lock().publish(event),
+                    Output::Finished { round, result } => shared.lock().finish(round, result),
+                    Output::Answer { call, response } => shared.lock().answered(call, response),
+                    Output::Rebuild(why) => rebuild = Some(why),
+                    output => calls.push(perform(shared, output)),
+                }
+            }
+            if let Some(why) = rebuild {
+                // What is under way belongs to a core that is no more.
+                calls.clear();
+                let config = shared.lock().config();
+                let first_receipt = shared.lock().core().next_receipt();
+                let mut core = replay::replay(&shared.ports, config, first_receipt).await?;
+                shared.lock().replace_core(|old| {
+                    let old_name = old.peer_id();
+                    core.inherit(old.into_legacy(), &why);
+                    core.announce_change(old_name);
+                    core
+                });
+                continue;
+            }
+            if shared.lock().may_end() {
+                return Ok(());
+            }
+            match happened(shared, &mut calls, serving.as_mut()).await {
+                Happened::Done(input) => shared.lock().handle(input),
+                Happened::Nothing | Happened::Woken => {}
+            }
+        }
+    }
 }
-impl<P: Ports> Workspace<P> {
-    /// Opens a workspace.
-    pub async fn open(_config: Config, _ports: P) -> Result<(Self, Driver<P>), OpenError> { todo!() }
-    /// Does one edit at once; see [`Receipt`].
-    pub fn edit(&self, _entry: LogEntry) -> Result<Receipt, EditError> { todo!() }
-    /// Several as one batch.
-    pub fn edit_all(&self, _entries: Vec<LogEntry>) -> Result<Receipt, EditError> { todo!() }
-    /// Waits for the fate of an edit.
-    pub async fn settled(&self, _receipt: Receipt) -> Outcome { todo!() }
-    /// Settles a conflict.
-    pub fn resolve(&self, _id: ConflictId, _resolution: &Resolution) -> Result<Receipt, EditError> { todo!() }
-    /// The whole graph.
-    pub fn graph(&self) -> Graph { todo!() }
-    /// One node.
-    pub fn node(&self, _id: NodeId) -> Option<Node> { todo!() }
-    /// The conflicts.
-    pub fn conflicts(&self) -> Vec<Conflict> { todo!() }
-    /// Events from now on.
-    pub fn subscribe(&self) -> Subscription { todo!() }
-    /// Gives or takes consent.
-    pub fn share_with(&self, _device: DeviceId, _shared: bool) -> Result<Receipt, EditError> { todo!() }
-    /// One round.
-    pub async fn sync_with_peer(&self, _peer: DeviceId) -> Result<SyncReport, SyncError> { todo!() }
-    /// Who authors here now.
-    pub fn peer_id(&self) -> PeerId { todo!() }
-    /// All that is applied, volatile edits included.
-    pub fn version_vector(&self) -> VersionVector { todo!() }
-    /// What is durable, with running hashes.
-    pub fn durable_frontier(&self) -> Frontier { todo!() }
-    /// The durable history in the log's (causal) order.
-    pub async fn history(&self) -> Result<Vec<SyncedLogEntry>, StoreError> { todo!() }
-    /// The canonical bytes of the merged state: equal on peers that applied equal sets.
-    pub fn state_bytes(&self) -> Vec<u8> { todo!() }
-    /// Takes a snapshot now.
-    pub async fn checkpoint(&self) -> Result<(), StoreError> { todo!() }
-    /// Makes everything durable and ends the driver.
-    pub async fn close(&self) -> Result<(), StoreError> { todo!() }
+
+impl<P: Ports> Drop for Driver<P> {
+    fn drop(&mut self) {
+        self.shared.lock().end();
+    }
 }
-impl Subscription {
-    /// The next event; `None` once the workspace is closed.
-    pub async fn next(&mut self) -> Option<Event> { todo!() }
-    /// The next event if there is one.
-    pub fn try_next(&mut self) -> Option<Event> { todo!() }
+
+/// Waits for whatever comes first; port calls before the handle, the handle before other devices.
+async fn happened<P: Ports, F: Future<Output = Happened>, S: Future<Output = ()>>(
+    shared: &Shared<P>,
+    calls: &mut FuturesUnordered<F>,
+    mut serving: Pin<&mut S>,
+) -> Happened {
+    let mut serving_ended = false;
+    std::future::poll_fn(|context: &mut Context<'_>| {
+        if let Poll::Ready(Some(done)) = calls.poll_next_unpin(context) {
+            return Poll::Ready(done);
+        }
+        if !serving_ended {
+            serving_ended = serving.as_mut().poll(context).is_ready();
+        }
+        if shared.lock().take_wake(context.waker()) {
+            return Poll::Ready(Happened::Woken);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Carries out one output that needs a port.
+async fn perform<P: Ports>(shared: &Shared<P>, output: Output) -> Happened {
+    let ports = &shared.ports;
+    let input = match output {
+        Output::Append(records) => Input::Appended(ports.store().append(records).await),
+        Output::Load { ticket, positions } => {
+            let records = ports.store().load(positions).await;
+            Input::Loaded { ticket, records }
+        }
+        Output::Promise(promise) => Input::Promised(ports.witness().write(promise).await),
+        Output::SaveSnapshot(snapshot) => {
+            let result = ports.store().save_snapshot(snapshot).await;
+            shared.lock().checkpointed(&result);
+            Input::SnapshotSaved(result)
+        }
+        Output::Ask { call, to, request } => {
+            let network = ports.network();
+            let response = match request {
+                Request::Frontier(request) => network.frontier(to, request).await,
+                Request::Pull(request) => network.pull(to, request).await,
+                Request::Push(request) => network.push(to, request).await,
+            };
+            Input::Returned { call, response }
+        }
+        Output::Announce(frontier) => {
+            // Whoever cannot be told now is told after the next round.
+            let _ = ports.network().announce(frontier).await;
+            return Happened::Nothing;
+        }
+        Output::Event(_) | Output::Finished { .. } | Output::Answer { .. } | Output::Rebuild(_) => {
+            unreachable!("the driver's loop takes these")
+        }
+    };
+    Happened::Done(input)
+}
+
+/// The engine's half of serving, as the backend sees it.
+struct Serving<P: Ports> {
+    shared: Arc<Shared<P>>,
+}
+
+impl<P: Ports> Clone for Serving<P> {
+    fn clone(&self) -> Self {
+        Serving { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<P: Ports> Handler for Serving<P> {
+    async fn handle(&self, from: DeviceId, request: Request) -> Response {
+        let answer = self.shared.lock().ask(from, request);
+        answer.await.unwrap_or(Response::Refused(Reject::Unavailable))
+    }
+}
+
+impl crate::core::Core {
+    /// Tells the embedder that a new core took over.
+    fn announce_change(&mut self, old: crate::id::PeerId) {
+        let new = self.peer_id();
+        self.event(Event::Reset);
+        if new != old {
+            self.event(Event::Rotated { old, new });
+        }
+    }
 }

@@ -57,6 +57,16 @@ impl<Text: AsRef<str>> LogEntry<Text> {
         }
     }
 
+    /// Whether this version gives entries of this kind a meaning.
+    pub fn is_known_kind(kind: u16) -> bool {
+        (ADD_NODE..=SETTLE_EDGE_PAIR).contains(&kind)
+    }
+
+    /// Whether the operation makes sense only where an edge or visit is shown.
+    pub(crate) fn needs_edge(&self) -> bool {
+        matches!(self, LogEntry::RemoveEdge { .. } | LogEntry::SettleEdgePair { .. })
+    }
+
     /// Appends the payload to `out`, or leaves `out` as it was.
     pub fn encode_payload(&self, out: &mut Vec<u8>) -> Result<(), PayloadError> {
         match self {
@@ -294,11 +304,7 @@ fn position(read: &mut Reader<'_>) -> Result<Position, DecodeError> {
 }
 
 /// The rest of the payload as text.
-fn text<'a>(
-    read: &mut Reader<'a>,
-    payload: &'a [u8],
-    most: usize,
-) -> Result<&'a str, DecodeError> {
+fn text<'a>(read: &mut Reader<'a>, payload: &'a [u8], most: usize) -> Result<&'a str, DecodeError> {
     let length = payload.len() - read.offset();
     if length > most {
         return Err(read.error("a text within its bound"));
@@ -306,3 +312,6 @@ fn text<'a>(
     let start = read.clone();
     std::str::from_utf8(read.bytes(length, "a text")?).map_err(|_| start.error("UTF-8"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,15 +8,16 @@
 //!           | version 3 batch                                                      Push
 //! response := version 129                                                          InStep
 //!           | version 130 frontier excluded                                        Frontier
-//!           | version 131 more:u8 batch?                                           Batch
+//!           | version 131 present<<1|more:u8 batch?                                Batch
 //!           | version 132 count (peer:16 sequence:varint)*                         Durable
 //!           | version 133                                                          Published
 //!           | version 134 code:u8 detail                                           Refused
 //! frontier := count (peer:16 sequence:varint hash:32)*
 //! excluded := count (peer:16 common:varint branch:32)*
 //! ```
-//! Rows ascend by peer, each peer once. A value has one encoding and an encoding one value;
-//! nothing is skipped, nothing may follow. A new tag or code is a new protocol version.
+//! Rows ascend by peer, each peer once. A value has one encoding and an encoding one value: nothing
+//! is skipped, nothing may follow, and no frame is the beginning of another. A new tag or code is
+//! a new protocol version.
 
 use super::{
     Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PROTOCOL_VERSION, PullRequest,
@@ -152,7 +153,7 @@ impl Response {
             }
             Response::Batch { batch, more } => {
                 out.push(RESPONSE_BATCH);
-                out.push(u8::from(*more));
+                out.push(u8::from(batch.is_some()) << 1 | u8::from(*more));
                 if let Some(batch) = batch {
                     batch.encode_onto(&mut out);
                 }
@@ -182,10 +183,9 @@ impl Response {
                 Response::Frontier { frontier: frontier(read)?, excluded: excluded(read)? }
             }
             RESPONSE_BATCH => {
-                let more = read.bounded(1, "0 or 1")? == 1;
-                let rest = read.rest();
-                let batch = if rest.is_empty() { None } else { Some(Batch::decode(rest)?) };
-                Response::Batch { batch, more }
+                let flags = read.bounded(3, "two flags")?;
+                let batch = if flags & 2 != 0 { Some(Batch::decode(read.rest())?) } else { None };
+                Response::Batch { batch, more: flags & 1 != 0 }
             }
             RESPONSE_DURABLE => {
                 let have = rows(read, 17, |read, peer| Ok((peer, known_sequence(read)?)))?;
@@ -220,6 +220,7 @@ fn put_reject(out: &mut Vec<u8>, reject: &Reject) {
         Reject::Malformed(reason) => {
             out.push(REJECT_MALFORMED);
             let length = reason.floor_char_boundary(MAX_REASON_BYTES);
+            put_varint(out, length as u64);
             out.extend_from_slice(&reason.as_bytes()[..length]);
         }
         Reject::Version(version) => out.extend_from_slice(&[REJECT_VERSION, *version]),
@@ -239,11 +240,10 @@ fn reject(read: &mut Reader<'_>) -> Result<Reject, DecodeError> {
         REJECT_BUSY => Reject::Busy,
         REJECT_UNAVAILABLE => Reject::Unavailable,
         REJECT_MALFORMED => {
+            let length = read.bounded(MAX_REASON_BYTES, "a reason's length within its bound")?;
             let start = read.clone();
-            let reason = Some(read.rest())
-                .filter(|reason| reason.len() <= MAX_REASON_BYTES)
-                .and_then(|reason| std::str::from_utf8(reason).ok())
-                .ok_or_else(|| start.error("a reason of at most 256 bytes of UTF-8"))?;
+            let reason = std::str::from_utf8(read.bytes(length, "a reason")?)
+                .map_err(|_| start.error("a reason in UTF-8"))?;
             Reject::Malformed(reason.to_owned())
         }
         REJECT_VERSION => Reject::Version(read.u8("a protocol version")?),

@@ -107,7 +107,7 @@ pub enum Request {
 pub struct FrontierRequest {
     /// The workspace meant.
     pub workspace: WorkspaceId,
-    /// The digest of the asking side's frontier and exclusions.
+    /// The digest of the asking side's frontier.
     pub digest: Hash,
 }
 

@@ -1,1 +1,60 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::testing;
+
+fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        (testing::device(), any::<[u8; 16]>()).prop_map(|(device, incarnation)| Record::Identity {
+            device,
+            incarnation: Incarnation(incarnation)
+        }),
+        testing::batch().prop_map(|batch| Record::Ready(Arc::new(batch))),
+        testing::batch().prop_map(|batch| Record::Parked(Arc::new(batch))),
+        (testing::device(), any::<bool>())
+            .prop_map(|(device, shared)| Record::Consent { device, shared }),
+        (testing::dot(), testing::hash(), testing::hash()).prop_map(|(dot, ours, theirs)| {
+            Record::Fork(ForkProof { author: dot.peer, common: dot.sequence - 1, ours, theirs })
+        }),
+        testing::dot().prop_map(|dot| Record::Disown { author: dot.peer, after: dot.sequence - 1 }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn record_survives_the_disk(record in record()) {
+        prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
+    }
+
+    #[test]
+    fn cut_record_is_refused(record in record()) {
+        let bytes = record.encode();
+        for length in 0..bytes.len() {
+            prop_assert!(Record::decode(&bytes[..length]).is_err(), "cut to {length}");
+        }
+    }
+
+    #[test]
+    fn damaged_record_is_refused_or_canonical(
+        bytes in testing::hostile(record().prop_map(|record| record.encode())),
+    ) {
+        if let Ok(record) = Record::decode(&bytes) {
+            prop_assert_eq!(record.encode(), bytes);
+        }
+    }
+}
+
+#[test]
+fn error_names_what_is_wrong_and_where() {
+    assert_eq!(Record::decode(&[9, 1]), Err(RecordError::Version { found: 9 }));
+    let at = |offset, expected| Err(RecordError::Malformed(DecodeError { offset, expected }));
+    assert_eq!(Record::decode(&[]), at(0, "a record format version"));
+    assert_eq!(Record::decode(&[1, 99]), at(1, "a record's tag"));
+    let mut consent = Record::Consent { device: DeviceId([3; 32]), shared: true }.encode();
+    *consent.last_mut().unwrap() = 2;
+    assert_eq!(Record::decode(&consent), at(34, "0 or 1"));
+    assert_eq!(
+        Record::decode(&[1, 2, 7]),
+        Err(RecordError::Batch(BatchError::Version { found: 7 }))
+    );
+}

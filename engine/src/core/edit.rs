@@ -1,0 +1,358 @@
+//! Local authoring: a user's edit becomes entries that are in the graph at once (volatile) and on
+//! their way to the disk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::foresee::Foreseen;
+use super::pipeline::Pending;
+use super::{Core, Rebuild};
+use crate::api::{EditError, Event, Outcome, Receipt};
+use crate::author::AuthorIx;
+use crate::batch::{Batch, BatchBuilder, NewEntry};
+use crate::entry::{EdgeKind, FLAG_GENESIS, LogEntry};
+use crate::graph::{Conflict, ConflictId, ConflictKind, Resolution, Subject};
+use crate::hash::{Hash, Link, chain_next, payload_hash};
+use crate::id::{DeviceId, PeerId};
+use crate::limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_VOLATILE_ENTRIES};
+use crate::state::EntryStamp;
+
+/// Own entries that no append holds yet, and the receipts of all that are not durable.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    builder: BatchBuilder,
+    /// Authors whose applied entries grew since the last own entry.
+    advanced: Vec<AuthorIx>,
+    next_receipt: u64,
+    /// Receipts of entries that are not durable.
+    entries: VecDeque<Receipt>,
+    /// Receipts of consents that are not durable.
+    consents: VecDeque<PendingConsent>,
+    scratch: Scratch,
+    /// Whether a legacy log was imported.
+    pub(super) imported: bool,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    payload: Vec<u8>,
+    link: Vec<u8>,
+    delta: Vec<(AuthorIx, u64)>,
+    rows: Vec<(u16, u64)>,
+}
+
+impl Edits {
+    /// Receipts numbered from `first` on: numbers must not repeat while the workspace is open.
+    pub(super) fn starting_at(first: u64) -> Self {
+        Edits { next_receipt: first, ..Edits::default() }
+    }
+
+    pub(super) fn last_receipt(&self) -> u64 {
+        self.next_receipt
+    }
+
+    pub(super) fn is_sealed(&self) -> bool {
+        self.builder.is_empty()
+    }
+
+    pub(super) fn advance(&mut self, author: AuthorIx) {
+        if !self.advanced.contains(&author) {
+            self.advanced.push(author);
+        }
+    }
+
+    /// Receipts that are durable now: entries up to `sequence`, records up to `place`.
+    pub(super) fn take_settled(&mut self, sequence: u64, place: u64) -> Vec<Receipt> {
+        let entries = self.entries.partition_point(|receipt| receipt.last <= sequence);
+        let consents = self.consents.partition_point(|consent| consent.place <= place);
+        let consents = self.consents.drain(..consents).map(|consent| consent.receipt);
+        self.entries.drain(..entries).chain(consents).collect()
+    }
+
+    fn receipt(&mut self, author: PeerId, first: u64, last: u64) -> Receipt {
+        self.next_receipt += 1;
+        Receipt { number: self.next_receipt, author, first, last }
+    }
+}
+
+/// A consent on its way to the disk.
+#[derive(Debug)]
+struct PendingConsent {
+    receipt: Receipt,
+    place: u64,
+    device: DeviceId,
+    shared: bool,
+}
+
+/// What a used-up core leaves to the next one: edits whose fate is not known.
+#[derive(Debug)]
+pub(crate) struct Legacy {
+    entries: VecDeque<Receipt>,
+    consents: VecDeque<PendingConsent>,
+    /// The author's running hash after the last entry of each receipt.
+    hashes: Vec<Hash>,
+}
+
+impl Core {
+    /// Makes one edit of several operations: all of them become durable, or none.
+    ///
+    /// A write to a node that is gone restores it first. `now_ms` is the wall clock.
+    pub(crate) fn edit(
+        &mut self,
+        now_ms: u64,
+        operations: &[LogEntry],
+    ) -> Result<Receipt, EditError> {
+        self.check_open()?;
+        if operations.iter().any(LogEntry::needs_edge) {
+            self.settle_view();
+        }
+        let planned = self.plan_edit(operations)?;
+        self.author_all(now_ms, 0, &planned)
+    }
+
+    /// Authors a folded legacy log as genesis entries; once per workspace.
+    pub(crate) fn import(&mut self, operations: &[LogEntry]) -> Result<Vec<Receipt>, EditError> {
+        self.check_open()?;
+        if self.edits.imported {
+            return Err(EditError::ImportedBefore);
+        }
+        for operation in operations {
+            operation.encode_payload(&mut Vec::new())?;
+        }
+        self.edits.imported = true;
+        operations
+            .chunks(MAX_BATCH_ENTRIES / 16)
+            .map(|chunk| self.author_all(0, FLAG_GENESIS, chunk))
+            .collect()
+    }
+
+    /// Settles a conflict by the operations that the resolution stands for.
+    pub(crate) fn resolve(
+        &mut self,
+        now_ms: u64,
+        id: ConflictId,
+        resolution: &Resolution,
+    ) -> Result<Receipt, EditError> {
+        self.check_open()?;
+        self.settle_view();
+        let conflict =
+            self.state.conflict(&self.authors, id).ok_or(EditError::NoSuchConflict(id))?;
+        let operations = self.operations_of(&conflict, resolution)?;
+        self.author_all(now_ms, 0, &operations)
+    }
+
+    fn operations_of(
+        &self,
+        conflict: &Conflict,
+        resolution: &Resolution,
+    ) -> Result<Vec<LogEntry>, EditError> {
+        match (conflict.subject, resolution) {
+            (Subject::Node(node_id), Resolution::KeepDeleted) => {
+                Ok(vec![LogEntry::RemoveNode { node_id }])
+            }
+            (Subject::Node(node_id), Resolution::Restore { chosen }) => {
+                let mut operations = vec![LogEntry::RestoreNode { node_id }];
+                for &dot in chosen {
+                    let claimed = conflict.kind == ConflictKind::DeleteVsUpdate
+                        && conflict.claims.iter().any(|claim| claim.stamp.dot == dot);
+                    let writes = self.state.writes_by(&self.authors, node_id, dot);
+                    if !claimed || writes.is_empty() {
+                        return Err(EditError::NoSuchClaim(dot));
+                    }
+                    operations.extend(writes);
+                }
+                Ok(operations)
+            }
+            (Subject::Pair(from, to), Resolution::KeepBoth) => {
+                Ok(vec![LogEntry::SettleEdgePair { from, to }])
+            }
+            (Subject::Pair(from, to), Resolution::KeepEdge { edge_type }) => {
+                let mut types = self.state.shown_types(from, to);
+                if !types.contains(edge_type) {
+                    return Err(EditError::NoSuchEdge(from, to));
+                }
+                types.retain(|other| other != edge_type);
+                let kinds = types.into_iter().map(|other| Some(EdgeKind::Typed(other)));
+                Ok(kinds.map(|kind| LogEntry::RemoveEdge { from, to, kind }).collect())
+            }
+            _ => Err(EditError::WrongResolution),
+        }
+    }
+
+    /// Gives or takes another device's access to this workspace.
+    pub(crate) fn share_with(
+        &mut self,
+        device: DeviceId,
+        shared: bool,
+    ) -> Result<Receipt, EditError> {
+        self.check_open()?;
+        let receipt = self.edits.receipt(self.peer_id(), 1, 0);
+        let place = self.pipeline.submit(Pending::Consent { device, shared });
+        self.edits.consents.push_back(PendingConsent { receipt, place, device, shared });
+        Ok(receipt)
+    }
+
+    fn check_open(&self) -> Result<(), EditError> {
+        if self.ended || self.changing_name() {
+            return Err(EditError::Unavailable);
+        }
+        let volatile = self.ledger.chain(self.me).admitted() - self.ledger.chain(self.me).durable();
+        if volatile >= MAX_VOLATILE_ENTRIES as u64 { Err(EditError::Busy) } else { Ok(()) }
+    }
+
+    /// Checks an edit against the graph as it will be step by step, and adds the restores.
+    fn plan_edit(&self, operations: &[LogEntry]) -> Result<Vec<LogEntry>, EditError> {
+        if operations.is_empty() {
+            return Err(EditError::Empty);
+        }
+        let mut planned = Vec::with_capacity(operations.len());
+        let mut foreseen = Foreseen::new(self);
+        for operation in operations {
+            foreseen.step(operation, &mut planned)?;
+        }
+        Ok(planned)
+    }
+
+    /// Writes operations down as own entries: in the graph at once, in the log soon.
+    fn author_all(
+        &mut self,
+        timestamp_ms: u64,
+        flags: u8,
+        operations: &[LogEntry],
+    ) -> Result<Receipt, EditError> {
+        let mut bytes = 0;
+        for operation in operations {
+            self.edits.scratch.payload.clear();
+            operation.encode_payload(&mut self.edits.scratch.payload)?;
+            bytes += self.edits.scratch.payload.len() + 32;
+        }
+        let vector_bytes = self.edits.advanced.len() * 80;
+        if operations.len() > MAX_BATCH_ENTRIES || bytes + vector_bytes > MAX_BATCH_BYTES / 2 {
+            return Err(EditError::TooMany(operations.len()));
+        }
+        let builder = &self.edits.builder;
+        let fits = builder.len() + operations.len() <= MAX_BATCH_ENTRIES
+            && builder.bytes() + bytes + vector_bytes <= MAX_BATCH_BYTES;
+        if !fits {
+            self.seal_edits();
+        }
+        let first = self.ledger.chain(self.me).admitted() + 1;
+        for operation in operations {
+            self.author(timestamp_ms, flags, operation);
+        }
+        let last = self.ledger.chain(self.me).admitted();
+        let receipt = self.edits.receipt(self.peer_id(), first, last);
+        self.edits.entries.push_back(receipt);
+        Ok(receipt)
+    }
+
+    fn author(&mut self, timestamp_ms: u64, flags: u8, operation: &LogEntry) {
+        let me = self.me;
+        let edits = &mut self.edits;
+        let Scratch { payload, link, delta, rows } = &mut edits.scratch;
+        payload.clear();
+        operation.encode_payload(payload).expect("the payload was encoded before");
+        delta.clear();
+        for author in edits.advanced.drain(..) {
+            let applied = self.state.applied(author);
+            if author != me && applied > self.ledger.chain(me).seen(author) {
+                delta.push((author, applied));
+            }
+        }
+        delta.sort_unstable_by_key(|&(author, _)| self.authors.peer(author));
+        rows.clear();
+        for &(author, applied) in delta.iter() {
+            self.ledger.chain_mut(me).raise_seen(author, applied);
+            rows.push((edits.builder.row(self.authors.peer(author)), applied));
+        }
+        let chain = self.ledger.chain_mut(me);
+        let sequence = chain.admitted() + 1;
+        let kind = operation.kind();
+        let named = delta.iter().map(|&(author, sequence)| (self.authors.peer(author), sequence));
+        let covered = Link {
+            flags,
+            sequence,
+            timestamp_ms,
+            delta: named,
+            delta_len: delta.len(),
+            kind,
+            payload_hash: payload_hash(payload),
+            payload_len: payload.len(),
+        };
+        let hash = chain_next(&chain.head(), covered, link);
+        chain.push(hash);
+        let author = edits.builder.row(self.authors.peer(me));
+        edits.builder.push(NewEntry {
+            author,
+            flags,
+            kind,
+            sequence,
+            timestamp_ms,
+            delta: rows,
+            payload,
+        });
+        let genesis = flags & FLAG_GENESIS != 0;
+        let stamp = EntryStamp { author: me, sequence, timestamp_ms, genesis };
+        self.state.apply(&self.authors, stamp, delta, LogEntry::decode(kind, payload));
+    }
+
+    /// Puts the own entries that no append holds in line for the disk.
+    pub(super) fn seal_edits(&mut self) {
+        if let Some(batch) = self.take_unsealed() {
+            self.pipeline.submit(Pending::Own(Arc::new(batch)));
+        }
+    }
+
+    /// Takes the own entries that no append holds, as a batch.
+    pub(super) fn take_unsealed(&mut self) -> Option<Batch> {
+        let builder = std::mem::take(&mut self.edits.builder);
+        self.ledger.seal(&self.authors, builder)
+    }
+
+    /// Whether the fate of an edit is still open.
+    pub(crate) fn is_unsettled(&self, receipt: Receipt) -> bool {
+        self.edits.entries.binary_search_by_key(&receipt.number, |r| r.number).is_ok()
+            || self.edits.consents.iter().any(|consent| consent.receipt == receipt)
+    }
+
+    /// Ends this core.
+    pub(crate) fn into_legacy(self) -> Legacy {
+        let chain = self.ledger.chain(self.me);
+        let hashes = self.edits.entries.iter().map(|receipt| {
+            chain.hash_at(receipt.last).expect("own entries are in the ledger when made")
+        });
+        Legacy {
+            hashes: hashes.collect(),
+            entries: self.edits.entries,
+            consents: self.edits.consents,
+        }
+    }
+
+    /// Decides the fate of the edits that a used-up core left: in the log, made again under the
+    /// new name, or refused.
+    pub(crate) fn inherit(&mut self, legacy: Legacy, why: &Rebuild) {
+        for (receipt, hash) in legacy.entries.into_iter().zip(legacy.hashes) {
+            let chain = self.authors.get(receipt.author).map(|author| self.ledger.chain(author));
+            let kept = chain.and_then(|chain| chain.hash_at(receipt.last)) == Some(hash);
+            let outcome = match why {
+                _ if kept => Outcome::Durable(receipt.dots().collect()),
+                Rebuild::StoreFailed(error) => Outcome::Refused(error.clone()),
+                Rebuild::Rotated { after } => {
+                    let author = self.peer_id();
+                    let (first, last) = (receipt.first - after, receipt.last - after);
+                    Outcome::Durable(Receipt { author, first, last, ..receipt }.dots().collect())
+                }
+            };
+            self.event(Event::Settled { receipt, outcome });
+        }
+        for PendingConsent { receipt, device, shared, .. } in legacy.consents {
+            let outcome = match why {
+                Rebuild::StoreFailed(error) if self.consents.contains(&device) != shared => {
+                    Outcome::Refused(error.clone())
+                }
+                _ => Outcome::Durable(Vec::new()),
+            };
+            self.event(Event::Settled { receipt, outcome });
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Which record of the log holds which entries.
+
+use smallvec::SmallVec;
+
+use crate::author::AuthorIx;
+use crate::limits::MAX_LOAD_RECORDS;
+
+/// One author's entries in one record: first and last sequence.
+pub(super) type Span = (AuthorIx, u64, u64);
+
+/// The records with entries, in the log's order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogIndex {
+    records: Vec<IndexedRecord>,
+    /// For each author its records' places in `records`, ascending, by first sequence.
+    by_author: Vec<Vec<(u64, u32)>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct IndexedRecord {
+    pub(super) position: u64,
+    pub(super) spans: SmallVec<[Span; 1]>,
+}
+
+impl LogIndex {
+    pub(super) fn push(&mut self, position: u64, spans: SmallVec<[Span; 1]>) {
+        let place = self.records.len() as u32;
+        for &(author, first, _) in &spans {
+            if self.by_author.len() <= author.index() {
+                self.by_author.resize_with(author.index() + 1, Vec::new);
+            }
+            self.by_author[author.index()].push((first, place));
+        }
+        self.records.push(IndexedRecord { position, spans });
+    }
+
+    pub(super) fn records(&self) -> &[IndexedRecord] {
+        &self.records
+    }
+
+    /// Positions, from `from` on and in the log's order, of records that hold entries in the given
+    /// ranges (author, first lacking, last wanted): enough for `entries` entries, or all.
+    pub(super) fn holding(&self, lacking: &[Span], entries: usize, from: u64) -> Vec<u64> {
+        let start = lacking.iter().filter_map(|&(author, first, _)| {
+            let places = self.by_author.get(author.index())?;
+            let after = places.partition_point(|&(at, _)| at <= first);
+            Some(places.get(after.checked_sub(1)?)?.1 as usize)
+        });
+        let Some(start) = start.min() else { return Vec::new() };
+        let start = start.max(self.records.partition_point(|record| record.position < from));
+        let mut positions = Vec::new();
+        let mut found = 0u64;
+        for record in &self.records[start..] {
+            let held: u64 = lacking
+                .iter()
+                .filter_map(|&(author, from, to)| {
+                    let &(_, first, last) =
+                        record.spans.iter().find(|&&(other, _, _)| other == author)?;
+                    (last.min(to) + 1).checked_sub(first.max(from))
+                })
+                .sum();
+            if held > 0 {
+                positions.push(record.position);
+                found += held;
+            }
+            if found >= entries as u64 || positions.len() == MAX_LOAD_RECORDS {
+                break;
+            }
+        }
+        positions
+    }
+}

@@ -1,0 +1,122 @@
+//! The ledger: for every author how far its history is known here, and its running hash at every
+//! point of it.
+//!
+//! *Admitted* entries passed all checks and are on their way to the disk; *durable* ones are there.
+//! Only the durable part may be told to anybody.
+
+use crate::author::{AuthorIx, Authors};
+use crate::hash::{Hash, chain_start};
+use crate::id::{PeerId, WorkspaceId};
+
+/// One author's history.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    start: Hash,
+    /// The running hash after entry `i + 1`.
+    hashes: Vec<Hash>,
+    /// The version vector of the last admitted entry, without the own component.
+    vector: Vec<u64>,
+    durable: u64,
+}
+
+impl Chain {
+    pub(super) fn admitted(&self) -> u64 {
+        self.hashes.len() as u64
+    }
+
+    pub(super) fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// The running hash after `sequence` entries, if that many are known.
+    pub(super) fn hash_at(&self, sequence: u64) -> Option<Hash> {
+        match sequence.checked_sub(1) {
+            None => Some(self.start),
+            Some(index) => self.hashes.get(usize::try_from(index).ok()?).copied(),
+        }
+    }
+
+    pub(super) fn head(&self) -> Hash {
+        self.hashes.last().copied().unwrap_or(self.start)
+    }
+
+    /// What the last admitted entry had seen of `author`.
+    pub(super) fn seen(&self, author: AuthorIx) -> u64 {
+        self.vector.get(author.index()).copied().unwrap_or(0)
+    }
+
+    pub(super) fn push(&mut self, hash: Hash) {
+        self.hashes.push(hash);
+    }
+
+    pub(super) fn raise_seen(&mut self, author: AuthorIx, sequence: u64) {
+        if self.vector.len() <= author.index() {
+            self.vector.resize(author.index() + 1, 0);
+        }
+        self.vector[author.index()] = sequence;
+    }
+
+    /// Marks entries up to `sequence` as durable.
+    pub(super) fn set_durable(&mut self, sequence: u64) {
+        debug_assert!(sequence <= self.admitted(), "durable entries were admitted");
+        self.durable = self.durable.max(sequence);
+    }
+
+    pub(super) fn hashes(&self) -> &[Hash] {
+        &self.hashes
+    }
+
+    pub(super) fn vector(&self) -> &[u64] {
+        &self.vector
+    }
+}
+
+/// The histories of all authors.
+#[derive(Clone, Debug)]
+pub(super) struct Ledger {
+    workspace: WorkspaceId,
+    chains: Vec<Chain>,
+}
+
+impl Ledger {
+    pub(super) fn new(workspace: WorkspaceId) -> Self {
+        Ledger { workspace, chains: Vec::new() }
+    }
+
+    /// The number of `peer`, with a chain ready for it.
+    pub(super) fn intern(&mut self, authors: &mut Authors, peer: PeerId) -> AuthorIx {
+        let author = authors.intern(peer);
+        self.cover(authors);
+        author
+    }
+
+    pub(super) fn chain(&self, author: AuthorIx) -> &Chain {
+        &self.chains[author.index()]
+    }
+
+    pub(super) fn chain_mut(&mut self, author: AuthorIx) -> &mut Chain {
+        &mut self.chains[author.index()]
+    }
+
+    /// Makes a chain for every author that was named meanwhile.
+    pub(super) fn cover(&mut self, authors: &Authors) {
+        while self.chains.len() < authors.len() {
+            let peer = authors.peer(AuthorIx(self.chains.len() as u32));
+            self.chains.push(Chain {
+                start: chain_start(self.workspace, peer),
+                hashes: Vec::new(),
+                vector: Vec::new(),
+                durable: 0,
+            });
+        }
+    }
+
+    pub(super) fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// How many authors have entries here.
+    pub(super) fn population(&self) -> usize {
+        self.chains.iter().filter(|chain| chain.admitted() > 0).count()
+    }
+}

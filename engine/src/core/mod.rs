@@ -1,0 +1,409 @@
+//! The core: the whole engine as a state machine without IO.
+//!
+//! It has no clock, no randomness, no sockets, no files and no tasks. Drive it like this: after
+//! every call of [`Core::handle`], [`Core::edit`] or another method that changes something, take
+//! outputs with [`Core::poll_output`] until it returns `None`, carry them out, and hand each result
+//! back as an [`Input`]. At most one [`Output::Append`], one [`Output::Promise`] and one
+//! [`Output::SaveSnapshot`] is open at a time; loads, asks and answers may overlap.
+//!
+//! The way of an operation:
+//!
+//! ```text
+//! edit ──> volatile ──┐                        ┌──> state (own entries were applied when made)
+//!                     ├──> pending ──(durable)─┤
+//! batch ──> admit ────┘                        └──> index ──> answers, rounds ──> other devices
+//!             │ ^
+//!    early ──>└─┘ parked
+//! ```
+//!
+//! The law: nothing is sent before it is durable here, own entries also not before the witness
+//! knows that they may be sent; nothing is acknowledged before it is durable here; what cannot be
+//! made durable is taken back by rebuilding everything from the log ([`Output::Rebuild`]).
+
+mod admit;
+mod edit;
+mod foresee;
+mod fork;
+pub(crate) mod history;
+mod index;
+mod ledger;
+mod open;
+mod parked;
+mod pipeline;
+mod round;
+pub(crate) mod select;
+mod serve;
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::api::{Config, Event, SyncError, SyncReport};
+use crate::author::{AuthorIx, Authors};
+use crate::graph::{Conflict, Edge, Graph, Node};
+use crate::id::{DeviceId, Incarnation, NodeId, PeerId};
+use crate::ports::{CallError, Promise, StoreError};
+use crate::record::{ForkProof, Record, Snapshot};
+use crate::state::State;
+use crate::vector::VersionVector;
+use crate::wire::{Frontier, FrontierRow, PullRequest, Request, Response};
+
+pub(crate) use open::{Replay, Replayed, Seeds};
+
+use edit::Edits;
+
+use index::LogIndex;
+use ledger::Ledger;
+use parked::Parked;
+use pipeline::Pipeline;
+use round::Round;
+
+/// What happened in the world.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The open [`Output::Append`] ended.
+    Appended(Result<(), StoreError>),
+    /// An [`Output::Load`] ended.
+    Loaded { ticket: u64, records: Result<Vec<Record>, StoreError> },
+    /// The open [`Output::Promise`] ended.
+    Promised(Result<(), StoreError>),
+    /// The open [`Output::SaveSnapshot`] ended.
+    SnapshotSaved(Result<(), StoreError>),
+    /// Somebody wants a round of sync with a peer; ends with [`Output::Finished`].
+    Start { round: u64, peer: DeviceId },
+    /// Nobody waits for a round any more.
+    Abandon { round: u64 },
+    /// An [`Output::Ask`] ended.
+    Returned { call: u64, response: Result<Response, CallError> },
+    /// Another device asks; ends with [`Output::Answer`].
+    Asked { call: u64, from: DeviceId, request: Request },
+}
+
+/// What the core wants done.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Append these records as one.
+    Append(Vec<Record>),
+    /// Load records.
+    Load { ticket: u64, positions: Vec<u64> },
+    /// Let the witness remember how far own entries may be sent.
+    Promise(Promise),
+    /// Replace the base snapshot.
+    SaveSnapshot(Snapshot),
+    /// Ask another device.
+    Ask { call: u64, to: DeviceId, request: Request },
+    /// Answer another device.
+    Answer { call: u64, response: Response },
+    /// Let whoever looks see what is durable here.
+    Announce(Frontier),
+    /// A round ended.
+    Finished { round: u64, result: Result<SyncReport, SyncError> },
+    /// Tell the embedder.
+    Event(Event),
+    /// This core is used up: open the store again and replay it into a new one.
+    Rebuild(Rebuild),
+}
+
+/// Why a core is used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rebuild {
+    /// The store failed: local edits that are not in it are taken back.
+    StoreFailed(StoreError),
+    /// The device took a new name; own entries after `after` were made again under it.
+    Rotated { after: u64 },
+}
+
+/// What waits for the witness before it goes on.
+#[derive(Debug)]
+enum AfterPromise {
+    Round(u64),
+    Pull { call: u64, request: PullRequest },
+}
+
+/// What a load is for.
+#[derive(Debug)]
+enum LoadPurpose {
+    Answer(serve::Pull),
+    Push(u64),
+    Heal,
+}
+
+/// The engine of one opened workspace. See the module for how to drive it.
+#[derive(Debug)]
+pub(crate) struct Core {
+    config: Config,
+    authors: Authors,
+    state: State,
+    ledger: Ledger,
+    index: LogIndex,
+    parked: Parked,
+    pipeline: Pipeline,
+    edits: Edits,
+
+    me: AuthorIx,
+    /// Own incarnations, the current one last.
+    incarnations: Vec<Incarnation>,
+    table_key: [u64; 4],
+    /// Randomness kept for an incarnation that begins when opening, and for the next one.
+    first_incarnation: Incarnation,
+    next_incarnation: Incarnation,
+    /// Own entries up to here may be sent.
+    promised: u64,
+    promising: Option<u64>,
+    after_promise: Vec<AfterPromise>,
+
+    consents: BTreeSet<DeviceId>,
+    forks: BTreeMap<AuthorIx, ForkProof>,
+    /// Authors whose histories seem to differ somewhere, without proof.
+    suspected: BTreeSet<AuthorIx>,
+    healing: Option<fork::Healing>,
+    /// Somebody knows own entries that we do not: nothing more is promised under this name.
+    held_back: bool,
+
+    rounds: BTreeMap<u64, Round>,
+    /// Which round an open ask belongs to, and what it asked.
+    asks: BTreeMap<u64, (u64, round::Asked)>,
+    next_call: u64,
+    loads: BTreeMap<u64, LoadPurpose>,
+    next_ticket: u64,
+    open_answers: usize,
+
+    snapshot_at: u64,
+    saving: Option<u64>,
+    checkpoint_wanted: bool,
+
+    /// The store failed, or own entries were disowned: nothing more happens here.
+    ended: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Core {
+    /// Takes in what happened.
+    pub(crate) fn handle(&mut self, input: Input) {
+        match input {
+            Input::Appended(result) => self.appended(result),
+            Input::Loaded { ticket, records } => self.loaded(ticket, records),
+            Input::Promised(result) => self.promise_kept(result),
+            Input::SnapshotSaved(result) => self.snapshot_saved(result),
+            Input::Start { round, peer } => self.start_round(round, peer),
+            Input::Abandon { round } => {
+                self.rounds.remove(&round);
+            }
+            Input::Returned { call, response } => self.returned(call, response),
+            Input::Asked { call, from, request } => self.asked(call, from, request),
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() && !self.ended {
+            self.flush();
+            self.consider_snapshot();
+            let delta = self.state.refresh(&self.authors);
+            if !delta.is_empty() {
+                self.outputs.push_back(Output::Event(Event::Changed(delta)));
+            }
+        }
+        self.outputs.pop_front()
+    }
+
+    /// Who authors here.
+    pub(crate) fn peer_id(&self) -> PeerId {
+        self.authors.peer(self.me)
+    }
+
+    /// All that is applied, volatile edits included.
+    pub(crate) fn applied(&self) -> VersionVector {
+        self.state.vector(&self.authors)
+    }
+
+    /// What is durable and may be told to anybody.
+    pub(crate) fn frontier(&self) -> Frontier {
+        let rows = self.authors.sorted().into_iter().map(|(peer, author)| {
+            let sequence = self.sendable(author);
+            let hash = self.ledger.chain(author).hash_at(sequence).expect("durable is admitted");
+            FrontierRow { peer, sequence, hash }
+        });
+        Frontier::new(rows.collect())
+    }
+
+    /// How far the durable history goes, whether it may be sent or not.
+    pub(crate) fn durable(&self) -> Frontier {
+        let rows = self.authors.sorted().into_iter().map(|(peer, author)| {
+            let chain = self.ledger.chain(author);
+            let sequence = chain.durable();
+            let hash = chain.hash_at(sequence).expect("durable is admitted");
+            FrontierRow { peer, sequence, hash }
+        });
+        Frontier::new(rows.collect())
+    }
+
+    /// The last entry of `author` that may leave the device.
+    fn sendable(&self, author: AuthorIx) -> u64 {
+        let durable = self.ledger.chain(author).durable();
+        if author == self.me { durable.min(self.promised) } else { durable }
+    }
+
+    /// The whole graph.
+    pub(crate) fn graph(&mut self) -> Graph {
+        self.settle_view();
+        self.state.graph(&self.authors)
+    }
+
+    /// One node.
+    pub(crate) fn node(&mut self, id: NodeId) -> Option<Node> {
+        self.settle_view();
+        self.state.node(&self.authors, id)
+    }
+
+    /// What leads from one node to another.
+    pub(crate) fn edge(&mut self, from: NodeId, to: NodeId) -> Option<Edge> {
+        self.settle_view();
+        self.state.edge(&self.authors, from, to)
+    }
+
+    /// The shown pairs that a node is an end of.
+    pub(crate) fn edges_of(&mut self, id: NodeId) -> Vec<(NodeId, NodeId)> {
+        self.settle_view();
+        self.state.pairs_of(id)
+    }
+
+    /// How many nodes and pairs are shown.
+    pub(crate) fn size(&mut self) -> (usize, usize) {
+        self.settle_view();
+        (self.state.node_count(), self.state.edge_count())
+    }
+
+    /// What a person may want to settle.
+    pub(crate) fn conflicts(&mut self) -> Vec<Conflict> {
+        self.settle_view();
+        self.state.conflicts(&self.authors)
+    }
+
+    /// The canonical bytes of the merged state.
+    pub(crate) fn state_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.state.encode(&self.authors, &mut out);
+        out
+    }
+
+    /// The devices that the workspace is shared with.
+    pub(crate) fn consents(&self) -> Vec<DeviceId> {
+        self.consents.iter().copied().collect()
+    }
+
+    /// How many records the log has.
+    pub(crate) fn log_end(&self) -> u64 {
+        self.pipeline.end
+    }
+
+    /// The number of the last receipt given.
+    pub(crate) fn next_receipt(&self) -> u64 {
+        self.edits.last_receipt()
+    }
+
+    /// Whether all local edits are durable and nothing is on its way.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.ended || self.pipeline.is_quiet() && self.edits.is_sealed() && self.saving.is_none()
+    }
+
+    /// A core that stands in while one is replaced.
+    pub(crate) fn placeholder(config: Config) -> Self {
+        let seeds =
+            Seeds { table: [0; 4], first: Incarnation([0; 16]), next: Incarnation([0; 16]) };
+        Replay::new(config, seeds, 0, Vec::new()).finish(None)
+    }
+
+    /// Brings what readers see up to date with volatile edits.
+    fn settle_view(&mut self) {
+        let delta = self.state.refresh(&self.authors);
+        if !delta.is_empty() {
+            self.event(Event::Changed(delta));
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn load(&mut self, positions: Vec<u64>, purpose: LoadPurpose) {
+        self.next_ticket += 1;
+        self.loads.insert(self.next_ticket, purpose);
+        self.outputs.push_back(Output::Load { ticket: self.next_ticket, positions });
+    }
+
+    fn loaded(&mut self, ticket: u64, records: Result<Vec<Record>, StoreError>) {
+        let Some(purpose) = self.loads.remove(&ticket) else { return };
+        if self.ended {
+            return;
+        }
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => return self.fail(error),
+        };
+        let batches: Vec<Arc<crate::batch::Batch>> = records
+            .into_iter()
+            .filter_map(|record| match record {
+                Record::Ready(batch) => Some(batch),
+                _ => None,
+            })
+            .collect();
+        match purpose {
+            LoadPurpose::Answer(pull) => self.answer_pull(pull, &batches),
+            LoadPurpose::Push(round) => self.push_selected(round, &batches),
+            LoadPurpose::Heal => self.heal_loaded(&batches),
+        }
+    }
+
+    /// Lets the witness know that own durable entries may be sent; true if it knows already.
+    fn ensure_promise(&mut self) -> bool {
+        let durable = self.ledger.chain(self.me).durable();
+        if durable <= self.promised {
+            return true;
+        }
+        if self.promising.is_none() {
+            self.promising = Some(durable);
+            let incarnation = *self.incarnations.last().expect("an author has an incarnation");
+            self.outputs.push_back(Output::Promise(Promise { incarnation, sequence: durable }));
+        }
+        false
+    }
+
+    fn promise_kept(&mut self, result: Result<(), StoreError>) {
+        let promised = self.promising.take();
+        if self.ended {
+            return;
+        }
+        if let Err(error) = result {
+            return self.fail(error);
+        }
+        self.promised = promised.unwrap_or(0).max(self.promised);
+        for waiting in std::mem::take(&mut self.after_promise) {
+            match waiting {
+                AfterPromise::Round(round) => self.begin_push(round),
+                AfterPromise::Pull { call, request } => self.prepare_pull(call, request),
+            }
+        }
+    }
+
+    /// The store cannot be trusted any more: everything under way ends, and all is rebuilt.
+    fn fail(&mut self, error: StoreError) {
+        if !self.ended {
+            self.end(Rebuild::StoreFailed(error));
+        }
+    }
+
+    /// Ends everything under way.
+    fn end(&mut self, why: Rebuild) {
+        self.ended = true;
+        for round in std::mem::take(&mut self.rounds).into_keys() {
+            let result = Err(match &why {
+                Rebuild::StoreFailed(error) => SyncError::Store(error.clone()),
+                Rebuild::Rotated { .. } => SyncError::Rotated,
+            });
+            self.outputs.push_back(Output::Finished { round, result });
+        }
+        self.refuse_open_answers();
+        self.outputs.push_back(Output::Rebuild(why));
+    }
+}

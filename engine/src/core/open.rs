@@ -1,0 +1,270 @@
+//! Opening: the log, replayed through the same gate and merge as live batches.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::admit::Admission;
+use super::index::LogIndex;
+use super::ledger::Ledger;
+use super::parked::Parked;
+use super::pipeline::{Pending, Pipeline, spans};
+use super::select::{Wanted, select};
+use super::{Core, Edits, Output};
+use crate::api::{Config, Event, OpenError};
+use crate::author::{AuthorIx, Authors};
+use crate::batch::Batch;
+use crate::id::{Incarnation, PeerId};
+use crate::ports::Promise;
+use crate::record::{Record, Snapshot};
+use crate::state::State;
+use crate::vector::VersionVector;
+use crate::wire::Budget;
+
+/// Entries that a later record of the log takes back: of an author, after a sequence, in the
+/// records before a position.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disowned {
+    author: PeerId,
+    after: u64,
+    before: u64,
+}
+
+/// Whether a replay can go on.
+#[derive(Debug)]
+pub(crate) enum Replayed {
+    /// Yes.
+    Further,
+    /// No: records before this one hold entries that were taken back. Start again from the log's
+    /// beginning, without the snapshot, knowing this.
+    Again(Vec<Disowned>),
+}
+
+/// A core that is being rebuilt from its log.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    core: Core,
+    device: Option<crate::id::DeviceId>,
+    disowned: Vec<Disowned>,
+}
+
+/// Randomness that one opening needs: keys of hash tables and names for new incarnations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeds {
+    pub(crate) table: [u64; 4],
+    pub(crate) first: Incarnation,
+    pub(crate) next: Incarnation,
+}
+
+impl Replay {
+    /// A replay from the start. Receipts will be numbered from `first_receipt` on.
+    pub(crate) fn new(
+        config: Config,
+        seeds: Seeds,
+        first_receipt: u64,
+        disowned: Vec<Disowned>,
+    ) -> Self {
+        let mut authors = Authors::new(seeds.table);
+        let mut ledger = Ledger::new(config.workspace);
+        let me = ledger.intern(&mut authors, PeerId::derive(config.device, seeds.first));
+        let core = Core {
+            config,
+            state: State::new(seeds.table),
+            authors,
+            ledger,
+            index: LogIndex::default(),
+            parked: Parked::default(),
+            pipeline: Pipeline::default(),
+            edits: Edits::starting_at(first_receipt),
+            me,
+            incarnations: Vec::new(),
+            table_key: seeds.table,
+            first_incarnation: seeds.first,
+            next_incarnation: seeds.next,
+            promised: 0,
+            promising: None,
+            after_promise: Vec::new(),
+            consents: BTreeSet::new(),
+            forks: BTreeMap::new(),
+            suspected: BTreeSet::new(),
+            healing: None,
+            held_back: false,
+            rounds: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            next_call: 0,
+            loads: BTreeMap::new(),
+            next_ticket: 0,
+            open_answers: 0,
+            snapshot_at: 0,
+            saving: None,
+            checkpoint_wanted: false,
+            ended: false,
+            outputs: VecDeque::new(),
+        };
+        Replay { core, device: None, disowned }
+    }
+
+    /// Starts from a snapshot instead of the log's beginning.
+    pub(crate) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), OpenError> {
+        self.core.restore(snapshot).map_err(|error| OpenError::Damaged {
+            position: snapshot.position,
+            problem: format!("the snapshot before it is unreadable {error}"),
+        })?;
+        self.device = Some(self.core.config.device);
+        Ok(())
+    }
+
+    /// The position of the next record that is needed.
+    pub(crate) fn position(&self) -> u64 {
+        self.core.pipeline.end
+    }
+
+    /// Takes in the next record of the log.
+    pub(crate) fn record(&mut self, record: Record) -> Result<Replayed, OpenError> {
+        let position = self.core.pipeline.end;
+        self.core.pipeline.end += 1;
+        let damaged = |problem: String| Err(OpenError::Damaged { position, problem });
+        match record {
+            Record::Identity { device, incarnation } => {
+                let core = &mut self.core;
+                let peer = PeerId::derive(device, incarnation);
+                core.me = core.ledger.intern(&mut core.authors, peer);
+                core.incarnations.push(incarnation);
+                self.device = Some(device);
+            }
+            Record::Ready(batch) => {
+                if batch.workspace() != self.core.config.workspace {
+                    let (expected, found) = (self.core.config.workspace, batch.workspace());
+                    return Err(OpenError::WrongWorkspace { expected, found });
+                }
+                let Some(batch) = self.keep(position, batch) else { return Ok(Replayed::Further) };
+                let core = &mut self.core;
+                match core.ledger.admit(&mut core.authors, batch, None, &BTreeMap::new()) {
+                    Admission::Fresh(batch) => core.replay_batch(position, &batch),
+                    Admission::Known => {}
+                    Admission::Early => return damaged("its causes are missing".to_owned()),
+                    Admission::OwnAhead | Admission::Parted(_) => {
+                        return damaged("its running hashes do not continue the log".to_owned());
+                    }
+                    Admission::Refused(reject) => return damaged(reject.to_string()),
+                }
+            }
+            Record::Parked(batch) => {
+                self.core.parked.offer(&batch);
+            }
+            Record::Consent { device, shared } => self.core.set_consent(device, shared),
+            Record::Fork(proof) => {
+                let author = self.core.ledger.intern(&mut self.core.authors, proof.author);
+                self.core.forks.insert(author, proof);
+            }
+            Record::Disown { author, after } => {
+                let known = self.disowned.iter().any(|d| d.before == position);
+                if !known {
+                    let mut disowned = self.disowned.clone();
+                    disowned.push(Disowned { author, after, before: position });
+                    return Ok(Replayed::Again(disowned));
+                }
+            }
+        }
+        Ok(Replayed::Further)
+    }
+
+    /// The part of a batch that no later record takes back.
+    fn keep(&self, position: u64, batch: Arc<Batch>) -> Option<Arc<Batch>> {
+        let until: VersionVector =
+            batch.authors().iter().map(|row| (row.peer, row.last())).collect();
+        let mut cut = BTreeMap::new();
+        for disowned in self.disowned.iter().filter(|disowned| position < disowned.before) {
+            if until.get(disowned.author) > disowned.after {
+                cut.insert(disowned.author, disowned.after);
+            }
+        }
+        if cut.is_empty() {
+            return Some(batch);
+        }
+        let mut wanted = Wanted { have: VersionVector::new(), until, excluded: cut };
+        let selection = select([&batch], &mut wanted, Budget::FULL);
+        let ledger = &self.core.ledger;
+        ledger.seal(&self.core.authors, selection.builder).map(Arc::new)
+    }
+
+    /// The core, ready to go. `witness` is what the memory outside the store says.
+    pub(crate) fn finish(self, witness: Option<Promise>) -> Core {
+        let Replay { mut core, device, .. } = self;
+        core.edits.advance_all(core.authors.len());
+        let current = core.incarnations.last().copied();
+        match current {
+            None => core.begin_incarnation(core.first_incarnation),
+            Some(current) if core.was_restored(device, current, witness) => {
+                let old = core.peer_id();
+                core.begin_incarnation(core.first_incarnation);
+                let new = core.peer_id();
+                core.event(Event::Rotated { old, new });
+            }
+            Some(current) => {
+                let witnessed = witness.filter(|promise| promise.incarnation == current);
+                core.promised = witnessed.map_or(0, |promise| promise.sequence);
+            }
+        }
+        core.unpark();
+        core.settle_view_silently();
+        core
+    }
+}
+
+impl Core {
+    /// Whether the log is an older copy than what this device had, or another device's.
+    fn was_restored(
+        &self,
+        device: Option<crate::id::DeviceId>,
+        current: Incarnation,
+        witness: Option<Promise>,
+    ) -> bool {
+        let tail = self.ledger.chain(self.me).durable();
+        device != Some(self.config.device)
+            || match witness {
+                None => true,
+                Some(promise) if promise.incarnation == current => tail < promise.sequence,
+                // The witness lags behind by one crash, or tells of a life this log knows not of.
+                Some(promise) => !self.incarnations.contains(&promise.incarnation),
+            }
+    }
+
+    fn begin_incarnation(&mut self, incarnation: Incarnation) {
+        let device = self.config.device;
+        let peer = PeerId::derive(device, incarnation);
+        self.me = self.ledger.intern(&mut self.authors, peer);
+        self.incarnations.push(incarnation);
+        self.promised = 0;
+        self.promising = Some(0);
+        self.pipeline.submit(Pending::Identity { device, incarnation });
+        self.outputs.push_back(Output::Promise(Promise { incarnation, sequence: 0 }));
+    }
+
+    fn replay_batch(&mut self, position: u64, batch: &Batch) {
+        let spans = spans(&self.authors, batch);
+        for &(author, _, last) in &spans {
+            self.ledger.chain_mut(author).set_durable(last);
+        }
+        self.index.push(position, spans);
+        self.merge(batch);
+        let (ledger, authors) = (&self.ledger, &self.authors);
+        self.parked.drop_where(|batch| {
+            batch.authors().iter().all(|row| {
+                authors.get(row.peer).is_some_and(|a| ledger.chain(a).admitted() >= row.last())
+            })
+        });
+    }
+
+    /// Brings derived facts up to date without telling anybody: readers start from here.
+    fn settle_view_silently(&mut self) {
+        let _ = self.state.refresh(&self.authors);
+    }
+}
+
+impl Edits {
+    fn advance_all(&mut self, authors: usize) {
+        for author in 0..authors {
+            self.advance(AuthorIx(author as u32));
+        }
+    }
+}

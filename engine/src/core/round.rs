@@ -1,0 +1,502 @@
+//! One round of sync with one peer: frontier, then pulls and pushes side by side.
+//!
+//! The goal is frozen when the round starts to push; what comes later is the next round's. A
+//! pull asks for the next batch as soon as the last one is admitted, before it is durable. Pushes
+//! run ahead of their answers by a small window and fall back to what the peer says it has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::admit::Parting;
+use super::select::{Wanted, select};
+use super::{AfterPromise, Core, LoadPurpose, Output};
+use crate::api::{SyncError, SyncReport};
+use crate::author::AuthorIx;
+use crate::batch::Batch;
+use crate::id::{DeviceId, PeerId};
+use crate::limits::{MAX_BATCH_ENTRIES, MAX_LOST_CALLS, MAX_OPEN_PUSHES, MAX_ROUND_RETRIES};
+use crate::ports::CallError;
+use crate::vector::VersionVector;
+use crate::wire::{
+    Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Reject,
+    Request, Response,
+};
+
+/// A round under way.
+#[derive(Debug)]
+pub(super) struct Round {
+    peer: DeviceId,
+    pub(super) report: SyncReport,
+    lost_in_a_row: u32,
+    retries: u32,
+    pulling: Pulling,
+    pushing: Option<Pushing>,
+    excluded: Vec<Exclusion>,
+    /// Authors whose history seems to differ: from where on we ask for it again.
+    doubts: BTreeMap<AuthorIx, Doubt>,
+    /// The record that must be merged before the round's work shows.
+    last_place: u64,
+}
+
+#[derive(Debug, PartialEq)]
+enum Pulling {
+    Idle,
+    Asking,
+    Done,
+}
+
+#[derive(Debug)]
+struct Pushing {
+    goal: VersionVector,
+    /// What the peer had at the start, and what it durably has by its own word.
+    had: VersionVector,
+    acked: VersionVector,
+    /// What it has if all open pushes arrive.
+    sent: VersionVector,
+    open: u32,
+    loading: bool,
+    exhausted: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    low: u64,
+    step: u64,
+}
+
+impl Round {
+    /// Something differs at `at`: ask again from at most `from` on, further back every time.
+    pub(super) fn doubt(&mut self, author: AuthorIx, at: u64, from: u64) {
+        let low = at.saturating_sub(1).min(from);
+        self.doubts
+            .entry(author)
+            .and_modify(|doubt| {
+                doubt.step *= 2;
+                doubt.low = doubt.low.saturating_sub(doubt.step).min(low);
+            })
+            .or_insert(Doubt { low, step: 1 });
+        if self.pulling == Pulling::Done {
+            self.pulling = Pulling::Idle;
+        }
+    }
+
+    /// Entries up to `sequence` turned out to be the same on both sides, or the fork is proven.
+    pub(super) fn believe(&mut self, author: AuthorIx, sequence: u64) {
+        if let Some(doubt) = self.doubts.get_mut(&author) {
+            doubt.low = doubt.low.max(sequence);
+        }
+    }
+}
+
+impl Core {
+    pub(super) fn start_round(&mut self, id: u64, peer: DeviceId) {
+        let refusal = if self.ended {
+            Some(SyncError::Closed)
+        } else if !self.consents.contains(&peer) {
+            Some(SyncError::NoConsent(peer))
+        } else if self.rounds.values().any(|round| round.peer == peer) {
+            Some(SyncError::UnderWay(peer))
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            self.outputs.push_back(Output::Finished { round: id, result: Err(error) });
+            return;
+        }
+        let round = Round {
+            peer,
+            report: SyncReport::default(),
+            lost_in_a_row: 0,
+            retries: 0,
+            pulling: Pulling::Idle,
+            pushing: None,
+            excluded: Vec::new(),
+            doubts: BTreeMap::new(),
+            last_place: 0,
+        };
+        self.rounds.insert(id, round);
+        self.outputs.push_back(Output::Announce(self.frontier()));
+        self.ask_frontier(id);
+    }
+
+    fn ask_frontier(&mut self, id: u64) {
+        let digest = self.frontier().digest();
+        let workspace = self.config.workspace;
+        self.ask(id, Request::Frontier(FrontierRequest { workspace, digest }));
+    }
+
+    fn ask(&mut self, id: u64, request: Request) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        round.report.calls += 1;
+        self.next_call += 1;
+        self.asks.insert(self.next_call, (id, Asked::of(&request)));
+        self.outputs.push_back(Output::Ask { call: self.next_call, to: round.peer, request });
+    }
+
+    pub(super) fn returned(&mut self, call: u64, response: Result<Response, CallError>) {
+        let Some((id, kind)) = self.asks.remove(&call) else { return };
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        if self.ended {
+            return;
+        }
+        let response = match response {
+            Ok(response) => {
+                round.lost_in_a_row = 0;
+                response
+            }
+            Err(error) => return self.call_lost(id, kind, error),
+        };
+        match (kind, response) {
+            (Asked::Frontier, Response::InStep) => {
+                let theirs = self.frontier();
+                self.begin_flow(id, &theirs, Vec::new());
+            }
+            (Asked::Frontier, Response::Frontier { frontier, excluded }) => {
+                self.begin_flow(id, &frontier, excluded);
+            }
+            (Asked::Pull, Response::Batch { batch, more }) => self.pulled(id, batch, more),
+            (Asked::Push, Response::Durable { have }) => self.pushed(id, Some(&have), false),
+            (Asked::Push, Response::Published) => self.pushed(id, None, true),
+            (kind, Response::Refused(reject)) => self.refused(id, kind, reject),
+            _ => {
+                let what = "a response to another request".to_owned();
+                self.finish(id, Err(CallError::Nonsense(what).into()));
+            }
+        }
+    }
+
+    fn call_lost(&mut self, id: u64, kind: Asked, error: CallError) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        round.report.lost += 1;
+        round.lost_in_a_row += 1;
+        let over = round.lost_in_a_row > MAX_LOST_CALLS || matches!(error, CallError::Nonsense(_));
+        if over || kind == Asked::Frontier && round.lost_in_a_row > 1 {
+            return self.finish(id, Err(error.into()));
+        }
+        match kind {
+            Asked::Frontier => self.ask_frontier(id),
+            Asked::Pull => {
+                round.pulling = Pulling::Idle;
+                self.continue_round(id);
+            }
+            Asked::Push => self.pushed(id, None, false),
+        }
+    }
+
+    /// The peer's frontier is known: look at it, then pull, promise and push.
+    fn begin_flow(&mut self, id: u64, theirs: &Frontier, excluded: Vec<Exclusion>) {
+        self.weigh_exclusions(&excluded);
+        let mut partings = Vec::new();
+        for row in theirs.rows() {
+            let Some(author) = self.authors.get(row.peer) else { continue };
+            match self.ledger.chain(author).hash_at(row.sequence) {
+                Some(ours) if ours != row.hash => {
+                    partings.push(Parting { author, at: row.sequence, proof: None });
+                }
+                None if author == self.me => {
+                    self.held_back = true;
+                    let promised = self.promised;
+                    if let Some(round) = self.rounds.get_mut(&id) {
+                        round.doubt(author, row.sequence, promised);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for parting in partings {
+            self.part(parting, Some(id));
+        }
+        let ours = self.frontier();
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        round.excluded = excluded;
+        let in_step = ours == *theirs && round.doubts.is_empty();
+        round.pulling = if in_step { Pulling::Done } else { Pulling::Idle };
+        let had = theirs.vector();
+        round.pushing = Some(Pushing {
+            goal: VersionVector::new(),
+            acked: had.clone(),
+            sent: had.clone(),
+            had,
+            open: 0,
+            loading: true,
+            exhausted: false,
+        });
+        if self.held_back || self.ensure_promise() {
+            self.begin_push(id);
+        } else {
+            self.after_promise.push(AfterPromise::Round(id));
+        }
+        self.continue_round(id);
+    }
+
+    /// Freezes the goal of a round's pushes.
+    pub(super) fn begin_push(&mut self, id: u64) {
+        let goal = self.frontier().vector();
+        let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
+        else {
+            return;
+        };
+        pushing.goal = goal;
+        pushing.loading = false;
+        self.continue_round(id);
+    }
+
+    /// Gives every round the chance to go on.
+    pub(super) fn continue_rounds(&mut self) {
+        let ids: Vec<u64> = self.rounds.keys().copied().collect();
+        for id in ids {
+            self.continue_round(id);
+        }
+    }
+
+    fn continue_round(&mut self, id: u64) {
+        if self.healing.is_some() {
+            // The core is about to be replaced; the round ends with it.
+            return;
+        }
+        let full = self.pipeline.is_full();
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        let Some(pushing) = &round.pushing else { return };
+        let may_push = !pushing.loading && !pushing.exhausted && pushing.open < MAX_OPEN_PUSHES;
+        let pushes_ended = pushing.exhausted && pushing.open == 0 && !pushing.loading;
+        if round.pulling == Pulling::Idle && !full {
+            round.pulling = Pulling::Asking;
+            self.ask_pull(id);
+        }
+        if may_push {
+            self.load_push(id);
+        }
+        let Some(round) = self.rounds.get(&id) else { return };
+        let merged = self.pipeline.is_merged(round.last_place);
+        if round.pulling == Pulling::Done && pushes_ended && merged {
+            self.complete(id);
+        }
+    }
+
+    fn ask_pull(&mut self, id: u64) {
+        let Some(round) = self.rounds.get(&id) else { return };
+        let rows = self.authors.sorted().into_iter().map(|(peer, author)| {
+            let chain = self.ledger.chain(author);
+            let known = if author == self.me { self.sendable(author) } else { chain.admitted() };
+            let doubted = round.doubts.get(&author).map_or(u64::MAX, |doubt| doubt.low);
+            let sequence = known.min(doubted);
+            let hash = chain.hash_at(sequence).expect("it lies within what is admitted");
+            FrontierRow { peer, sequence, hash }
+        });
+        let request = PullRequest {
+            workspace: self.config.workspace,
+            have: Frontier::new(rows.collect()),
+            excluded: self.exclusions(),
+            budget: Budget::FULL,
+        };
+        self.ask(id, Request::Pull(request));
+    }
+
+    fn pulled(&mut self, id: u64, batch: Option<Batch>, more: bool) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        round.pulling = if more { Pulling::Idle } else { Pulling::Done };
+        if let Some(batch) = batch {
+            let batch = Arc::new(batch);
+            match self.take_in(Arc::clone(&batch), Some(id)) {
+                Ok(fresh) => {
+                    let place = self.pipeline.last_place();
+                    let Some(round) = self.rounds.get_mut(&id) else { return };
+                    round.report.pulled += fresh;
+                    round.last_place = place;
+                    for row in batch.authors() {
+                        if let Some(author) = self.authors.get(row.peer) {
+                            round.believe(author, row.last());
+                        }
+                    }
+                    if fresh > 0 {
+                        round.retries = 0;
+                    } else if round.pulling == Pulling::Idle && self.retry(id).is_none() {
+                        return;
+                    }
+                }
+                Err(Reject::Fork { .. }) => {
+                    if self.retry(id).is_none() {
+                        return;
+                    }
+                    if let Some(round) = self.rounds.get_mut(&id) {
+                        round.pulling = Pulling::Idle;
+                    }
+                }
+                Err(Reject::Unavailable) => return,
+                Err(reject) => return self.finish(id, Err(reject.into())),
+            }
+        }
+        self.continue_round(id);
+    }
+
+    /// Counts an exchange that moved nothing; ends the round after too many.
+    fn retry(&mut self, id: u64) -> Option<()> {
+        let round = self.rounds.get_mut(&id)?;
+        round.retries += 1;
+        if round.retries > MAX_ROUND_RETRIES {
+            self.finish(id, Err(SyncError::Stalled));
+            return None;
+        }
+        Some(())
+    }
+
+    /// What the next push may hold.
+    fn push_wanted(&self, id: u64) -> Option<Wanted> {
+        let round = self.rounds.get(&id)?;
+        let pushing = round.pushing.as_ref()?;
+        Some(self.wanted(pushing.sent.clone(), pushing.goal.clone(), &round.excluded))
+    }
+
+    fn load_push(&mut self, id: u64) {
+        let Some(wanted) = self.push_wanted(id) else { return };
+        let positions = self.positions_of(&wanted, MAX_BATCH_ENTRIES, 0);
+        let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
+        else {
+            return;
+        };
+        if positions.is_empty() {
+            pushing.exhausted = true;
+            return self.continue_round(id);
+        }
+        pushing.loading = true;
+        self.load(positions, LoadPurpose::Push(id));
+    }
+
+    pub(super) fn push_selected(&mut self, id: u64, batches: &[Arc<Batch>]) {
+        let Some(mut wanted) = self.push_wanted(id) else { return };
+        let selection = select(batches, &mut wanted, Budget::FULL);
+        let batch = self.ledger.seal(&self.authors, selection.builder);
+        let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
+        else {
+            return;
+        };
+        pushing.loading = false;
+        match batch {
+            Some(batch) => {
+                pushing.sent = wanted.have;
+                pushing.open += 1;
+                self.ask(id, Request::Push(PushRequest { batch }));
+            }
+            // What is left is excluded.
+            None => pushing.exhausted = true,
+        }
+        self.continue_round(id);
+    }
+
+    /// A push ended: `have` is what the peer said, if it said something.
+    fn pushed(&mut self, id: u64, have: Option<&VersionVector>, published: bool) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        let Some(pushing) = &mut round.pushing else { return };
+        pushing.open -= 1;
+        let before = pushing.acked.clone();
+        if let Some(have) = have {
+            pushing.acked.join(have);
+        }
+        if published {
+            let gained = gain(&pushing.acked, &pushing.sent);
+            round.report.published += gained;
+            pushing.acked = pushing.sent.clone();
+        }
+        let behind = pushing.open == 0 && !pushing.loading && !pushing.acked.covers(&pushing.sent);
+        let moved = pushing.acked != before;
+        if behind {
+            pushing.sent = pushing.acked.clone();
+            pushing.exhausted = false;
+        }
+        if moved {
+            round.retries = 0;
+        } else if behind && self.retry(id).is_none() {
+            return;
+        }
+        self.continue_round(id);
+    }
+
+    fn refused(&mut self, id: u64, kind: Asked, reject: Reject) {
+        if let (Asked::Push, Reject::Fork { author, common }) = (kind, &reject) {
+            return self.push_parted(id, *author, *common);
+        }
+        if reject == Reject::Busy && self.retry(id).is_some() {
+            return match kind {
+                Asked::Frontier => self.ask_frontier(id),
+                Asked::Pull => {
+                    if let Some(round) = self.rounds.get_mut(&id) {
+                        round.pulling = Pulling::Idle;
+                    }
+                    self.continue_round(id);
+                }
+                Asked::Push => self.pushed(id, None, false),
+            };
+        }
+        self.finish(id, Err(reject.into()));
+    }
+
+    /// The peer has another history of an author than we pushed: leave that author out, and look
+    /// where both part.
+    fn push_parted(&mut self, id: u64, peer: PeerId, common: u64) {
+        let Some(author) = self.authors.get(peer) else {
+            return self.finish(id, Err(Reject::Fork { author: peer, common }.into()));
+        };
+        let known = self.forks.contains_key(&author);
+        let branch = self.ledger.chain(author).head();
+        if !known {
+            self.part(Parting { author, at: common.saturating_add(1), proof: None }, Some(id));
+        }
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        let lower = |row: &&mut Exclusion| row.peer == peer;
+        match round.excluded.iter_mut().find(lower) {
+            Some(row) => row.common = row.common.min(common).saturating_sub(1),
+            None => round.excluded.push(Exclusion { peer, common, branch }),
+        }
+        if self.retry(id).is_some() {
+            self.pushed(id, None, false);
+        }
+    }
+
+    /// The round reached its goal.
+    fn complete(&mut self, id: u64) {
+        if self.held_back && self.healing.is_none() {
+            // Somebody knows more of us, and nobody could say what: what was not sent is made
+            // again under a new name.
+            self.start_healing(self.promised);
+        }
+        let frontier = self.frontier();
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        if let Some(pushing) = &round.pushing {
+            round.report.pushed = gain(&pushing.had, &pushing.acked) - round.report.published;
+        }
+        round.report.forks.sort_unstable();
+        round.report.forks.dedup();
+        let report = std::mem::take(&mut round.report);
+        self.outputs.push_back(Output::Announce(frontier));
+        self.finish(id, Ok(report));
+    }
+
+    fn finish(&mut self, id: u64, result: Result<SyncReport, SyncError>) {
+        if self.rounds.remove(&id).is_some() {
+            self.outputs.push_back(Output::Finished { round: id, result });
+        }
+    }
+}
+
+/// How many entries `after` covers beyond `before`.
+fn gain(before: &VersionVector, after: &VersionVector) -> u64 {
+    after.iter().map(|(peer, sequence)| sequence.saturating_sub(before.get(peer))).sum()
+}
+
+/// Which request a response belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Frontier,
+    Pull,
+    Push,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Request) -> Self {
+        match request {
+            Request::Frontier(_) => Asked::Frontier,
+            Request::Pull(_) => Asked::Pull,
+            Request::Push(_) => Asked::Push,
+        }
+    }
+}

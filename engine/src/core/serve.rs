@@ -1,0 +1,234 @@
+//! The serving half: answers to other devices.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::admit::{Admission, Parting};
+use super::select::{Wanted, select};
+use super::{AfterPromise, Core, LoadPurpose, Output};
+use crate::batch::Batch;
+use crate::hash::Hash;
+use crate::id::{DeviceId, PeerId, WorkspaceId};
+use crate::limits::MAX_OPEN_ANSWERS;
+use crate::vector::VersionVector;
+use crate::wire::{Budget, Frontier, PullRequest, Reject, Request, Response};
+
+/// A pull that waits for its records.
+#[derive(Debug)]
+pub(super) struct Pull {
+    pub(super) call: u64,
+    wanted: Wanted,
+    budget: Budget,
+    /// Where the records loaded end.
+    after: u64,
+}
+
+impl Core {
+    pub(super) fn asked(&mut self, call: u64, from: DeviceId, request: Request) {
+        self.open_answers += 1;
+        let workspace = match &request {
+            Request::Frontier(request) => request.workspace,
+            Request::Pull(request) => request.workspace,
+            Request::Push(request) => request.batch.workspace(),
+        };
+        if let Some(reject) = self.turned_away(from, workspace) {
+            return self.answer(call, Response::Refused(reject));
+        }
+        match request {
+            Request::Frontier(request) => self.answer_frontier(call, request.digest),
+            Request::Pull(request) => self.asked_to_pull(call, request),
+            Request::Push(request) => self.asked_to_push(call, request.batch),
+        }
+    }
+
+    fn turned_away(&self, from: DeviceId, workspace: WorkspaceId) -> Option<Reject> {
+        if workspace != self.config.workspace || !self.consents.contains(&from) {
+            Some(Reject::NotShared)
+        } else if self.ended {
+            Some(Reject::Unavailable)
+        } else if self.open_answers > MAX_OPEN_ANSWERS {
+            Some(Reject::Busy)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn answer(&mut self, call: u64, response: Response) {
+        self.open_answers -= 1;
+        self.outputs.push_back(Output::Answer { call, response });
+    }
+
+    /// In step only if there is nothing here that could be sent, promised already or not.
+    pub(super) fn answer_frontier(&mut self, call: u64, digest: Hash) {
+        let frontier = self.frontier();
+        let response = if frontier.digest() == digest && !self.has_unpromised() {
+            Response::InStep
+        } else {
+            Response::Frontier { frontier, excluded: self.exclusions() }
+        };
+        self.answer(call, response);
+    }
+
+    /// Whether durable own entries wait for the witness before they may be sent.
+    pub(super) fn has_unpromised(&self) -> bool {
+        self.ledger.chain(self.me).durable() > self.promised && !self.held_back
+    }
+
+    fn asked_to_pull(&mut self, call: u64, request: PullRequest) {
+        // Whoever asks may know more of us than we do; look before anything new is promised.
+        self.look_for_own_name(&request.have);
+        self.weigh_exclusions(&request.excluded);
+        if self.held_back || self.ensure_promise() {
+            self.prepare_pull(call, request);
+        } else {
+            self.after_promise.push(AfterPromise::Pull { call, request });
+        }
+    }
+
+    pub(super) fn prepare_pull(&mut self, call: u64, request: PullRequest) {
+        let until = self.frontier().vector();
+        let wanted = self.wanted(request.have.vector(), until, &request.excluded);
+        self.load_pull(Pull { call, wanted, budget: request.budget, after: 0 });
+    }
+
+    /// What a peer may get that has `have` and excludes what it says, and what we do.
+    pub(super) fn wanted(
+        &self,
+        have: VersionVector,
+        until: VersionVector,
+        theirs: &[crate::wire::Exclusion],
+    ) -> Wanted {
+        let mut excluded: BTreeMap<PeerId, u64> = BTreeMap::new();
+        for row in self.exclusions().iter().chain(theirs) {
+            let common = excluded.entry(row.peer).or_insert(row.common);
+            *common = row.common.min(*common);
+        }
+        Wanted { have, until, excluded }
+    }
+
+    /// Positions, from `from` on, of records with entries that are wanted.
+    pub(super) fn positions_of(&self, wanted: &Wanted, entries: usize, from: u64) -> Vec<u64> {
+        let lacking: Vec<_> = wanted
+            .until
+            .iter()
+            .filter_map(|(peer, until)| {
+                let first = wanted.have.get(peer) + 1;
+                let closed = wanted.excluded.get(&peer).copied().unwrap_or(u64::MAX);
+                (first <= until.min(closed)).then_some(())?;
+                Some((self.authors.get(peer)?, first, until.min(closed)))
+            })
+            .collect();
+        self.index.holding(&lacking, entries, from)
+    }
+
+    fn load_pull(&mut self, mut pull: Pull) {
+        let entries = pull.budget.entries as usize;
+        let positions = self.positions_of(&pull.wanted, entries, pull.after);
+        match positions.last() {
+            Some(&last) => {
+                pull.after = last + 1;
+                self.load(positions, LoadPurpose::Answer(pull));
+            }
+            None => self.answer(pull.call, Response::Batch { batch: None, more: false }),
+        }
+    }
+
+    pub(super) fn answer_pull(&mut self, mut pull: Pull, batches: &[Arc<Batch>]) {
+        let selection = select(batches, &mut pull.wanted, pull.budget);
+        let full = selection.full;
+        match self.ledger.seal(&self.authors, selection.builder) {
+            Some(batch) => {
+                let more = full || !self.positions_of(&pull.wanted, 1, 0).is_empty();
+                self.answer(pull.call, Response::Batch { batch: Some(batch), more });
+            }
+            // All that was loaded is excluded: look further.
+            None => self.load_pull(pull),
+        }
+    }
+
+    fn asked_to_push(&mut self, call: u64, batch: Batch) {
+        if self.pipeline.is_full() {
+            return self.answer(call, Response::Refused(Reject::Busy));
+        }
+        let peers: Vec<PeerId> = batch.authors().iter().map(|row| row.peer).collect();
+        match self.take_in(Arc::new(batch), None) {
+            Ok(_) => {
+                let authors = peers.into_iter().filter_map(|peer| self.authors.get(peer)).collect();
+                self.answer_when_durable(call, authors);
+            }
+            Err(reject) => self.answer(call, Response::Refused(reject)),
+        }
+    }
+
+    /// The one way in for entries of others: admits, parks or refuses a batch. Returns how many
+    /// entries were new.
+    pub(super) fn take_in(&mut self, batch: Arc<Batch>, round: Option<u64>) -> Result<u64, Reject> {
+        if batch.workspace() != self.config.workspace {
+            return Err(Reject::NotShared);
+        }
+        let closed = self.closed();
+        let admission =
+            self.ledger.admit(&mut self.authors, Arc::clone(&batch), Some(self.me), &closed);
+        match admission {
+            Admission::Fresh(batch) => {
+                let mut fresh = batch.len() as u64;
+                self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
+                fresh += self.unpark();
+                Ok(fresh)
+            }
+            Admission::Known => Ok(0),
+            Admission::Early => {
+                if self.parked.offer(&batch) {
+                    self.pipeline.submit(super::pipeline::Pending::Parked(batch));
+                }
+                Ok(0)
+            }
+            Admission::OwnAhead => {
+                self.start_healing(self.ledger.chain(self.me).admitted());
+                Err(Reject::Unavailable)
+            }
+            Admission::Parted(parting) => Err(self.part(parting, round)),
+            Admission::Refused(reject) => Err(reject),
+        }
+    }
+
+    /// Admits parked batches whose causes have come; returns how many entries were new.
+    pub(super) fn unpark(&mut self) -> u64 {
+        let mut fresh = 0;
+        loop {
+            let (ledger, authors) = (&self.ledger, &self.authors);
+            let ready = self.parked.take(|batch| {
+                batch.authors().iter().all(|row| {
+                    let chain = authors.get(row.peer).map(|author| ledger.chain(author));
+                    row.base <= chain.map_or(0, |chain| chain.admitted())
+                })
+            });
+            let Some(batch) = ready else { return fresh };
+            let closed = self.closed();
+            match self.ledger.admit(&mut self.authors, batch, Some(self.me), &closed) {
+                Admission::Fresh(batch) => {
+                    fresh += batch.len() as u64;
+                    self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
+                }
+                Admission::OwnAhead => self.start_healing(self.ledger.chain(self.me).admitted()),
+                Admission::Parted(parting) => {
+                    self.part(parting, None);
+                }
+                Admission::Known | Admission::Early | Admission::Refused(_) => {}
+            }
+        }
+    }
+
+    /// Looks whether a peer knows own entries that we do not know or that differ from ours.
+    pub(super) fn look_for_own_name(&mut self, theirs: &Frontier) {
+        let Some(row) = theirs.get(self.peer_id()) else { return };
+        match self.ledger.chain(self.me).hash_at(row.sequence) {
+            Some(ours) if ours == row.hash => {}
+            Some(_) => {
+                let at = row.sequence;
+                self.part(Parting { author: self.me, at, proof: None }, None);
+            }
+            None => self.held_back = true,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What the handle and the driver share: the core, and everybody who waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+
+use futures_channel::oneshot;
+
+use super::Ports;
+use super::subscription::{Queue, Subscription};
+use crate::api::{Config, Event, Outcome, Receipt, SyncError, SyncReport};
+use crate::core::{Core, Input, Output};
+use crate::id::DeviceId;
+use crate::ports::StoreError;
+use crate::wire::{Request, Response};
+
+/// One opened workspace.
+pub(super) struct Shared<P> {
+    pub(super) ports: P,
+    inner: Mutex<Inner>,
+}
+
+impl<P: Ports> Shared<P> {
+    pub(super) fn new(ports: P, config: Config, core: Core) -> Arc<Self> {
+        let inner = Inner {
+            core,
+            config,
+            phase: Phase::Open,
+            waker: None,
+            woken: false,
+            queues: Vec::new(),
+            rounds: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            checkpoints: Vec::new(),
+            closers: Vec::new(),
+            next: 0,
+        };
+        Arc::new(Shared { ports, inner: Mutex::new(inner) })
+    }
+
+    /// The lock is held for one step of the core at most. A panic while it was held leaves a core
+    /// that nobody may use, so it is passed on.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("the core panicked before")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Flushing; no edits and rounds any more.
+    Closing,
+    Closed,
+}
+
+/// See [`Shared`].
+pub(super) struct Inner {
+    core: Core,
+    config: Config,
+    phase: Phase,
+    waker: Option<Waker>,
+    woken: bool,
+    queues: Vec<Arc<Mutex<Queue>>>,
+    rounds: BTreeMap<u64, oneshot::Sender<Result<SyncReport, SyncError>>>,
+    answers: BTreeMap<u64, oneshot::Sender<Response>>,
+    receipts: BTreeMap<u64, Vec<oneshot::Sender<Outcome>>>,
+    /// Fates that a receipt alone does not tell: refused, or made again under a new name.
+    outcomes: BTreeMap<u64, Outcome>,
+    checkpoints: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    closers: Vec<oneshot::Sender<()>>,
+    next: u64,
+}
+
+impl Inner {
+    pub(super) fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    pub(super) fn config(&self) -> Config {
+        self.config
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    pub(super) fn poll_core(&mut self) -> Option<Output> {
+        self.core.poll_output()
+    }
+
+    pub(super) fn handle(&mut self, input: Input) {
+        self.core.handle(input);
+    }
+
+    /// Lets the driver look at the core again.
+    pub(super) fn wake(&mut self) {
+        self.woken = true;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether [`wake`](Self::wake) was called; if not, `waker` is woken when it is.
+    pub(super) fn take_wake(&mut self, waker: &Waker) -> bool {
+        if std::mem::take(&mut self.woken) {
+            return true;
+        }
+        self.waker = Some(waker.clone());
+        false
+    }
+
+    pub(super) fn replace_core(&mut self, next: impl FnOnce(Core) -> Core) {
+        let placeholder = Core::placeholder(self.config);
+        self.core = next(std::mem::replace(&mut self.core, placeholder));
+    }
+
+    pub(super) fn subscribe(&mut self) -> Subscription {
+        let queue = Arc::new(Mutex::new(Queue::new(self.phase == Phase::Closed)));
+        self.queues.push(Arc::clone(&queue));
+        Subscription::new(queue)
+    }
+
+    pub(super) fn publish(&mut self, event: Event) {
+        if let Event::Settled { receipt, outcome } = &event {
+            self.settle(*receipt, outcome);
+        }
+        // A queue that only we hold has no reader any more.
+        self.queues.retain(|queue| Arc::strong_count(queue) > 1);
+        for queue in &self.queues {
+            Queue::lock(queue).push(event.clone());
+        }
+    }
+
+    fn settle(&mut self, receipt: Receipt, outcome: &Outcome) {
+        if *outcome != Outcome::Durable(receipt.dots().collect()) {
+            self.outcomes.insert(receipt.number, outcome.clone());
+        }
+        for waiting in self.receipts.remove(&receipt.number).into_iter().flatten() {
+            let _ = waiting.send(outcome.clone());
+        }
+    }
+
+    /// The fate of an edit, or a promise of it.
+    pub(super) fn fate(&mut self, receipt: Receipt) -> Result<Outcome, oneshot::Receiver<Outcome>> {
+        if let Some(outcome) = self.outcomes.get(&receipt.number) {
+            return Ok(outcome.clone());
+        }
+        if !self.core.is_unsettled(receipt) {
+            return Ok(Outcome::Durable(receipt.dots().collect()));
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.receipts.entry(receipt.number).or_default().push(sender);
+        Err(receiver)
+    }
+
+    pub(super) fn start_round(
+        &mut self,
+        peer: DeviceId,
+    ) -> (u64, oneshot::Receiver<Result<SyncReport, SyncError>>) {
+        let (sender, receiver) = oneshot::channel();
+        self.next += 1;
+        self.rounds.insert(self.next, sender);
+        self.core.handle(Input::Start { round: self.next, peer });
+        self.wake();
+        (self.next, receiver)
+    }
+
+    pub(super) fn abandon_round(&mut self, round: u64) {
+        if self.rounds.remove(&round).is_some() {
+            self.core.handle(Input::Abandon { round });
+        }
+    }
+
+    pub(super) fn finish(&mut self, round: u64, result: Result<SyncReport, SyncError>) {
+        if let Some(waiting) = self.rounds.remove(&round) {
+            let _ = waiting.send(result);
+        }
+    }
+
+    pub(super) fn ask(&mut self, from: DeviceId, request: Request) -> oneshot::Receiver<Response> {
+        let (sender, receiver) = oneshot::channel();
+        if self.phase != Phase::Closed {
+            self.next += 1;
+            self.answers.insert(self.next, sender);
+            self.core.handle(Input::Asked { call: self.next, from, request });
+            self.wake();
+        }
+        receiver
+    }
+
+    pub(super) fn answered(&mut self, call: u64, response: Response) {
+        if let Some(waiting) = self.answers.remove(&call) {
+            // The other device may be gone.
+            let _ = waiting.send(response);
+        }
+    }
+
+    pub(super) fn checkpoint(&mut self) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        if self.phase != Phase::Closed {
+            self.checkpoints.push(sender);
+            self.core.want_checkpoint();
+            self.wake();
+        }
+        receiver
+    }
+
+    pub(super) fn checkpointed(&mut self, result: &Result<(), StoreError>) {
+        for waiting in self.checkpoints.drain(..) {
+            let _ = waiting.send(result.clone());
+        }
+    }
+
+    pub(super) fn close(&mut self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        if self.phase != Phase::Closed {
+            self.phase = Phase::Closing;
+            self.closers.push(sender);
+            self.wake();
+        }
+        receiver
+    }
+
+    /// Whether the driver has nothing left to do for a workspace that is closing.
+    pub(super) fn may_end(&mut self) -> bool {
+        self.phase == Phase::Closing && self.core.is_flushed()
+    }
+
+    /// The driver is gone: nobody waits in vain.
+    pub(super) fn end(&mut self) {
+        self.phase = Phase::Closed;
+        self.rounds.clear();
+        self.answers.clear();
+        self.receipts.clear();
+        self.checkpoints.clear();
+        self.closers.clear();
+        for queue in self.queues.drain(..) {
+            Queue::lock(&queue).close();
+        }
+    }
+}

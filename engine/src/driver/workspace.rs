@@ -1,0 +1,268 @@
+//! The handle on an opened workspace.
+
+use std::sync::Arc;
+
+use super::inner::Shared;
+use super::{Driver, Ports, Subscription, replay};
+use crate::api::{Config, EditError, OpenError, Outcome, Receipt, SyncError, SyncReport};
+use crate::core::history;
+use crate::entry::{LogEntry, SyncedLogEntry};
+use crate::graph::{Conflict, ConflictId, Edge, Graph, Node, Resolution};
+use crate::id::{DeviceId, NodeId, PeerId};
+use crate::legacy::{self, LegacyError};
+use crate::limits::MAX_LOAD_RECORDS;
+use crate::ports::{Clock, Store, StoreError};
+use crate::vector::VersionVector;
+use crate::wire::Frontier;
+
+/// One opened workspace; clones share it.
+///
+/// Edits and reads return at once. The graph that readers see moves from batch to batch, and shows
+/// local edits as soon as they are made; whether an edit is durable its [`Receipt`] tells.
+pub struct Workspace<P: Ports> {
+    shared: Arc<Shared<P>>,
+}
+
+impl<P: Ports> Clone for Workspace<P> {
+    fn clone(&self) -> Self {
+        Workspace { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<P: Ports> Workspace<P> {
+    /// Opens a workspace, or begins it if the store is empty.
+    ///
+    /// A log that is older than what this device is known to have sent (a restored backup) is
+    /// continued under a new name.
+    ///
+    /// # Errors
+    /// If the store cannot be read or contradicts itself; it is left as it was.
+    pub async fn open(config: Config, ports: P) -> Result<(Self, Driver<P>), OpenError> {
+        let core = replay::replay(&ports, config, 0).await?;
+        let shared = Shared::new(ports, config, core);
+        Ok((Workspace { shared: Arc::clone(&shared) }, Driver { shared }))
+    }
+
+    /// Makes one edit.
+    ///
+    /// # Errors
+    /// If the graph never had what it is about, or it exceeds a bound; then nothing changed.
+    pub fn edit(&self, operation: LogEntry) -> Result<Receipt, EditError> {
+        self.edit_all(&[operation])
+    }
+
+    /// Makes several operations as one edit: others see all of them or none.
+    ///
+    /// A write to a node that is gone, and an edge or visit that touches one, restore it first.
+    ///
+    /// # Errors
+    /// As for [`edit`](Self::edit); if one operation is refused, all are.
+    pub fn edit_all(&self, operations: &[LogEntry]) -> Result<Receipt, EditError> {
+        let now_ms = self.shared.ports.clock().now_ms();
+        self.change(|core| core.edit(now_ms, operations))
+    }
+
+    /// Settles a conflict.
+    ///
+    /// # Errors
+    /// If it is not listed (any more), or cannot be settled like this.
+    pub fn resolve(
+        &self,
+        conflict: ConflictId,
+        resolution: &Resolution,
+    ) -> Result<Receipt, EditError> {
+        let now_ms = self.shared.ports.clock().now_ms();
+        self.change(|core| core.resolve(now_ms, conflict, resolution))
+    }
+
+    /// Gives another device access to this workspace, or takes it. Until a consent is durable
+    /// nothing leaves this device, and nobody is answered. What left before cannot be called back.
+    ///
+    /// # Errors
+    /// If the workspace is closed or its store failed.
+    pub fn share_with(&self, device: DeviceId, shared: bool) -> Result<Receipt, EditError> {
+        self.change(|core| core.share_with(device, shared))
+    }
+
+    /// Imports a log from before sync, given as its payloads in order: its live state becomes part
+    /// of the graph, without ever winning over what was done since.
+    ///
+    /// # Errors
+    /// If a payload is damaged, or a log was imported before; then nothing changed.
+    pub fn import_legacy<B: AsRef<[u8]>>(
+        &self,
+        payloads: &[B],
+    ) -> Result<Vec<Receipt>, ImportError> {
+        let mut entries = Vec::with_capacity(payloads.len());
+        for (index, payload) in payloads.iter().enumerate() {
+            let entry = legacy::decode_legacy(payload.as_ref())
+                .map_err(|error| ImportError::Payload { index, error })?;
+            entries.push(entry);
+        }
+        let folded = legacy::fold(entries);
+        Ok(self.change(|core| core.import(&folded.entries))?)
+    }
+
+    /// The fate of an edit, as soon as it is known.
+    pub async fn settled(&self, receipt: Receipt) -> Outcome {
+        let fate = self.shared.lock().fate(receipt);
+        match fate {
+            Ok(outcome) => outcome,
+            Err(waiting) => waiting.await.unwrap_or_else(|_| {
+                Outcome::Refused(StoreError::Refused("the workspace is closed".to_owned()))
+            }),
+        }
+    }
+
+    /// The whole graph, with its conflicts.
+    pub fn graph(&self) -> Graph {
+        self.shared.lock().core().graph()
+    }
+
+    /// One node, if it is shown.
+    pub fn node(&self, id: NodeId) -> Option<Node> {
+        self.shared.lock().core().node(id)
+    }
+
+    /// What leads from one node to another, if anything is shown.
+    pub fn edge(&self, from: NodeId, to: NodeId) -> Option<Edge> {
+        self.shared.lock().core().edge(from, to)
+    }
+
+    /// The pairs with a shown edge or visit that a node is an end of, ascending.
+    pub fn edges_of(&self, id: NodeId) -> Vec<(NodeId, NodeId)> {
+        self.shared.lock().core().edges_of(id)
+    }
+
+    /// How many nodes, and how many pairs with an edge or visit, are shown.
+    pub fn size(&self) -> (usize, usize) {
+        self.shared.lock().core().size()
+    }
+
+    /// What a person may want to settle, in the order of the ids.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        self.shared.lock().core().conflicts()
+    }
+
+    /// Events from now on.
+    pub fn subscribe(&self) -> Subscription {
+        self.shared.lock().subscribe()
+    }
+
+    /// One round of sync with one device: both have the same afterwards, but for what was done
+    /// meanwhile. Dropping the future ends the round; what it moved until then stays.
+    ///
+    /// # Errors
+    /// If consent is missing, or the peer refuses or is out of reach.
+    pub async fn sync_with_peer(&self, peer: DeviceId) -> Result<SyncReport, SyncError> {
+        if !self.shared.lock().is_open() {
+            return Err(SyncError::Closed);
+        }
+        let (round, result) = self.shared.lock().start_round(peer);
+        let guard = RoundGuard { shared: &self.shared, round };
+        let result = result.await.unwrap_or(Err(SyncError::Closed));
+        drop(guard);
+        result
+    }
+
+    /// The devices that the workspace is shared with, ascending.
+    pub fn shared_with(&self) -> Vec<DeviceId> {
+        self.shared.lock().core().consents()
+    }
+
+    /// The network that the workspace was opened with.
+    pub fn network(&self) -> &P::Network {
+        self.shared.ports.network()
+    }
+
+    /// Who authors here now.
+    pub fn peer_id(&self) -> PeerId {
+        self.shared.lock().core().peer_id()
+    }
+
+    /// All that is applied, local edits that are not yet durable included.
+    pub fn version_vector(&self) -> VersionVector {
+        self.shared.lock().core().applied()
+    }
+
+    /// How far the durable history goes, with running hashes.
+    pub fn durable_frontier(&self) -> Frontier {
+        self.shared.lock().core().durable()
+    }
+
+    /// The durable history in the log's order, which is causal.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn history(&self) -> Result<Vec<SyncedLogEntry>, StoreError> {
+        let end = self.shared.lock().core().log_end();
+        let mut records = Vec::new();
+        for first in (0..end).step_by(MAX_LOAD_RECORDS) {
+            let last = end.min(first + MAX_LOAD_RECORDS as u64);
+            records.extend(self.shared.ports.store().load((first..last).collect()).await?);
+        }
+        Ok(history::expand(&records))
+    }
+
+    /// The canonical bytes of the merged state: equal on devices that applied equal sets.
+    pub fn state_bytes(&self) -> Vec<u8> {
+        self.shared.lock().core().state_bytes()
+    }
+
+    /// Takes a snapshot as soon as nothing is on its way to the disk.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        let done = self.shared.lock().checkpoint();
+        done.await
+            .unwrap_or_else(|_| Err(StoreError::Refused("the workspace is closed".to_owned())))
+    }
+
+    /// Makes everything durable and ends the driver. Edits after this are refused.
+    pub async fn close(&self) {
+        let closed = self.shared.lock().close();
+        // The sender is dropped when the driver ends.
+        let _ = closed.await;
+    }
+
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut crate::core::Core) -> Result<T, EditError>,
+    ) -> Result<T, EditError> {
+        let mut inner = self.shared.lock();
+        if !inner.is_open() {
+            return Err(EditError::Closed);
+        }
+        let result = change(inner.core());
+        inner.wake();
+        result
+    }
+}
+
+/// A legacy log was not imported; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// A payload is not what it should be.
+    #[error("payload {index} of the legacy log: {error}")]
+    Payload {
+        /// Which one, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: LegacyError,
+    },
+    /// The workspace did not take it.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+}
+
+struct RoundGuard<'a, P: Ports> {
+    shared: &'a Shared<P>,
+    round: u64,
+}
+
+impl<P: Ports> Drop for RoundGuard<'_, P> {
+    fn drop(&mut self) {
+        self.shared.lock().abandon_round(self.round);
+    }
+}

@@ -1,0 +1,205 @@
+//! Arbitrary values for property tests.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::batch::{Batch, BatchBuilder, NewEntry};
+use crate::entry::{EdgeKind, EdgeType, FLAG_GENESIS, LogEntry, Position, Trigger};
+use crate::hash::Hash;
+use crate::id::{DeviceId, Dot, NodeId, PeerId, WorkspaceId};
+use crate::limits::SEQUENCE_END;
+use crate::vector::VersionVector;
+
+/// The `number`-th of a few authors; ids do not ascend with the numbers.
+pub(crate) fn author(number: usize) -> PeerId {
+    let hash = blake3::hash(&number.to_le_bytes());
+    PeerId(crate::id::uuid8(hash.as_bytes()))
+}
+
+/// Small sequences, and those next to the end.
+pub(crate) fn sequence() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 1..300u64, 1 => 1..SEQUENCE_END, 1 => SEQUENCE_END - 3..SEQUENCE_END]
+}
+
+pub(crate) fn peer() -> impl Strategy<Value = PeerId> {
+    prop_oneof![(0..8usize).prop_map(author), uuid().prop_map(PeerId)]
+}
+
+pub(crate) fn dot() -> impl Strategy<Value = Dot> {
+    (peer(), sequence()).prop_map(|(peer, sequence)| Dot { peer, sequence })
+}
+
+pub(crate) fn vector() -> impl Strategy<Value = VersionVector> {
+    vec((peer(), sequence()), 0..8).prop_map(|rows| rows.into_iter().collect())
+}
+
+pub(crate) fn hash() -> impl Strategy<Value = Hash> {
+    any::<[u8; 32]>().prop_map(Hash)
+}
+
+pub(crate) fn device() -> impl Strategy<Value = DeviceId> {
+    any::<[u8; 32]>().prop_map(DeviceId)
+}
+
+pub(crate) fn workspace() -> impl Strategy<Value = WorkspaceId> {
+    uuid().prop_map(WorkspaceId)
+}
+
+pub(crate) fn uuid() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+fn node() -> impl Strategy<Value = NodeId> {
+    prop_oneof![(0..6u128).prop_map(|id| NodeId(Uuid::from_u128(id))), uuid().prop_map(NodeId)]
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    let coordinate = || any::<f32>().prop_map(|value| if value.is_finite() { value } else { 0.0 });
+    (coordinate(), coordinate()).prop_map(|(x, y)| Position::new(x, y).unwrap())
+}
+
+fn edge_type() -> impl Strategy<Value = EdgeType> {
+    prop_oneof![Just(EdgeType::Hyperlink), Just(EdgeType::History), Just(EdgeType::UserGrouped)]
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    prop_oneof![
+        Just(Trigger::Unknown),
+        Just(Trigger::Link),
+        Just(Trigger::Typed),
+        Just(Trigger::Back),
+        Just(Trigger::Forward),
+    ]
+}
+
+/// Any operation that can be written down and read back as itself.
+pub(crate) fn entry() -> impl Strategy<Value = LogEntry> {
+    let text = || ".{0,24}";
+    let pair = || (node(), node());
+    let kind = prop_oneof![
+        Just(None),
+        Just(Some(EdgeKind::Asserted)),
+        edge_type().prop_map(|edge_type| Some(EdgeKind::Typed(edge_type))),
+    ];
+    prop_oneof![
+        (node(), text(), position()).prop_map(|(node_id, url, position)| LogEntry::AddNode {
+            node_id,
+            url,
+            position
+        }),
+        (pair(), edge_type()).prop_map(|((from, to), edge_type)| LogEntry::AddEdge {
+            from,
+            to,
+            edge_type
+        }),
+        (pair(), kind).prop_map(|((from, to), kind)| LogEntry::RemoveEdge { from, to, kind }),
+        (node(), text()).prop_map(|(node_id, title)| LogEntry::UpdateNodeTitle { node_id, title }),
+        (node(), any::<bool>())
+            .prop_map(|(node_id, is_pinned)| LogEntry::PinNode { node_id, is_pinned }),
+        node().prop_map(|node_id| LogEntry::RemoveNode { node_id }),
+        Just(LogEntry::ClearGraph),
+        (node(), text())
+            .prop_map(|(node_id, new_url)| LogEntry::UpdateNodeUrl { node_id, new_url }),
+        (node(), position())
+            .prop_map(|(node_id, position)| LogEntry::MoveNode { node_id, position }),
+        pair().prop_map(|(from, to)| LogEntry::AssertEdge { from, to }),
+        (pair(), any::<u64>(), trigger()).prop_map(|((from, to), timestamp_ms, trigger)| {
+            LogEntry::AddTraversal { from, to, timestamp_ms, trigger }
+        }),
+        node().prop_map(|node_id| LogEntry::RestoreNode { node_id }),
+        pair().prop_map(|(from, to)| LogEntry::SettleEdgePair { from, to }),
+        (1000..=u16::MAX, vec(any::<u8>(), 0..40))
+            .prop_map(|(kind, payload)| LogEntry::Opaque { kind, payload }),
+    ]
+}
+
+/// What one author does next, in [`built`].
+#[derive(Clone, Debug)]
+struct Step {
+    author: usize,
+    /// Bit n: the author has seen all that the n-th author did so far.
+    saw: u8,
+    timestamp_ms: u64,
+    genesis: bool,
+    entry: LogEntry,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let time = prop_oneof![1_700_000_000_000..1_700_000_100_000u64, any::<u64>()];
+    (0..5usize, any::<u8>(), time, prop::bool::weighted(0.1), entry()).prop_map(
+        |(author, saw, time, genesis, entry)| {
+            let timestamp_ms = if genesis { 0 } else { time };
+            Step { author, saw, timestamp_ms, genesis, entry }
+        },
+    )
+}
+
+/// A well-formed batch of up to eight authors, and the most bytes that its builder foretold.
+pub(crate) fn built() -> impl Strategy<Value = (Batch, usize)> {
+    let base = prop_oneof![Just(0), 0..300u64, SEQUENCE_END - 100..SEQUENCE_END - 64];
+    (workspace(), vec(base, 8), vec(step(), 1..40)).prop_map(|(workspace, bases, steps)| {
+        let mut builder = BatchBuilder::default();
+        let mut last = bases;
+        let mut seen = vec![[0; 8]; 8];
+        let mut payload = Vec::new();
+        for step in steps {
+            let mut delta = Vec::new();
+            for other in (0..8).filter(|&other| other != step.author && step.saw >> other & 1 == 1)
+            {
+                if last[other] > seen[step.author][other] {
+                    seen[step.author][other] = last[other];
+                    delta.push((builder.row(author(other)), last[other]));
+                }
+            }
+            last[step.author] += 1;
+            payload.clear();
+            step.entry.encode_payload(&mut payload).unwrap();
+            let author = builder.row(author(step.author));
+            assert!(builder.fits(delta.len(), payload.len()));
+            builder.push(NewEntry {
+                author,
+                flags: if step.genesis { FLAG_GENESIS } else { 0 },
+                kind: step.entry.kind(),
+                sequence: last[step.author],
+                timestamp_ms: step.timestamp_ms,
+                delta: &delta,
+                payload: &payload,
+            });
+        }
+        let bytes = builder.bytes();
+        (builder.finish(workspace, hash_at).unwrap(), bytes)
+    })
+}
+
+pub(crate) fn batch() -> impl Strategy<Value = Batch> {
+    built().prop_map(|(batch, _)| batch)
+}
+
+/// A stand-in for the running hash of `peer` at `sequence`.
+pub(crate) fn hash_at(peer: PeerId, sequence: u64) -> Hash {
+    let mut bytes = peer.0.as_bytes().to_vec();
+    bytes.extend_from_slice(&sequence.to_le_bytes());
+    Hash(*blake3::hash(&bytes).as_bytes())
+}
+
+/// Bytes that may be hard on a decoder of what `encoded` makes: noise, and valid bytes with some
+/// of them changed, cut or followed by others.
+pub(crate) fn hostile(encoded: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let edits = vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    let mangled = (encoded, edits, any::<prop::sample::Index>(), vec(any::<u8>(), 0..4));
+    prop_oneof![
+        1 => vec(any::<u8>(), 0..200),
+        4 => mangled.prop_map(|(mut bytes, edits, cut, tail)| {
+            for (at, byte) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if tail.len() == 3 {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            bytes.extend(tail);
+            bytes
+        }),
+    ]
+}
