@@ -1,6 +1,8 @@
 //! The simulator.
+pub mod generate;
 pub mod model;
 mod oracle;
 pub mod plan;
 pub mod trace;
 pub mod world;
+pub mod web;

@@ -5,7 +5,7 @@
 //! read as what it stands for (some removal saw it), every question is answered by going through
 //! all entries of the node or pair, and quadratic cost is accepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use graphshell_sync::{
     Claim, Conflict, ConflictId, ConflictKind, Dot, EdgeKind, Graph, LogEntry, Node, NodeId,
@@ -44,7 +44,6 @@ struct AboutNode<'a> {
     writes: BTreeMap<u16, Vec<Write<'a>>>,
 }
 
-#[derive(Clone)]
 struct Write<'a> {
     by: &'a Entry,
     change: LogEntry,
@@ -52,10 +51,9 @@ struct Write<'a> {
 
 #[derive(Default)]
 struct AboutPair<'a> {
-    /// AddEdge and AssertEdge.
-    edges: Vec<(EdgeKind, &'a Entry)>,
-    visits: Vec<(Visit, &'a Entry)>,
-    /// RemoveEdge, with what it names.
+    /// AddEdge and AssertEdge with their kind, AddTraversal without.
+    additions: Vec<(Option<EdgeKind>, &'a Entry)>,
+    /// RemoveEdge, with the kind that it names.
     removals: Vec<(Option<EdgeKind>, &'a Entry)>,
     settlements: Vec<&'a Entry>,
 }
@@ -69,13 +67,19 @@ fn stamp(entry: &Entry) -> Stamp {
     Stamp { timestamp_ms: entry.timestamp_ms, dot: entry.dot() }
 }
 
+fn claim(by: &Entry, change: LogEntry) -> Claim {
+    Claim { stamp: stamp(by), change }
+}
+
+fn visit(by: &Entry) -> Option<Visit> {
+    let LogEntry::AddTraversal { timestamp_ms, trigger, .. } = by.entry else { return None };
+    Some(Visit { timestamp_ms, dot: by.dot(), trigger })
+}
+
 /// The stamps of those that none of the others saw, ascending.
-fn standing(removals: &[&Entry]) -> Vec<Stamp> {
+fn standing(removals: &[&Entry]) -> BTreeSet<Stamp> {
     let seen = |one: &Entry| removals.iter().any(|other| other.saw(one.dot()));
-    let mut stamps: Vec<_> =
-        removals.iter().filter(|one| !seen(one)).map(|one| stamp(one)).collect();
-    stamps.sort();
-    stamps
+    removals.iter().filter(|one| !seen(one)).map(|one| stamp(one)).collect()
 }
 
 impl<'a> All<'a> {
@@ -94,17 +98,14 @@ impl<'a> All<'a> {
             | LogEntry::PinNode { node_id, .. }) => self.write(entry, node_id, change),
             LogEntry::ClearGraph => self.clears.push(entry),
             LogEntry::AddEdge { from, to, edge_type } => {
-                self.pair(from, to).edges.push((EdgeKind::Typed(edge_type), entry));
+                self.add(entry, from, to, Some(EdgeKind::Typed(edge_type)));
             }
             LogEntry::AssertEdge { from, to } => {
-                self.pair(from, to).edges.push((EdgeKind::Asserted, entry));
+                self.add(entry, from, to, Some(EdgeKind::Asserted))
             }
-            LogEntry::AddTraversal { from, to, timestamp_ms, trigger } => {
-                let visit = Visit { timestamp_ms, dot: entry.dot(), trigger };
-                self.pair(from, to).visits.push((visit, entry));
-            }
+            LogEntry::AddTraversal { from, to, .. } => self.add(entry, from, to, None),
             LogEntry::RemoveEdge { from, to, kind } => {
-                self.pair(from, to).removals.push((kind, entry));
+                self.pair(from, to).removals.push((kind, entry))
             }
             LogEntry::SettleEdgePair { from, to } => self.pair(from, to).settlements.push(entry),
             LogEntry::Opaque { .. } => {}
@@ -123,6 +124,10 @@ impl<'a> All<'a> {
 
     fn write(&mut self, by: &'a Entry, node: NodeId, change: LogEntry) {
         self.node(node).writes.entry(change.kind()).or_default().push(Write { by, change });
+    }
+
+    fn add(&mut self, by: &'a Entry, from: NodeId, to: NodeId, kind: Option<EdgeKind>) {
+        self.pair(from, to).additions.push((kind, by));
     }
 
     /// Whether the removals of the node cover the entry.
@@ -147,25 +152,23 @@ impl<'a> All<'a> {
         let mut graph = Graph::default();
         let mut touching: BTreeMap<NodeId, BTreeMap<Dot, &Entry>> = BTreeMap::new();
         for (&pair, about) in &self.pairs {
-            let edges: Vec<_> = about
-                .edges
-                .iter()
-                .filter(|(kind, by)| self.is_shown(pair, Some(*kind), by))
-                .collect();
-            let visits: Vec<_> =
-                about.visits.iter().filter(|(_, by)| self.is_shown(pair, None, by)).collect();
-            if edges.is_empty() && visits.is_empty() {
+            let is_shown = |(kind, by): &(_, &Entry)| self.is_shown(pair, *kind, by);
+            let shown: Vec<_> = about.additions.iter().copied().filter(is_shown).collect();
+            if shown.is_empty() {
                 continue;
             }
-            let shown = graph.edges.entry(pair).or_default();
-            shown.kinds = edges.iter().map(|(kind, _)| *kind).collect();
-            shown.visits = visits.iter().map(|(visit, _)| *visit).collect();
-            shown.visits.sort();
-            let by = edges.iter().map(|(_, by)| *by).chain(visits.iter().map(|(_, by)| *by));
-            for (entry, end) in by.flat_map(|entry| [(entry, pair.0), (entry, pair.1)]) {
-                touching.entry(end).or_default().insert(entry.dot(), entry);
+            let edge = graph.edges.entry(pair).or_default();
+            edge.kinds = shown.iter().filter_map(|(kind, _)| *kind).collect();
+            edge.visits = shown.iter().filter_map(|(_, by)| visit(by)).collect();
+            edge.visits.sort();
+            for &(_, by) in &shown {
+                touching.entry(pair.0).or_default().insert(by.dot(), by);
+                touching.entry(pair.1).or_default().insert(by.dot(), by);
             }
-            self.edge_types_conflict(pair, &mut graph);
+            let disputed = about.disputed(&shown).into_iter();
+            let claims = disputed.map(|by| claim(by, by.entry.clone())).collect();
+            let subject = Subject::Pair(pair.0, pair.1);
+            self.list(&mut graph, ConflictKind::ConcurrentEdgeTypes, subject, claims);
         }
         for (&id, about) in &self.nodes {
             let exists = self.exists(id);
@@ -173,64 +176,49 @@ impl<'a> All<'a> {
             if exists || ghost {
                 graph.nodes.insert(id, about.node(ghost));
             }
-            if !exists {
-                let writes = about.current().filter(|write| !self.gone_with(id, write.by));
-                let updates = writes.map(|write| claim(write.by, write.change.clone())).collect();
-                self.list(&mut graph, ConflictKind::DeleteVsUpdate, Subject::Node(id), updates);
-                let links = touching.remove(&id).into_iter().flat_map(BTreeMap::into_values);
-                let links = links.map(|entry| claim(entry, entry.entry.clone())).collect();
-                let kind = ConflictKind::ConcurrentStructuralChange;
-                self.list(&mut graph, kind, Subject::Node(id), links);
+            if exists {
+                continue;
             }
+            let subject = Subject::Node(id);
+            let writes = about.current().filter(|write| !self.gone_with(id, write.by));
+            let claims = writes.map(|write| claim(write.by, write.change.clone())).collect();
+            self.list(&mut graph, ConflictKind::DeleteVsUpdate, subject, claims);
+            let links = touching.remove(&id).into_iter().flat_map(BTreeMap::into_values);
+            let claims = links.map(|by| claim(by, by.entry.clone())).collect();
+            self.list(&mut graph, ConflictKind::ConcurrentStructuralChange, subject, claims);
         }
         graph.conflicts.sort_by_key(|conflict| conflict.id);
         graph
     }
 
-    fn edge_types_conflict(&self, pair: Pair, graph: &mut Graph) {
-        let about = &self.pairs[&pair];
-        let typed = |(kind, by): &&(EdgeKind, &'a Entry)| {
-            *kind != EdgeKind::Asserted && !by.genesis && self.is_shown(pair, Some(*kind), by)
-        };
-        let additions: Vec<_> = about.edges.iter().filter(typed).collect();
-        let settled = |a: &Entry, b: &Entry| {
-            about.settlements.iter().any(|settling| settling.saw(a.dot()) && settling.saw(b.dot()))
-        };
-        let open = |(kind, a): &(EdgeKind, &Entry), (other, b): &(EdgeKind, &Entry)| {
-            kind != other && !a.saw(b.dot()) && !b.saw(a.dot()) && !settled(a, b)
-        };
-        let disputed =
-            additions.iter().filter(|one| additions.iter().any(|other| open(one, other)));
-        let claims = disputed.map(|(_, by)| claim(by, by.entry.clone())).collect();
-        let subject = Subject::Pair(pair.0, pair.1);
-        self.list(graph, ConflictKind::ConcurrentEdgeTypes, subject, claims);
-    }
-
     /// Lists a conflict unless nothing is claimed.
-    fn list(
-        &self,
-        graph: &mut Graph,
-        kind: ConflictKind,
-        subject: Subject,
-        mut claims: Vec<Claim>,
-    ) {
+    fn list(&self, to: &mut Graph, kind: ConflictKind, subject: Subject, mut claims: Vec<Claim>) {
         if claims.is_empty() {
             return;
         }
         claims.sort_by_key(|claim| (claim.stamp, claim.change.kind()));
-        let removals = match subject {
-            Subject::Node(id) => {
-                [standing(&self.nodes[&id].removals), standing(&self.clears)].concat()
-            }
-            Subject::Pair(..) => Vec::new(),
-        };
+        let mut removals = Vec::new();
+        if let Subject::Node(id) = subject {
+            removals.extend(standing(&self.nodes[&id].removals));
+            removals.extend(standing(&self.clears));
+        }
         let id = ConflictId::derive(kind, subject);
-        graph.conflicts.push(Conflict { id, kind, subject, removals, claims });
+        to.conflicts.push(Conflict { id, kind, subject, removals, claims });
     }
 }
 
-fn claim(by: &Entry, change: LogEntry) -> Claim {
-    Claim { stamp: stamp(by), change }
+impl AboutPair<'_> {
+    /// Those of the shown additions that disagree with another about the edge's type.
+    fn disputed<'a>(&self, shown: &[(Option<EdgeKind>, &'a Entry)]) -> Vec<&'a Entry> {
+        let settled = |a: &Entry, b: &Entry| {
+            self.settlements.iter().any(|settling| settling.saw(a.dot()) && settling.saw(b.dot()))
+        };
+        let apart = |a: &Entry, b: &Entry| !a.saw(b.dot()) && !b.saw(a.dot()) && !settled(a, b);
+        let mut typed = shown.to_vec();
+        typed.retain(|(kind, by)| matches!(kind, Some(EdgeKind::Typed(_))) && !by.genesis);
+        let open = |one, a| typed.iter().any(|&(two, b)| one != two && apart(a, b));
+        typed.iter().filter(|&&(kind, by)| open(kind, by)).map(|(_, by)| *by).collect()
+    }
 }
 
 impl<'a> AboutNode<'a> {

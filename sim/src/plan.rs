@@ -2,12 +2,25 @@
 //!
 //! A seed expands into a plan and the runner runs nothing but plans, so a shrunk seed is a
 //! scenario file and a saved failure outlives a change of the generator. Peers and nodes have
-//! names; ids are derived from them.
+//! names; ids are derived from them. A plan read from a file is validated before anybody sees it.
 
-use std::collections::BTreeMap;
+mod edit;
+mod fact;
+mod layout;
+mod names;
+mod validate;
 
-use graphshell_sync::{EdgeKind, EdgeType, Trigger};
+use std::borrow::Cow;
+
+use graphshell_sync::{EdgeType, Position, Trigger};
 use serde::{Deserialize, Serialize};
+
+use crate::web::Web;
+
+pub use edit::Edit;
+pub use fact::{Expectation, Fact, Listed};
+pub use names::{device_id, node_id, workspace_id};
+pub use validate::{Flaw, PlanError};
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +117,17 @@ pub enum Action {
         /// What.
         edits: Vec<Edit>,
     },
+    /// A user's stroll over the web of pages, as one batch: opens `pages` pages that the stroll
+    /// has not seen yet, follows links where it can and goes on at the next page where it cannot.
+    /// Nodes are named `p` and the page's number.
+    Browse {
+        /// Who.
+        peer: String,
+        /// The first page's number.
+        from: usize,
+        /// How many pages.
+        pages: usize,
+    },
     /// One round of sync that `peer` starts.
     Sync {
         /// Who asks.
@@ -187,66 +211,6 @@ pub enum Action {
     },
 }
 
-/// A user's edit; nodes are named.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "each is the operation of the same name in the engine")]
-pub enum Edit {
-    AddNode {
-        node: String,
-        url: String,
-        #[serde(default)]
-        at: (f32, f32),
-    },
-    SetTitle {
-        node: String,
-        title: String,
-    },
-    SetUrl {
-        node: String,
-        url: String,
-    },
-    Move {
-        node: String,
-        to: (f32, f32),
-    },
-    Pin {
-        node: String,
-        pinned: bool,
-    },
-    RemoveNode {
-        node: String,
-    },
-    RestoreNode {
-        node: String,
-    },
-    AddEdge {
-        from: String,
-        to: String,
-        edge_type: EdgeType,
-    },
-    AssertEdge {
-        from: String,
-        to: String,
-    },
-    RemoveEdge {
-        from: String,
-        to: String,
-        #[serde(default)]
-        kind: Option<EdgeKind>,
-    },
-    Visit {
-        from: String,
-        to: String,
-        trigger: Trigger,
-    },
-    Clear,
-    Unknown {
-        kind: u16,
-        payload_hex: String,
-    },
-}
-
 /// How a plan settles a conflict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -256,7 +220,7 @@ pub enum Choice {
     /// The node comes back; of each field the greatest uncovered write, or the writes of one peer.
     Restore {
         /// Whose writes are chosen; `None` leaves the shown ones.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         writes_of: Option<String>,
     },
     /// Both typed edges stay.
@@ -268,57 +232,36 @@ pub enum Choice {
     },
 }
 
-/// What must be true at the end at some peers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    /// Where; empty means at every peer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub at: Vec<String>,
-    /// What.
-    pub that: Vec<Fact>,
+impl Action {
+    /// Who edits, and what, if this step is a user's edits.
+    pub fn edits(&self) -> Option<(&str, Cow<'_, [Edit]>)> {
+        match self {
+            Action::Edit { peer, edits } => Some((peer, Cow::Borrowed(edits))),
+            Action::Browse { peer, from, pages } => Some((peer, Cow::Owned(stroll(*from, *pages)))),
+            _ => None,
+        }
+    }
 }
 
-/// Something that can be read off one peer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "fields say what is read")]
-pub enum Fact {
-    /// That many nodes are shown, ghosts included.
-    NodeCount { count: usize },
-    /// The node is shown; fields that are given must match.
-    Node {
-        node: String,
-        #[serde(default)]
-        title: Option<String>,
-        #[serde(default)]
-        url: Option<String>,
-        #[serde(default)]
-        pinned: Option<bool>,
-        #[serde(default)]
-        ghost: Option<bool>,
-    },
-    /// The node is not shown.
-    NoNode { node: String },
-    /// The pair has exactly these kinds of edges and that many visits.
-    Edge { from: String, to: String, kinds: Vec<EdgeKind>, visits: usize },
-    /// Nothing leads from the one to the other.
-    NoEdge { from: String, to: String },
-    /// One line is drawn between both, with that many visits each way.
-    VisualEdge { between: (String, String), forward: usize, backward: usize },
-    /// Exactly these conflicts are listed, as `kind node` or `kind from to`.
-    Conflicts { listed: Vec<String> },
-    /// The log holds that many entries of an unknown kind.
-    UnknownEntries { count: usize },
-    /// The peer authored as that many incarnations.
-    Incarnations { count: usize },
-    /// The peer told its user that the author's history forks.
-    ForkReported { author_of: String },
-    /// The peer reported no fork.
-    NoFork,
-    /// The last round that the peer started ended well, or not.
-    LastSync { ok: bool },
+/// The edits of [`Action::Browse`].
+fn stroll(from: usize, pages: usize) -> Vec<Edit> {
+    let web = Web::get();
+    let mut edits = Vec::with_capacity(3 * pages);
+    for (place, (page, came_from)) in web.stroll(from, pages).into_iter().enumerate() {
+        let node = format!("p{page}");
+        let (row, column) = ((place / 32) as f32, (place % 32) as f32);
+        let at =
+            Position::new(column * 160.0, row * 120.0).expect("small whole numbers are finite");
+        let there = &web.pages()[page];
+        edits.push(Edit::AddNode { node: node.clone(), url: there.url.clone(), at });
+        edits.push(Edit::SetTitle { node: node.clone(), title: there.title.clone() });
+        if let Some(before) = came_from {
+            edits.push(Edit::Visit {
+                from: format!("p{before}"),
+                to: node,
+                trigger: Trigger::Link,
+            });
+        }
+    }
+    edits
 }
-
-/// The names of a plan, resolved.
-pub type Names = BTreeMap<String, usize>;

@@ -12,7 +12,7 @@ pub(crate) mod forks;
 pub(crate) mod model;
 
 use graphshell_sync::wire::Frontier;
-use graphshell_sync::{Dot, Graph, PeerId, SyncedLogEntry, VersionVector};
+use graphshell_sync::{Dot, Graph, SyncedLogEntry, VersionVector};
 
 /// A property that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,6 @@ pub(crate) struct Finding {
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) peer: usize,
-    /// As whom it authors.
-    pub(crate) author: PeerId,
     pub(crate) graph: Graph,
     /// The durable history in causal order.
     pub(crate) history: Vec<SyncedLogEntry>,

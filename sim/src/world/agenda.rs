@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::choice::Topic;
-use super::{edits, names};
 use super::shared::World;
 use crate::plan::{Action, Plan};
 
@@ -37,6 +36,7 @@ pub(crate) enum Order {
 fn peer_of(action: &Action) -> Option<&str> {
     match action {
         Action::Edit { peer, .. }
+        | Action::Browse { peer, .. }
         | Action::Sync { peer, .. }
         | Action::Resolve { peer, .. }
         | Action::Crash { peer, .. }
@@ -54,7 +54,7 @@ fn peer_of(action: &Action) -> Option<&str> {
 /// Gives every peer its part of the plan, and one of them two glances of the oracles.
 pub(crate) fn distribute(world: &World) {
     for (number, step) in world.plan.steps.iter().enumerate() {
-        let peer = peer_of(&step.action).and_then(|name| world.place(name));
+        let peer = peer_of(&step.action).and_then(|name| world.plan.peer_index(name));
         if let Some(peer) = peer {
             let task = Task { at_ms: step.at_ms, what: What::Step(number) };
             world.peer(peer).agenda.borrow_mut().push_back(task);
@@ -78,37 +78,4 @@ pub(crate) fn distribute(world: &World) {
 /// When the last step happens.
 pub(crate) fn end_ms(plan: &Plan) -> u64 {
     plan.steps.iter().map(|step| step.at_ms).max().unwrap_or(0)
-}
-
-/// Says what in the plan cannot be run.
-pub(crate) fn check(plan: &Plan) -> Result<(), String> {
-    if plan.peers.is_empty() {
-        return Err("the plan has no peer".to_owned());
-    }
-    let known = |name: &str| plan.peers.iter().any(|peer| peer.name == name);
-    for (number, step) in plan.steps.iter().enumerate() {
-        let mut mentioned: Vec<&str> = peer_of(&step.action).into_iter().collect();
-        match &step.action {
-            Action::Sync { with, .. } => mentioned.push(with),
-            Action::Partition { from, to, .. } | Action::Mend { from, to } => {
-                mentioned.extend([from.as_str(), to.as_str()]);
-            }
-            Action::ClockJump { peer, .. } => mentioned.push(peer),
-            Action::Edit { edits, .. } => {
-                if let Some(error) = edits.iter().find_map(|edit| edits::entry(edit, 0).err()) {
-                    return Err(format!("step {}: {error}", number + 1));
-                }
-            }
-            _ => {}
-        }
-        if let Some(name) = mentioned.into_iter().find(|name| !known(name)) {
-            return Err(format!("step {} names the unknown peer {name:?}", number + 1));
-        }
-    }
-    let keys: std::collections::BTreeSet<u64> =
-        plan.peers.iter().map(|peer| names::key(&peer.name)).collect();
-    if keys.len() < plan.peers.len() {
-        return Err("two peers have one name".to_owned());
-    }
-    Ok(())
 }

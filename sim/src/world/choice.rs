@@ -43,6 +43,13 @@ impl Choices {
     }
 }
 
+/// A number for a peer's name; choices about peers depend on it and not on their order.
+pub(crate) fn key(name: &str) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..8]);
+    u64::from_le_bytes(word)
+}
+
 /// Random bits, of which each question takes its own quarter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice([u8; 32]);

@@ -6,10 +6,9 @@ use graphshell_sync::{
     Conflict, ConflictKind, EdgeKind, LogEntry, NodeId, PeerId, Subject, VisualEdge,
 };
 
-use super::names::{self, node};
 use super::shared::World;
 use crate::oracle::{Finding, View};
-use crate::plan::Fact;
+use crate::plan::{Fact, Listed, node_id as node};
 
 /// Judges facts at one peer.
 pub(crate) fn judge(world: &World, view: &View, facts: &[Fact]) -> Result<(), Finding> {
@@ -43,15 +42,22 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
     let graph = &view.graph;
     match fact {
         Fact::NodeCount { count } => equal("number of nodes", count, &graph.nodes.len()),
-        Fact::Node { node: name, title, url, pinned, ghost } => {
+        Fact::Node { node: name, title, url, at, pinned, ghost } => {
             let shown = graph.nodes.get(&node(name));
             let shown = shown.ok_or_else(|| format!("expected node {name} to be shown"))?;
             let what = |field: &str| format!("{field} of node {name}");
             given(&what("title"), title.as_ref(), &shown.title)?;
             given(&what("url"), url.as_ref(), &shown.url)?;
+            given(&what("position"), at.as_ref(), &shown.position)?;
             given(&what("pin"), pinned.as_ref(), &shown.pinned)?;
             given(&what("ghost"), ghost.as_ref(), &shown.ghost)
         }
+        Fact::TitleIsOneOf { node: name, titles } => match graph.nodes.get(&node(name)) {
+            Some(shown) if titles.contains(&shown.title) => Ok(()),
+            found => Err(format!(
+                "expected node {name} to be shown with a title of {titles:?}, found {found:?}"
+            )),
+        },
         Fact::NoNode { node: name } => match graph.nodes.get(&node(name)) {
             None => Ok(()),
             Some(shown) => Err(format!("expected node {name} not to be shown, found {shown:?}")),
@@ -74,14 +80,19 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
             equal(&format!("visits on the line {one} - {other}"), &expected, &forwards)
         }
         Fact::Conflicts { listed } => {
-            let names = names::nodes(&world.plan);
+            let names = world.plan.node_names();
             let name = |id: NodeId| names.get(&id).cloned().unwrap_or_else(|| id.to_string());
-            let mut found: Vec<_> =
-                graph.conflicts.iter().map(|conflict| in_words(conflict, name)).collect();
-            let mut listed = listed.clone();
-            found.sort();
-            listed.sort();
-            equal("conflicts", &listed, &found)
+            let words = |conflicts: Vec<Listed>| {
+                let mut words: Vec<_> =
+                    conflicts.iter().map(|conflict| format!("{conflict:?}")).collect();
+                words.sort();
+                words
+            };
+            let found = graph.conflicts.iter().map(|conflict| in_words(conflict, name)).collect();
+            equal("conflicts", &words(listed.clone()), &words(found))?;
+            let ids: BTreeSet<_> = listed.iter().map(Listed::id).collect();
+            let found = graph.conflicts.iter().map(|conflict| conflict.id).collect();
+            equal("ids of conflicts", &ids, &found)
         }
         Fact::UnknownEntries { count } => {
             let unknown = |entry: &LogEntry| matches!(entry, LogEntry::Opaque { .. });
@@ -95,7 +106,7 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
             equal("incarnations with entries", count, &found.len())
         }
         Fact::ForkReported { author_of } => {
-            let of = world.place(author_of);
+            let of = world.plan.peer_index(author_of);
             let forks = world.peer(view.peer).forks.borrow();
             if forks.iter().any(|&author| of.is_some() && world.author(author) == of) {
                 return Ok(());
@@ -121,14 +132,10 @@ fn visits(lines: &[VisualEdge], one: NodeId, other: NodeId) -> (usize, (usize, u
     (1 + between.count(), if one == line.low { (up, down) } else { (down, up) })
 }
 
-fn in_words(conflict: &Conflict, name: impl Fn(NodeId) -> String) -> String {
-    let kind = match conflict.kind {
-        ConflictKind::DeleteVsUpdate => "delete_vs_update",
-        ConflictKind::ConcurrentStructuralChange => "concurrent_structural_change",
-        ConflictKind::ConcurrentEdgeTypes => "concurrent_edge_types",
-    };
-    match conflict.subject {
-        Subject::Node(node) => format!("{kind} {}", name(node)),
-        Subject::Pair(from, to) => format!("{kind} {} {}", name(from), name(to)),
+fn in_words(conflict: &Conflict, name: impl Fn(NodeId) -> String) -> Listed {
+    match (conflict.kind, conflict.subject) {
+        (ConflictKind::DeleteVsUpdate, Subject::Node(node)) => Listed::DeleteVsUpdate(name(node)),
+        (_, Subject::Node(node)) => Listed::ConcurrentStructuralChange(name(node)),
+        (_, Subject::Pair(from, to)) => Listed::ConcurrentEdgeTypes(name(from), name(to)),
     }
 }

@@ -11,13 +11,13 @@ use std::time::Duration;
 use graphshell_sync::{Config, Event, Outcome, PeerId, Subscription, Workspace};
 use tokio::time::sleep;
 
-use super::names;
 use super::net::SimNetwork;
 use super::ports::{SimClock, SimEntropy, SimPorts};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
 use super::user;
 use crate::oracle::{Finding, durability};
+use crate::plan::workspace_id;
 
 /// Runs peer `me` from `wake_ms` on until the world takes it away.
 pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::Result {
@@ -38,7 +38,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         network: network.clone(),
     };
     let config = Config {
-        workspace: names::workspace(),
+        workspace: workspace_id(),
         device: peer.device,
         snapshot_every: world.plan.snapshot_every,
     };
@@ -140,7 +140,8 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                     Outcome::Durable(_) => "is durable",
                     Outcome::Refused(_) => "is taken back",
                 };
-                world.tell(me, format_args!("tells that edit {} {fate}", receipt.0), &[]);
+                let edit = world.edit_name(receipt);
+                world.tell(me, format_args!("tells that {edit} {fate}"), &[]);
             }
             Event::Fork { author, common, proven } => {
                 let name = world.name_of(graphshell_sync::Dot { peer: author, sequence: common });

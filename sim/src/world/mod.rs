@@ -6,14 +6,12 @@
 mod agenda;
 mod choice;
 mod director;
-mod edits;
 mod facts;
 mod frame;
 mod fuse;
 mod host;
 pub(crate) mod image;
 mod link;
-mod names;
 mod net;
 mod panics;
 mod ports;
@@ -86,10 +84,10 @@ pub struct Failure {
 
 /// Runs a plan. Never panics: a panic within the run is a failure of the property `no panic`.
 pub fn run(plan: &Plan, options: &Options) -> Run {
-    if let Err(reason) = agenda::check(plan) {
+    if let Err(flaw) = plan.validate() {
         return Run {
             seed: plan.seed,
-            verdict: Verdict::Invalid(reason),
+            verdict: Verdict::Invalid(flaw.to_string()),
             trace_hash: trace::Trace::new(false).hash(),
             virtual_ms: 0,
             operations: 0,
@@ -147,7 +145,7 @@ fn result(world: &World) -> Run {
 fn vacuous(world: &World) -> Option<String> {
     let count = |what| world.counts().get(what).copied().unwrap_or(0);
     let steps = || world.plan.steps.iter().map(|step| &step.action);
-    let edits = steps().any(|action| matches!(action, Action::Edit { .. }))
+    let edits = steps().any(|action| action.edits().is_some())
         || world.plan.peers.iter().any(|peer| !peer.legacy.is_empty());
     if edits && count("entries authored") == 0 {
         return Some("no operation was authored although the plan has edits".to_owned());

@@ -115,7 +115,7 @@ impl SimNetwork {
         let inner = &*self.0;
         let peer = inner.world.peer(inner.me);
         peer.fuse.pass().await;
-        let Some(to) = inner.world.place_of(to) else {
+        let Some(to) = inner.world.place(to) else {
             return Err(CallError::Lost(format!("nobody knows the device {to}")));
         };
         let call = inner.calls.replace(inner.calls.get() + 1);

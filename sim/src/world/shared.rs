@@ -7,20 +7,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use graphshell_sync::{DeviceId, Dot, PeerId, Record, VersionVector};
+use graphshell_sync::{DeviceId, Dot, PeerId, Receipt, Record, VersionVector};
 use tokio::sync::Notify;
 
 use super::Failure;
 use super::agenda::{Order, Task};
-use super::choice::Choices;
+use super::choice::{self, Choices};
 use super::fuse::Fuse;
 use super::image::Image;
-use super::names;
 use super::timeline::Timeline;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::Acknowledged;
 use crate::oracle::{Finding, View};
-use crate::plan::{Network, Plan};
+use crate::plan::{Network, Plan, device_id};
 use crate::trace::{Line, Trace};
 
 /// One run's world.
@@ -75,7 +74,6 @@ pub(crate) struct Peer {
     pub(crate) moved: Cell<bool>,
     /// The authors that it reported as forked.
     pub(crate) forks: RefCell<BTreeSet<PeerId>>,
-    pub(crate) legacy_imported: Cell<bool>,
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
     pub(crate) atomic: RefCell<Atomic>,
@@ -97,8 +95,8 @@ impl World {
     pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
         let peer = |peer: &crate::plan::Peer| Peer {
             name: peer.name.clone(),
-            key: names::key(&peer.name),
-            device: names::device(&peer.name),
+            key: choice::key(&peer.name),
+            device: device_id(&peer.name),
             life: Cell::new(Life::Down),
             boots: Cell::new(0),
             fuse: Fuse::default(),
@@ -115,7 +113,6 @@ impl World {
             last_sync: Cell::new(None),
             moved: Cell::new(false),
             forks: RefCell::default(),
-            legacy_imported: Cell::new(false),
             seen: RefCell::default(),
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),
@@ -139,13 +136,8 @@ impl World {
         &self.peers[peer]
     }
 
-    /// The peer of this name.
-    pub(crate) fn place(&self, name: &str) -> Option<usize> {
-        self.peers.iter().position(|peer| peer.name == name)
-    }
-
     /// The peer with this device.
-    pub(crate) fn place_of(&self, device: DeviceId) -> Option<usize> {
+    pub(crate) fn place(&self, device: DeviceId) -> Option<usize> {
         self.peers.iter().position(|peer| peer.device == device)
     }
 
@@ -271,6 +263,18 @@ impl World {
                 format!("{}/{}#{}", self.peers[peer].name, before + 1, dot.sequence)
             }
             None => dot.to_string(),
+        }
+    }
+
+    /// An edit's name as a person reads it, after its entries.
+    pub(crate) fn edit_name(&self, receipt: Receipt) -> String {
+        let mut dots = receipt.dots();
+        match (dots.next(), dots.last()) {
+            (None, _) => "a consent".to_owned(),
+            (Some(only), None) => format!("edit {}", self.name_of(only)),
+            (Some(first), Some(last)) => {
+                format!("edit {} to {}", self.name_of(first), self.name_of(last))
+            }
         }
     }
 

@@ -12,11 +12,10 @@ use tokio::time::sleep;
 use turmoil::Sim;
 
 use super::director::simulation;
-use super::names;
 use super::net::{self, SimNetwork};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
-use crate::plan::Plan;
+use crate::plan::{Plan, device_id, workspace_id};
 
 /// A world of peers `a` and `b`, whose plan has begun.
 struct Stage {
@@ -92,8 +91,8 @@ fn calls(stage: &mut Stage, times: usize) -> (Answers, Counting) {
                 sleep(Duration::from_millis(20)).await;
                 for _ in 0..times {
                     let request =
-                        FrontierRequest { workspace: names::workspace(), digest: Hash([0; 32]) };
-                    let answer = network.frontier(names::device("b"), request).await;
+                        FrontierRequest { workspace: workspace_id(), digest: Hash([0; 32]) };
+                    let answer = network.frontier(device_id("b"), request).await;
                     noted.borrow_mut().push((world.now_ms(), answer));
                 }
                 pending::<()>().await;

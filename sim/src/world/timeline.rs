@@ -19,17 +19,15 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Reads the plan; steps that name unknown peers are left out.
+    /// Reads a valid plan.
     pub(crate) fn new(plan: &Plan) -> Self {
-        let place = |name: &String| plan.peers.iter().position(|peer| peer.name == *name);
+        let place = |name: &String| plan.peer_index(name);
         let mut timeline = Timeline {
             weather: vec![(0, plan.network)],
             links: BTreeMap::new(),
             jumps: BTreeMap::new(),
         };
-        let mut steps: Vec<_> = plan.steps.iter().collect();
-        steps.sort_by_key(|step| step.at_ms);
-        for step in steps {
+        for step in &plan.steps {
             let at = step.at_ms;
             match &step.action {
                 Action::Weather { network } => timeline.weather.push((at, *network)),

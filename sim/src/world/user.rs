@@ -7,15 +7,23 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
-use graphshell_sync::{EditError, Outcome, Receipt, SyncError, SyncReport, Workspace};
+use graphshell_sync::legacy::{LegacyEdgeType, LegacyLogEntry, encode_legacy};
+use graphshell_sync::limits::MAX_BATCH_ENTRIES;
+use graphshell_sync::{
+    Conflict, EdgeKind, EdgeType, EditError, ImportError, Outcome, Receipt, Resolution, Subject,
+    SyncError, SyncReport, Workspace,
+};
 use tokio::time::sleep;
 
 use super::agenda::{Order, Task, What};
 use super::ports::{SimClock, SimPorts};
 use super::shared::{Life, World};
-use super::{edits, facts};
+use super::facts;
 use crate::oracle::{Finding, View, durability, model};
-use crate::plan::{Action, Choice, Edit};
+use crate::plan::{Action, Choice, Edit, node_id};
+
+/// Most edits of one step that are made as one; an edit may take several entries.
+const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
 
 type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 
@@ -72,7 +80,7 @@ impl<'a> User<'a> {
     /// Imports the legacy log and shares the workspace with everybody, durably.
     async fn set_up(&self) {
         let peer = self.world.peer(self.me);
-        let mut receipts = Vec::new();
+        let mut receipts = self.import_legacy();
         for other in &self.world.peers {
             let shared = peer.image.borrow().shared.contains(&other.device);
             if other.device != peer.device && !shared {
@@ -88,6 +96,38 @@ impl<'a> User<'a> {
         for receipt in receipts {
             self.workspace.settled(receipt).await;
         }
+    }
+
+    fn import_legacy(&self) -> Vec<Receipt> {
+        let edits = &self.world.plan.peers[self.me].legacy;
+        if edits.is_empty() {
+            return Vec::new();
+        }
+        let payloads: Vec<_> = edits.iter().map(|edit| encode_legacy(&legacy(edit))).collect();
+        match self.workspace.import_legacy(&payloads) {
+            Ok(receipts) => {
+                let count = payloads.len();
+                self.world.tell(self.me, format_args!("imports {count} legacy entries"), &[]);
+                receipts.iter().for_each(|&receipt| self.made(receipt));
+                receipts
+            }
+            // It did so in an earlier life.
+            Err(ImportError::Edit(EditError::ImportedBefore)) => Vec::new(),
+            Err(error) => {
+                self.fail("a legacy log is taken", error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes note of the entries of an edit that was made.
+    fn made(&self, receipt: Receipt) {
+        let dots: Vec<_> = receipt.dots().collect();
+        if let [first, .., last] | [first @ last] = &dots[..] {
+            let mut atomic = self.world.peer(self.me).atomic.borrow_mut();
+            atomic.authored(first.peer, first.sequence, last.sequence);
+        }
+        self.world.count_many("entries authored", dots.len() as u64);
     }
 
     /// Waits for the next order or task.
@@ -128,9 +168,12 @@ impl<'a> User<'a> {
     async fn step(&self, step: usize, under_way: &UnderWay<'a>) {
         let peer = self.world.peer(self.me);
         match &self.world.plan.steps[step].action {
-            Action::Edit { edits, .. } => self.edit(edits, under_way),
+            action @ (Action::Edit { .. } | Action::Browse { .. }) => {
+                let (_, edits) = action.edits().expect("both are a user's edits");
+                self.edit(&edits, under_way);
+            }
             Action::Sync { with, .. } => {
-                let with = self.world.place(with).expect("the plan was checked");
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
                 self.sync(with, false, under_way);
             }
             Action::Resolve { about, to, choice, .. } => {
@@ -158,15 +201,14 @@ impl<'a> User<'a> {
 
     fn edit(&self, edits: &[Edit], under_way: &UnderWay<'a>) {
         let clock_ms = self.clock.now_ms();
-        let mut entries: Vec<_> = edits
-            .iter()
-            .map(|edit| edits::entry(edit, clock_ms).expect("the plan was checked"))
-            .collect();
         self.world.tell(self.me, format_args!("edits {edits:?}"), &[]);
-        self.author(under_way, || match entries.len() {
-            1 => self.workspace.edit(entries.remove(0)),
-            _ => self.workspace.edit_all(entries),
-        });
+        for edits in edits.chunks(EDITS_AT_ONCE) {
+            let entries: Vec<_> = edits.iter().map(|edit| edit.to_entry(clock_ms)).collect();
+            self.author(under_way, || match &entries[..] {
+                [entry] => self.workspace.edit(entry.clone()),
+                entries => self.workspace.edit_all(entries),
+            });
+        }
     }
 
     fn resolve(
@@ -179,15 +221,35 @@ impl<'a> User<'a> {
         let conflicts = self.workspace.conflicts();
         let arrow = if to.is_some() { " -> " } else { "" };
         let subject = format!("{about}{arrow}{}", to.unwrap_or_default());
-        let Some(conflict) = edits::conflict(&conflicts, about, to) else {
+        let subject_id = match to {
+            None => Subject::Node(node_id(about)),
+            Some(to) => Subject::Pair(node_id(about), node_id(to)),
+        };
+        let listed = conflicts.iter().find(|conflict| conflict.subject == subject_id);
+        let Some(conflict) = listed else {
             self.world.tell(self.me, format_args!("finds no conflict about {subject}"), &[]);
             self.world.count("resolutions without a conflict");
             return;
         };
-        let resolution = edits::resolution(self.world, choice, conflict);
+        let resolution = self.resolution(choice, conflict);
         self.world.tell(self.me, format_args!("settles {subject} by {choice:?}"), &[]);
         self.world.count("resolutions");
         self.author(under_way, || self.workspace.resolve(conflict.id, &resolution));
+    }
+
+    /// How a choice settles a conflict.
+    fn resolution(&self, choice: &Choice, conflict: &Conflict) -> Resolution {
+        match choice {
+            Choice::KeepDeleted => Resolution::KeepDeleted,
+            Choice::Restore { writes_of } => {
+                let by = writes_of.as_deref().and_then(|name| self.world.plan.peer_index(name));
+                let claims = conflict.claims.iter().map(|claim| claim.stamp.dot);
+                let chosen = claims.filter(|dot| by.is_some() && self.world.author(dot.peer) == by);
+                Resolution::Restore { chosen: chosen.collect() }
+            }
+            Choice::KeepBoth => Resolution::KeepBoth,
+            Choice::KeepEdge { edge_type } => Resolution::KeepEdge { edge_type: *edge_type },
+        }
     }
 
     /// Authors something and keeps its receipt.
@@ -196,16 +258,9 @@ impl<'a> User<'a> {
         under_way: &UnderWay<'a>,
         act: impl FnOnce() -> Result<Receipt, EditError>,
     ) {
-        let peer = self.world.peer(self.me);
-        let author = self.workspace.peer_id();
-        let before = self.workspace.version_vector().get(author);
         match act() {
             Ok(receipt) => {
-                let after = self.workspace.version_vector().get(author);
-                if after > before {
-                    peer.atomic.borrow_mut().authored(author, before + 1, after);
-                }
-                self.world.count_many("entries authored", after - before);
+                self.made(receipt);
                 let workspace = self.workspace;
                 under_way.push(Box::pin(async move {
                     Done::Settled(receipt, workspace.settled(receipt).await)
@@ -240,15 +295,16 @@ impl<'a> User<'a> {
         let peer = self.world.peer(self.me);
         match outcome {
             Outcome::Durable(dots) => {
-                let what = format!("it told its user that edit {} is durable", receipt.0);
+                let edit = self.world.edit_name(receipt);
+                let what = format!("it told its user that {edit} is durable");
                 let image = peer.image.borrow();
                 let dots_held = dots.iter().copied();
                 self.world.judge(durability::acknowledged(self.me, &image.held, dots_held, &what));
                 dots.into_iter().for_each(|dot| peer.acknowledged.borrow_mut().add(dot));
             }
             Outcome::Refused(reason) => {
-                let number = receipt.0;
-                self.world.tell(self.me, format_args!("edit {number} is refused: {reason}"), &[]);
+                let edit = self.world.edit_name(receipt);
+                self.world.tell(self.me, format_args!("takes {edit} back: {reason}"), &[]);
                 self.world.count("edits refused");
             }
         }
@@ -302,7 +358,6 @@ impl<'a> User<'a> {
         match workspace.history().await {
             Ok(history) => Some(View {
                 peer: self.me,
-                author: workspace.peer_id(),
                 graph: workspace.graph(),
                 applied: workspace.version_vector(),
                 frontier: workspace.durable_frontier(),
@@ -319,6 +374,51 @@ impl<'a> User<'a> {
     fn fail(&self, property: &'static str, detail: String) {
         let (peers, operations) = (vec![self.me], Vec::new());
         self.world.judge(Err(Finding { property, peers, operations, detail }));
+    }
+}
+
+/// A plan's edit as the entry that a browser before sync wrote; the plan is valid, so there is one.
+fn legacy(edit: &Edit) -> LegacyLogEntry {
+    let id = |name: &String| node_id(name).to_string();
+    match edit {
+        Edit::AddNode { node, url, at } => LegacyLogEntry::AddNode {
+            node_id: id(node),
+            url: url.clone(),
+            position_x: at.x(),
+            position_y: at.y(),
+        },
+        Edit::SetTitle { node, title } => {
+            LegacyLogEntry::UpdateNodeTitle { node_id: id(node), title: title.clone() }
+        }
+        Edit::SetUrl { node, url } => {
+            LegacyLogEntry::UpdateNodeUrl { node_id: id(node), new_url: url.clone() }
+        }
+        Edit::Pin { node, pinned } => {
+            LegacyLogEntry::PinNode { node_id: id(node), is_pinned: *pinned }
+        }
+        Edit::RemoveNode { node } => LegacyLogEntry::RemoveNode { node_id: id(node) },
+        Edit::AddEdge { from, to, edge_type } => LegacyLogEntry::AddEdge {
+            from_node_id: id(from),
+            to_node_id: id(to),
+            edge_type: legacy_type(*edge_type),
+        },
+        Edit::RemoveEdge { from, to, kind: Some(EdgeKind::Typed(edge_type)) } => {
+            LegacyLogEntry::RemoveEdge {
+                from_node_id: id(from),
+                to_node_id: id(to),
+                edge_type: legacy_type(*edge_type),
+            }
+        }
+        Edit::Clear => LegacyLogEntry::ClearGraph,
+        other => unreachable!("no operation of a legacy log: {other:?}"),
+    }
+}
+
+fn legacy_type(edge_type: EdgeType) -> LegacyEdgeType {
+    match edge_type {
+        EdgeType::Hyperlink => LegacyEdgeType::Hyperlink,
+        EdgeType::History => LegacyEdgeType::History,
+        EdgeType::UserGrouped => LegacyEdgeType::UserGrouped,
     }
 }
 

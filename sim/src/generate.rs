@@ -1,0 +1,168 @@
+//! From a seed to a plan: browsing sessions over a real web, syncs, and faults.
+//!
+//! The plan is a function of the seed and the shape alone. It hangs on no state of a run: the
+//! generator guesses what peers know, and what turns out impossible is a no-op at run time.
+
+mod dice;
+mod faults;
+mod user;
+
+use crate::plan::{Action, Peer, Plan, Step};
+use dice::Dice;
+use faults::Swarm;
+use user::{Habits, User};
+
+/// How large a generated plan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Peers, 1 to 64.
+    pub peers: usize,
+    /// Edits of all users together.
+    pub edits: usize,
+    /// Virtual milliseconds in which they and most faults happen.
+    pub span_ms: u64,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape { peers: 5, edits: 300, span_ms: 10_000 }
+    }
+}
+
+/// Most edits in one step.
+const MAX_BURST: usize = 200;
+
+const NAMES: [&str; 12] =
+    ["ada", "ben", "cleo", "dora", "emil", "finn", "gita", "hugo", "iris", "jon", "kira", "liam"];
+
+/// The plan of this seed.
+pub fn plan(seed: u64, shape: &Shape) -> Plan {
+    let names: Vec<String> = (0..shape.peers.max(1))
+        .map(|place| NAMES.get(place).map_or_else(|| format!("peer{place}"), |&name| name.into()))
+        .collect();
+    let mut dice = Dice::new(seed, "faults");
+    let swarm = Swarm::roll(&mut dice);
+    let network = swarm.network(&mut dice);
+    let append_ms = swarm.append_ms(&mut dice);
+    let snapshot_every = if dice.chance(25) { 0 } else { dice.between(3, 40) };
+    let offsets: Vec<i64> = names.iter().map(|_| swarm.clock_offset_ms(&mut dice)).collect();
+
+    let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
+    swarm.strike(shape, &mut dice, &mut timeline);
+    let habits = Dice::new(seed, "users");
+    let mut habits = Habits::new(habits, &names, swarm.clears, swarm.unknown_kinds);
+    let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
+    let peers = names.iter().zip(offsets).enumerate().map(|(place, (name, clock_offset_ms))| {
+        // Two devices at most: one profile on both is the case of interest.
+        let legacy = if place < 2 { profile.clone() } else { Vec::new() };
+        Peer { name: name.clone(), clock_offset_ms, legacy }
+    });
+    let peers = peers.collect();
+    timeline.live(seed, shape, &mut habits);
+    timeline.steps.sort_by_key(|step| step.at_ms);
+
+    let faults = swarm.names().join(", ");
+    let faults = if faults.is_empty() { "nothing".to_owned() } else { faults };
+    Plan {
+        why: format!("Seed {seed:#x}: {} users browse; what may go wrong: {faults}.", names.len()),
+        seed,
+        peers,
+        network,
+        append_ms,
+        snapshot_every,
+        steps: timeline.steps,
+        heal: true,
+        expect: Vec::new(),
+    }
+}
+
+/// What happens when, in no order yet.
+struct Timeline {
+    names: Vec<String>,
+    steps: Vec<Step>,
+    /// Peers that are certainly down, by place, and from when to when.
+    away: Vec<(usize, u64, u64)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Intent {
+    Edit,
+    Decide,
+    Sync,
+}
+
+impl Timeline {
+    fn put(&mut self, at_ms: u64, action: Action) {
+        self.steps.push(Step { at_ms, action });
+    }
+
+    fn cut(&mut self, start: u64, end: u64, from: String, to: String, one_way: bool) {
+        self.put(end, Action::Mend { from: from.clone(), to: to.clone() });
+        self.put(start, Action::Partition { from, to, one_way });
+    }
+
+    fn is_away(&self, who: usize, at_ms: u64) -> bool {
+        self.away.iter().any(|&(peer, from, until)| peer == who && (from..until).contains(&at_ms))
+    }
+
+    /// The users' edits and decisions, and the rounds of sync.
+    fn live(&mut self, seed: u64, shape: &Shape, habits: &mut Habits<'_>) {
+        let mut dice = Dice::new(seed, "times");
+        let count = self.names.len();
+        let span = shape.span_ms.max(1);
+        let bursts = shape.edits.div_ceil(3);
+        let mut intents: Vec<(u64, usize, Intent)> = Vec::new();
+        for _ in 0..bursts {
+            intents.push((dice.below(span), dice.index(count), Intent::Edit));
+        }
+        for _ in 0..bursts / 8 {
+            intents.push((dice.below(span), dice.index(count), Intent::Decide));
+        }
+        for who in 0..count {
+            let mut now = dice.between(50, 900);
+            while count > 1 && now < span {
+                intents.push((now, who, Intent::Sync));
+                now += dice.between(300, 900);
+            }
+        }
+        intents.retain(|&(at_ms, who, _)| !self.is_away(who, at_ms));
+        intents.sort_unstable();
+
+        let mut users = vec![User::default(); count];
+        let mut edits_left = shape.edits;
+        let mut bursts_left = intents.iter().filter(|intent| intent.2 == Intent::Edit).count();
+        for (at_ms, who, intent) in intents {
+            let peer = self.names[who].clone();
+            match intent {
+                Intent::Edit => {
+                    let mean = edits_left.div_ceil(bursts_left);
+                    bursts_left -= 1;
+                    let want = match (edits_left, bursts_left) {
+                        (0, _) => continue,
+                        (all, 0) => all,
+                        _ => dice.between(1, 2 * mean as u64 - 1) as usize,
+                    };
+                    let want = want.min(edits_left).min(MAX_BURST);
+                    let mut edits = habits.burst(who, &mut users[who], want);
+                    edits.truncate(want);
+                    edits_left -= want;
+                    self.put(at_ms, Action::Edit { peer, edits });
+                }
+                Intent::Decide => {
+                    if let Some(decision) = habits.decision(who, &users[who]) {
+                        self.put(at_ms, decision);
+                    }
+                }
+                Intent::Sync => {
+                    let other = (who + 1 + dice.index(count - 1)) % count;
+                    let heard = users[other].clone();
+                    users[who].hears(&heard);
+                    let told = users[who].clone();
+                    users[other].hears(&told);
+                    let with = self.names[other].clone();
+                    self.put(at_ms, Action::Sync { peer, with });
+                }
+            }
+        }
+    }
+}

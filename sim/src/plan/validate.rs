@@ -1,0 +1,339 @@
+//! What a plan must satisfy before it may run.
+//!
+//! The runner trusts a validated plan: names resolve, times ascend, sizes are bounded and edits
+//! are ones that the engine can write down.
+
+use std::collections::BTreeSet;
+
+use graphshell_sync::{EdgeKind, LogEntry};
+
+use super::{Action, Choice, Edit, Fact, Listed, Network, Plan};
+use crate::web::Web;
+
+/// Most peers of one plan.
+const MAX_PEERS: usize = 64;
+/// Most steps of one plan.
+const MAX_STEPS: usize = 100_000;
+/// Most edits of one step.
+const MAX_EDITS: usize = 1024;
+/// Most pages of one stroll; three edits each at most.
+const MAX_STROLL: usize = 1024;
+/// Longest name of a peer or node, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+/// Longest virtual time, in milliseconds: 30 days.
+const MAX_AT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Longest delay of a frame or append, in milliseconds.
+const MAX_DELAY_MS: u64 = 60_000;
+/// Farthest that a clock may be off or jump, in milliseconds: about ten years.
+const MAX_CLOCK_MS: u64 = 3653 * 24 * 60 * 60 * 1000;
+
+/// A plan cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The text is not JSON, or not of a plan's shape.
+    #[error("{file}: {source}")]
+    Json {
+        /// Which plan.
+        file: String,
+        /// What and where, with what was expected.
+        source: serde_json::Error,
+    },
+    /// The plan contradicts itself or exceeds a bound.
+    #[error("{file}: {flaw}")]
+    Flaw {
+        /// Which plan.
+        file: String,
+        /// What and where, with what was expected.
+        #[source]
+        flaw: Flaw,
+    },
+}
+
+/// One thing that is wrong in a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: found {found}, expected {expected}")]
+pub struct Flaw {
+    /// Where: steps count from 1.
+    pub place: String,
+    /// What stands there.
+    pub found: String,
+    /// What should.
+    pub expected: String,
+}
+
+/// A flaw without its place; places are written only when something is wrong.
+type Wrong = (&'static str, String, String);
+
+fn check(
+    holds: bool,
+    field: &'static str,
+    found: impl ToString,
+    expected: impl ToString,
+) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err((field, found.to_string(), expected.to_string())) }
+}
+
+fn at(place: impl FnOnce() -> String) -> impl FnOnce(Wrong) -> Flaw {
+    move |(field, found, expected)| Flaw { place: place() + field, found, expected }
+}
+
+impl Plan {
+    /// Says what is wrong with the plan first, if anything is.
+    pub fn validate(&self) -> Result<(), Flaw> {
+        self.check_whole().map_err(at(|| "plan".to_owned()))?;
+        let mut peers = BTreeSet::new();
+        for (place, peer) in self.peers.iter().enumerate() {
+            let place = || format!("peer {}", place + 1);
+            check_name(".name", &peer.name).map_err(at(place))?;
+            check(peers.insert(peer.name.as_str()), ".name", quoted(&peer.name), "a unique name")
+                .map_err(at(place))?;
+            check_clock(".clock_offset_ms", peer.clock_offset_ms).map_err(at(place))?;
+            for (nth, edit) in peer.legacy.iter().enumerate() {
+                let place = || format!("{} ({}), legacy edit {}", place(), peer.name, nth + 1);
+                check_edit(edit).and_then(|()| check_legacy(edit)).map_err(at(place))?;
+            }
+        }
+        let mut before = Before { peers, crashed: BTreeSet::new(), backed_up: BTreeSet::new() };
+        let mut last = 0;
+        for (place, step) in self.steps.iter().enumerate() {
+            let place = || format!("step {} (at {} ms)", place + 1, step.at_ms);
+            let most = || format!("a time from {last} (the step before) to {MAX_AT_MS}");
+            check((last..=MAX_AT_MS).contains(&step.at_ms), ".at_ms", step.at_ms, most())
+                .map_err(at(place))?;
+            last = step.at_ms;
+            before.check_step(&step.action).map_err(at(place))?;
+            for (nth, edit) in written(&step.action).iter().enumerate() {
+                check_edit(edit).map_err(at(|| format!("{}, edit {}", place(), nth + 1)))?;
+            }
+        }
+        self.check_facts(&before.peers)
+    }
+
+    fn check_whole(&self) -> Result<(), Wrong> {
+        let why = self.why.trim();
+        check(!why.is_empty() && why.len() <= 1000, ".why", quoted(why), "why the plan exists")?;
+        let count = self.peers.len();
+        check((1..=MAX_PEERS).contains(&count), ".peers", count, format!("1 to {MAX_PEERS}"))?;
+        let count = self.steps.len();
+        check(count <= MAX_STEPS, ".steps", count, format!("at most {MAX_STEPS}"))?;
+        check_range(".append_ms", self.append_ms)?;
+        check_network(&self.network)
+    }
+
+    /// A fact about a node that nothing in the plan names would hold or fail for a typing error.
+    fn check_facts(&self, peers: &BTreeSet<&str>) -> Result<(), Flaw> {
+        let strolls = self.steps.iter().filter_map(|step| step.action.edits());
+        let legacy = self.peers.iter().flat_map(|peer| &peer.legacy).flat_map(Edit::nodes);
+        let mut nodes: BTreeSet<String> = legacy.map(str::to_owned).collect();
+        for (_, edits) in strolls {
+            nodes.extend(edits.iter().flat_map(Edit::nodes).map(str::to_owned));
+        }
+        let known = |fact: &Fact| {
+            let unknown = fact_nodes(fact).into_iter().find(|&name| !nodes.contains(name));
+            unknown.map_or(Ok(()), |name| {
+                check(false, "", quoted(name), "a node that an edit of the plan names")
+            })?;
+            match fact {
+                Fact::ForkReported { author_of } => check_peer(peers, ".author_of", author_of),
+                _ => Ok(()),
+            }
+        };
+        for (place, step) in self.steps.iter().enumerate() {
+            let Action::Expect { that, .. } = &step.action else { continue };
+            for (nth, fact) in that.iter().enumerate() {
+                let place =
+                    || format!("step {} (at {} ms), fact {}", place + 1, step.at_ms, nth + 1);
+                known(fact).map_err(at(place))?;
+            }
+        }
+        for (place, expectation) in self.expect.iter().enumerate() {
+            let place = || format!("expectation {}", place + 1);
+            for name in &expectation.at {
+                check_peer(peers, ".at", name).map_err(at(place))?;
+            }
+            for (nth, fact) in expectation.that.iter().enumerate() {
+                known(fact).map_err(at(|| format!("{}, fact {}", place(), nth + 1)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the steps so far have done, as far as later steps rely on it.
+struct Before<'a> {
+    peers: BTreeSet<&'a str>,
+    crashed: BTreeSet<&'a str>,
+    backed_up: BTreeSet<&'a str>,
+}
+
+impl<'a> Before<'a> {
+    fn check_step(&mut self, action: &'a Action) -> Result<(), Wrong> {
+        let peer = |field, name: &String| check_peer(&self.peers, field, name);
+        match action {
+            Action::Edit { peer: who, edits } => {
+                peer(".peer", who)?;
+                let most = format!("1 to {MAX_EDITS}");
+                check((1..=MAX_EDITS).contains(&edits.len()), ".edits", edits.len(), most)
+            }
+            Action::Browse { peer: who, from, pages } => {
+                peer(".peer", who)?;
+                let all = Web::get().pages().len();
+                check(*from < all, ".from", from, format!("a page's number, below {all}"))?;
+                check(
+                    (1..=MAX_STROLL).contains(pages),
+                    ".pages",
+                    pages,
+                    format!("1 to {MAX_STROLL}"),
+                )
+            }
+            Action::Sync { peer: who, with } => {
+                peer(".peer", who)?;
+                peer(".with", with)?;
+                check(who != with, ".with", quoted(with), "another peer")
+            }
+            Action::Resolve { peer: who, about, to, choice } => {
+                peer(".peer", who)?;
+                check_name(".about", about)?;
+                to.as_ref().map_or(Ok(()), |to| check_name(".to", to))?;
+                match choice {
+                    Choice::Restore { writes_of: Some(whose) } => peer(".choice.writes_of", whose),
+                    _ => Ok(()),
+                }
+            }
+            Action::Partition { from, to, .. } | Action::Mend { from, to } => {
+                peer(".from", from)?;
+                peer(".to", to)?;
+                check(from != to, ".to", quoted(to), "another peer")
+            }
+            Action::Weather { network } => check_network(network),
+            Action::Crash { peer: who, .. } => {
+                peer(".peer", who)?;
+                check(self.crashed.insert(who), ".peer", quoted(who), "a peer that has not crashed")
+            }
+            Action::Restart { peer: who } => {
+                peer(".peer", who)?;
+                check(self.crashed.remove(who.as_str()), ".peer", quoted(who), "a crashed peer")
+            }
+            Action::Backup { peer: who } => {
+                peer(".peer", who)?;
+                self.backed_up.insert(who);
+                Ok(())
+            }
+            Action::Restore { peer: who, .. } => {
+                peer(".peer", who)?;
+                self.crashed.remove(who.as_str());
+                let saved = self.backed_up.contains(who.as_str());
+                check(saved, ".peer", quoted(who), "a peer that an earlier step backed up")
+            }
+            Action::ClockJump { peer: who, by_ms } => {
+                peer(".peer", who)?;
+                check_clock(".by_ms", *by_ms)
+            }
+            Action::Expect { peer: who, .. } => peer(".peer", who),
+        }
+    }
+}
+
+fn written(action: &Action) -> &[Edit] {
+    if let Action::Edit { edits, .. } = action { edits } else { &[] }
+}
+
+fn check_peer(peers: &BTreeSet<&str>, field: &'static str, name: &str) -> Result<(), Wrong> {
+    let listed = || peers.iter().copied().collect::<Vec<_>>().join(", ");
+    if peers.contains(name) {
+        Ok(())
+    } else {
+        check(false, field, quoted(name), format!("one of {}", listed()))
+    }
+}
+
+fn check_name(field: &'static str, name: &str) -> Result<(), Wrong> {
+    let fits = (1..=MAX_NAME_BYTES).contains(&name.len());
+    if fits {
+        Ok(())
+    } else {
+        check(false, field, quoted(name), format!("a name of 1 to {MAX_NAME_BYTES} bytes"))
+    }
+}
+
+fn check_clock(field: &'static str, by_ms: i64) -> Result<(), Wrong> {
+    check(
+        by_ms.unsigned_abs() <= MAX_CLOCK_MS,
+        field,
+        by_ms,
+        format!("at most {MAX_CLOCK_MS} either way"),
+    )
+}
+
+fn check_range(field: &'static str, (least, most): (u64, u64)) -> Result<(), Wrong> {
+    let expected = || format!("two times from 0 to {MAX_DELAY_MS}, the lesser first");
+    check(least <= most && most <= MAX_DELAY_MS, field, format!("[{least}, {most}]"), expected())
+}
+
+fn check_network(network: &Network) -> Result<(), Wrong> {
+    check_range(".network.delay_ms", network.delay_ms)?;
+    check(network.loss <= 1000, ".network.loss", network.loss, "thousandths, at most 1000")?;
+    let twice = network.duplication;
+    check(twice <= 1000, ".network.duplication", twice, "thousandths, at most 1000")
+}
+
+fn check_edit(edit: &Edit) -> Result<(), Wrong> {
+    for name in edit.nodes() {
+        check_name("", name)?;
+    }
+    let entry = edit.to_entry(0);
+    let mut payload = Vec::new();
+    if let Err(error) = entry.encode_payload(&mut payload) {
+        return Err(("", error.to_string(), "what the engine can write down".to_owned()));
+    }
+    if let Edit::Unknown { kind, .. } = edit {
+        let opaque = matches!(LogEntry::decode(*kind, &payload), LogEntry::Opaque { .. });
+        check(opaque, ".kind", kind, "a kind that this version of the engine does not know")?;
+    }
+    Ok(())
+}
+
+/// Logs from before sync know no visits, assertions or moves, and name the edge that they remove.
+fn check_legacy(edit: &Edit) -> Result<(), Wrong> {
+    let legacy = match edit {
+        Edit::AddNode { .. }
+        | Edit::SetTitle { .. }
+        | Edit::SetUrl { .. }
+        | Edit::Pin { .. }
+        | Edit::RemoveNode { .. }
+        | Edit::AddEdge { .. }
+        | Edit::Clear => true,
+        Edit::RemoveEdge { kind, .. } => matches!(kind, Some(EdgeKind::Typed(_))),
+        _ => false,
+    };
+    check(legacy, ".op", format!("{edit:?}"), "an operation of the legacy log")
+}
+
+fn fact_nodes(fact: &Fact) -> Vec<&str> {
+    match fact {
+        Fact::Node { node, .. } | Fact::TitleIsOneOf { node, .. } | Fact::NoNode { node } => {
+            vec![node]
+        }
+        Fact::Edge { from, to, .. }
+        | Fact::NoEdge { from, to }
+        | Fact::VisualEdge { between: (from, to), .. } => vec![from, to],
+        Fact::Conflicts { listed } => listed.iter().flat_map(listed_nodes).collect(),
+        Fact::NodeCount { .. }
+        | Fact::UnknownEntries { .. }
+        | Fact::Incarnations { .. }
+        | Fact::ForkReported { .. }
+        | Fact::NoFork
+        | Fact::LastSync { .. } => Vec::new(),
+    }
+}
+
+fn listed_nodes(conflict: &Listed) -> Vec<&str> {
+    match conflict {
+        Listed::DeleteVsUpdate(node) | Listed::ConcurrentStructuralChange(node) => vec![node],
+        Listed::ConcurrentEdgeTypes(from, to) => vec![from, to],
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(80).collect::<String>())
+}

@@ -1,0 +1,136 @@
+//! Laws of generated plans.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use graphshell_sim::generate::{Shape, plan};
+use graphshell_sim::plan::{Action, Edit, Plan};
+use proptest::prelude::*;
+
+/// The names under which a plan's JSON knows its actions and edits.
+fn kinds(plan: &Plan) -> BTreeSet<String> {
+    let tag = |value: serde_json::Value, tag: &str| value[tag].as_str().unwrap().to_owned();
+    let mut kinds = BTreeSet::new();
+    for step in &plan.steps {
+        kinds.insert(tag(serde_json::to_value(&step.action).unwrap(), "do"));
+        if let Action::Edit { edits, .. } = &step.action {
+            let ops = edits.iter().map(|edit| tag(serde_json::to_value(edit).unwrap(), "op"));
+            kinds.extend(ops);
+        }
+    }
+    kinds
+}
+
+#[test]
+fn every_kind_of_step_and_edit_appears_within_200_seeds() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..200 {
+        seen.append(&mut kinds(&plan(seed, &Shape::default())));
+    }
+    let all = [
+        // Steps; strolls and expectations belong to scenario files.
+        "edit",
+        "sync",
+        "resolve",
+        "partition",
+        "mend",
+        "weather",
+        "crash",
+        "restart",
+        "backup",
+        "restore",
+        "clock_jump", // Edits.
+        "add_node",
+        "set_title",
+        "set_url",
+        "move",
+        "pin",
+        "remove_node",
+        "restore_node",
+        "add_edge",
+        "assert_edge",
+        "remove_edge",
+        "visit",
+        "clear",
+        "unknown",
+    ];
+    assert_eq!(seen, all.into_iter().map(str::to_owned).collect());
+}
+
+#[test]
+fn a_seed_means_this_plan_for_good() {
+    // Saved seeds are worth something only while they mean what they meant.
+    let text = plan(0x2a, &Shape::default()).to_json_pretty();
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    assert_eq!(&hash[..16], "", "the generator changed: every saved seed means another plan");
+}
+
+#[test]
+fn a_default_plan_has_its_edits_and_about_a_hundred_syncs() {
+    for seed in 0..50 {
+        let plan = plan(seed, &Shape::default());
+        let edits: usize = plan
+            .steps
+            .iter()
+            .filter_map(|step| step.action.edits())
+            .map(|(_, edits)| edits.len())
+            .sum();
+        assert_eq!(edits, 300);
+        let syncs = plan.steps.iter().filter(|step| matches!(step.action, Action::Sync { .. }));
+        assert!((50..=130).contains(&syncs.count()));
+    }
+}
+
+#[test]
+fn users_meet_at_the_same_pages() {
+    for seed in 0..50 {
+        let mut editors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for step in plan(seed, &Shape::default()).steps {
+            let Some((peer, edits)) = step.action.edits() else { continue };
+            for name in edits.iter().flat_map(Edit::nodes) {
+                editors.entry(name.to_owned()).or_default().insert(peer.to_owned());
+            }
+        }
+        let shared = editors.values().filter(|peers| peers.len() >= 4).count();
+        assert!(shared >= 3, "seed {seed:#x}: only {shared} pages are edited by four peers");
+    }
+}
+
+#[test]
+fn crashed_peers_come_back_before_the_end() {
+    for seed in 0..200 {
+        let mut down = BTreeSet::new();
+        for step in plan(seed, &Shape::default()).steps {
+            match step.action {
+                Action::Crash { peer, .. } => assert!(down.insert(peer)),
+                Action::Restart { peer } => assert!(down.remove(&peer)),
+                _ => {}
+            }
+        }
+        assert!(down.is_empty(), "seed {seed:#x}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan(seed: u64) {
+        prop_assert_eq!(plan(seed, &Shape::default()), plan(seed, &Shape::default()));
+    }
+
+    #[test]
+    fn every_generated_plan_is_valid(
+        seed: u64, peers in 1usize..=64, edits in 0usize..2000, span_ms in 0u64..100_000,
+    ) {
+        let plan = plan(seed, &Shape { peers, edits, span_ms });
+        prop_assert_eq!(plan.peers.len(), peers);
+        prop_assert_eq!(plan.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_plan_round_trips_through_json(seed: u64) {
+        let plan = plan(seed, &Shape::default());
+        let text = plan.to_json_pretty();
+        prop_assert_eq!(Plan::from_json(&text, "a plan").unwrap(), plan);
+    }
+}
