@@ -84,7 +84,10 @@ impl<P: Ports> Driver<P> {
         let mut calls = FuturesUnordered::new();
         loop {
             let mut rebuild = None;
-            while let Some(output) = shared.lock().poll_core() {
+            loop {
+                // A guard in the loop's condition would live as long as its body.
+                let output = shared.lock().poll_core();
+                let Some(output) = output else { break };
                 match output {
                     Output::Event(event) => shared.lock().publish(event),
                     Output::Finished { round, result } => shared.lock().finish(round, result),
