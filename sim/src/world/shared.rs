@@ -295,10 +295,13 @@ impl World {
                     self.count("histories disowned");
                     peer.acknowledged.borrow_mut().disowned(*author, *after);
                 }
-                Record::Identity { .. } | Record::Consent { .. } => {}
+                Record::Identity { device, incarnation } => {
+                    self.learn_author(me, PeerId::derive(*device, *incarnation));
+                }
+                Record::Consent { .. } => {}
             }
         }
-        let bytes: Vec<u8> = image.records[old..].iter().flat_map(|bytes| bytes.to_vec()).collect();
+        let bytes = image.records[old..].concat();
         let count = records.len();
         self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
         self.judge(fits.map_err(|wrong| Finding {
