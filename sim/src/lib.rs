@@ -4,5 +4,5 @@ pub mod model;
 mod oracle;
 pub mod plan;
 pub mod trace;
-pub mod world;
 pub mod web;
+pub mod world;

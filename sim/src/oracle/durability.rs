@@ -77,8 +77,34 @@ pub(crate) fn judge_opened(
     })
 }
 
+/// Judges what a peer shows: of others nothing that its disk does not hold; `ours` tells its own
+/// authors, whose edits show at once.
+pub(crate) fn judge_shown(
+    peer: usize,
+    ours: impl Fn(PeerId) -> bool,
+    held: &Holdings,
+    shown: &VersionVector,
+) -> Result<(), Finding> {
+    for (author, sequence) in shown.iter() {
+        let dot = Dot { peer: author, sequence };
+        if !ours(author) && held.get(dot).is_none() {
+            return Err(Finding {
+                property: "nothing of others is shown before it is durable",
+                peers: vec![peer],
+                operations: vec![dot],
+                detail: "the reader sees the entry, but the disk does not hold it".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Judges a request that `peer` is about to send.
-pub(crate) fn judge_request(peer: usize, held: &Holdings, request: &Request) -> Result<(), Finding> {
+pub(crate) fn judge_request(
+    peer: usize,
+    held: &Holdings,
+    request: &Request,
+) -> Result<(), Finding> {
     match request {
         Request::Push(push) => batch(peer, held, &push.batch),
         // A pull may also name what is on its way to the disk.

@@ -48,3 +48,6 @@ impl View {
         history.collect::<VersionVector>() == self.applied
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,9 +99,7 @@ mod tests {
     #[test]
     fn chance_meets_its_rate_and_ranges_hold() {
         let choices = Choices::new(7);
-        let hits = (0..10_000)
-            .filter(|&n| choices.about(Topic::Frame, [n]).chance(0, 200))
-            .count();
+        let hits = (0..10_000).filter(|&n| choices.about(Topic::Frame, [n]).chance(0, 200)).count();
         assert!((1800..2200).contains(&hits), "{hits} of 10000 at 200 per mille");
         for n in 0..1000 {
             let choice = choices.about(Topic::Append, [n]);

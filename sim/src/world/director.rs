@@ -11,11 +11,11 @@ use turmoil::{Builder, Sim};
 
 use super::agenda::{self, Order, Task, What};
 use super::choice::Topic;
+use super::facts;
 use super::host;
 use super::net;
 use super::ports::EPOCH_MS;
 use super::shared::{Life, World};
-use super::facts;
 use crate::oracle::{Finding, View, causality, convergence, forks, model};
 use crate::plan::Action;
 
@@ -76,8 +76,9 @@ impl Director {
         if self.world.plan.heal {
             self.heal()?;
         }
-        self.until(SETTLE_MS, "every edit settles and every round ends", |world| {
-            up(world).all(|peer| world.peer(peer).busy.get() == 0)
+        self.until(SETTLE_MS, "every round ends", idle)?;
+        self.until(SETTLE_MS, "every edit settles", |world| {
+            up(world).all(|me| world.peer(me).unsettled.get() == 0)
         })?;
         let views = self.views()?;
         self.judge(&views)
@@ -216,8 +217,7 @@ impl Director {
                 return Ok(());
             }
             if self.now_ms() > end_ms {
-                let detail = format!("within {limit_ms} ms, expected that {what}");
-                return self.fail("liveness", detail);
+                return self.fail("liveness", format!("expected within {limit_ms} ms that {what}"));
             }
             self.tick()?;
         }
@@ -245,6 +245,7 @@ impl Director {
                 peer.life.set(Life::Down);
                 peer.orders.borrow_mut().clear();
                 peer.busy.set(0);
+                peer.unsettled.set(0);
             }
             if self.world.peer(me).life.get() == Life::Down
                 && let Some(wake_ms) = self.next_life(me)

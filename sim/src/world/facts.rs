@@ -23,7 +23,11 @@ pub(crate) fn judge(world: &World, view: &View, facts: &[Fact]) -> Result<(), Fi
     Ok(())
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, found: &T) -> Result<(), String> {
+fn equal<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    expected: &T,
+    found: &T,
+) -> Result<(), String> {
     if expected == found {
         return Ok(());
     }

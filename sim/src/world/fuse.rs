@@ -58,10 +58,8 @@ impl Fuse {
     /// Runs a part of the peer, and not a step further once the fuse is blown.
     pub(crate) async fn guard<T>(&self, part: impl Future<Output = T>) -> T {
         let mut part = pin!(part);
-        poll_fn(|context| {
-            if self.blown() { Poll::Pending } else { part.as_mut().poll(context) }
-        })
-        .await
+        poll_fn(|context| if self.blown() { Poll::Pending } else { part.as_mut().poll(context) })
+            .await
     }
 }
 

@@ -98,6 +98,7 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     if *seen != now {
         let ours = |author: PeerId| world.author(author) == Some(me);
         world.judge(peer.atomic.borrow().judge(me, ours, "the reader sees", (&seen, &now)));
+        world.judge(durability::judge_shown(me, ours, &peer.image.borrow().held, &now));
         *seen = now;
     }
 }

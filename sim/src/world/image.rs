@@ -88,6 +88,12 @@ impl Holdings {
         first
     }
 
+    /// Entries of one author whose running hashes are made of these bytes.
+    #[cfg(test)]
+    pub(crate) fn of(author: PeerId, chain: &[u8]) -> Self {
+        Holdings([(author, chain.iter().map(|&byte| Hash([byte; 32])).collect())].into())
+    }
+
     fn disown(&mut self, author: PeerId, after: u64) {
         if let Some(chain) = self.0.get_mut(&author) {
             chain.truncate(after as usize);

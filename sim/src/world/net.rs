@@ -91,16 +91,19 @@ impl SimNetwork {
     /// Receives until dropped. Must be polled for calls and serving to proceed.
     pub(crate) async fn receive(&self) {
         let inner = &*self.0;
-        let mut buffer = vec![0; HEADER_BYTES + MAX_FRAME_BYTES];
         let mut on_the_way: BTreeMap<Due, (Header, Vec<u8>)> = BTreeMap::new();
         loop {
             let next = on_the_way.first_key_value().map(|(&(due, ..), _)| due);
             tokio::select! {
                 biased;
-                got = inner.socket.recv_from(&mut buffer) => {
-                    let (length, from) = got.expect("a simulated socket does not fail");
-                    let (header, body) = Header::decode(&buffer[..length]);
-                    inner.expect_frame(place(from.ip()), header, body, &mut on_the_way);
+                ready = inner.socket.readable() => {
+                    ready.expect("a simulated socket does not fail");
+                    let mut buffer = inner.world.datagram.borrow_mut();
+                    buffer.resize(HEADER_BYTES + MAX_FRAME_BYTES, 0);
+                    while let Ok((length, from)) = inner.socket.try_recv_from(&mut buffer) {
+                        let (header, body) = Header::decode(&buffer[..length]);
+                        inner.expect_frame(place(from.ip()), header, body, &mut on_the_way);
+                    }
                 }
                 () = inner.until(next) => {
                     let (due, (header, body)) =

@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) healed_ms: Cell<Option<u64>>,
     /// The time between ticks; `None` while turmoil runs the hosts and knows better.
     pub(crate) between_ticks: Cell<Option<u64>>,
+    /// Where peers receive datagrams; room for the longest.
+    pub(crate) datagram: RefCell<Vec<u8>>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
@@ -64,8 +66,10 @@ pub(crate) struct Peer {
     pub(crate) orders: RefCell<VecDeque<Order>>,
     /// Rung when there is a new order, or when time starts.
     pub(crate) bell: Notify,
-    /// What it has under way: rounds, edits that are not settled, things to read.
+    /// Rounds and other things that it has under way.
     pub(crate) busy: Cell<usize>,
+    /// Edits of this life whose fate is not known yet.
+    pub(crate) unsettled: Cell<usize>,
     /// What was read last by order.
     pub(crate) view: RefCell<Option<View>>,
     /// Whether the last round that it started by plan ended well.
@@ -109,6 +113,7 @@ impl World {
             orders: RefCell::default(),
             bell: Notify::new(),
             busy: Cell::new(0),
+            unsettled: Cell::new(0),
             view: RefCell::default(),
             last_sync: Cell::new(None),
             moved: Cell::new(false),
@@ -125,6 +130,7 @@ impl World {
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
             between_ticks: Cell::new(Some(0)),
+            datagram: RefCell::default(),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),

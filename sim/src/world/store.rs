@@ -116,9 +116,10 @@ impl Store for SimStore {
         peer.fuse.pass().await;
         let image = peer.image.borrow();
         let read = |position: u64| {
-            let bytes = image.records.get(position as usize).ok_or_else(|| {
-                StoreError::Refused(format!("no record at position {position}"))
-            })?;
+            let bytes = image
+                .records
+                .get(position as usize)
+                .ok_or_else(|| StoreError::Refused(format!("no record at position {position}")))?;
             Record::decode(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
         };
         positions.into_iter().map(read).collect()

@@ -25,7 +25,8 @@ struct Stage {
 
 impl Stage {
     fn new(rest_of_plan: &str) -> Self {
-        let text = format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],{rest_of_plan}}}"#);
+        let text =
+            format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],{rest_of_plan}}}"#);
         let plan: Plan = serde_json::from_str(&text).unwrap();
         let world = Rc::new(World::new(&plan, true));
         world.started_ms.set(Some(0));
@@ -227,8 +228,7 @@ fn restored_disk_is_older_than_a_keyring_that_is_not_restored() {
     let mut stage = Stage::new(r#""steps":[]"#);
     let promise = |sequence| Promise { incarnation: Incarnation([1; 16]), sequence };
     stage.host(0, move |world| async move {
-        let (store, witness) =
-            (SimStore::new(world.clone(), 0), SimWitness::new(world.clone(), 0));
+        let (store, witness) = (SimStore::new(world.clone(), 0), SimWitness::new(world.clone(), 0));
         store.append(records(1)).await.unwrap();
         witness.write(promise(1)).await.unwrap();
         world.back_up(0);

@@ -87,7 +87,8 @@ mod tests {
     use super::*;
 
     fn plan(steps: &str) -> Plan {
-        let text = format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],"steps":{steps}}}"#);
+        let text =
+            format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],"steps":{steps}}}"#);
         serde_json::from_str(&text).unwrap()
     }
 

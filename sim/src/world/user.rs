@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use graphshell_sync::ports::Clock;
-use graphshell_sync::wire::Reject;
 use graphshell_sync::legacy::{LegacyEdgeType, LegacyLogEntry, encode_legacy};
 use graphshell_sync::limits::MAX_BATCH_ENTRIES;
+use graphshell_sync::ports::Clock;
+use graphshell_sync::wire::Reject;
 use graphshell_sync::{
     Conflict, EdgeKind, EdgeType, EditError, ImportError, Outcome, Receipt, Resolution, Subject,
     SyncError, SyncReport, Workspace,
@@ -16,9 +16,9 @@ use graphshell_sync::{
 use tokio::time::sleep;
 
 use super::agenda::{Order, Task, What};
+use super::facts;
 use super::ports::{SimClock, SimPorts};
 use super::shared::{Life, World};
-use super::facts;
 use crate::oracle::{Finding, View, durability, model};
 use crate::plan::{Action, Choice, Edit, node_id};
 
@@ -47,7 +47,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
     peer.life.set(Life::Ready);
     let mut under_way = UnderWay::new();
     loop {
-        peer.busy.set(under_way.len());
+        peer.busy.set(under_way.len() - peer.unsettled.get());
         let next = tokio::select! {
             biased;
             Some(done) = under_way.next(), if !under_way.is_empty() => {
@@ -56,7 +56,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
             }
             next = user.next() => next,
         };
-        peer.busy.set(under_way.len() + 1);
+        peer.busy.set(peer.busy.get() + 1);
         match next {
             Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
             Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
@@ -211,13 +211,7 @@ impl<'a> User<'a> {
         }
     }
 
-    fn resolve(
-        &self,
-        about: &str,
-        to: Option<&str>,
-        choice: &Choice,
-        under_way: &UnderWay<'a>,
-    ) {
+    fn resolve(&self, about: &str, to: Option<&str>, choice: &Choice, under_way: &UnderWay<'a>) {
         let conflicts = self.workspace.conflicts();
         let arrow = if to.is_some() { " -> " } else { "" };
         let subject = format!("{about}{arrow}{}", to.unwrap_or_default());
@@ -253,14 +247,12 @@ impl<'a> User<'a> {
     }
 
     /// Authors something and keeps its receipt.
-    fn author(
-        &self,
-        under_way: &UnderWay<'a>,
-        act: impl FnOnce() -> Result<Receipt, EditError>,
-    ) {
+    fn author(&self, under_way: &UnderWay<'a>, act: impl FnOnce() -> Result<Receipt, EditError>) {
         match act() {
             Ok(receipt) => {
                 self.made(receipt);
+                let unsettled = &self.world.peer(self.me).unsettled;
+                unsettled.set(unsettled.get() + 1);
                 let workspace = self.workspace;
                 under_way.push(Box::pin(async move {
                     Done::Settled(receipt, workspace.settled(receipt).await)
@@ -293,6 +285,7 @@ impl<'a> User<'a> {
 
     fn settled(&self, receipt: Receipt, outcome: Outcome) {
         let peer = self.world.peer(self.me);
+        peer.unsettled.set(peer.unsettled.get() - 1);
         match outcome {
             Outcome::Durable(dots) => {
                 let edit = self.world.edit_name(receipt);
@@ -425,9 +418,7 @@ fn legacy_type(edge_type: EdgeType) -> LegacyEdgeType {
 /// Whether another round could not do more: nothing moved, or only a fork stands in the way.
 fn at_rest(result: &Result<SyncReport, SyncError>) -> bool {
     match result {
-        Ok(report) => {
-            report.pushed + report.pulled + report.published == 0 && report.lost == 0
-        }
+        Ok(report) => report.pushed + report.pulled + report.published == 0 && report.lost == 0,
         Err(SyncError::Refused(Reject::Fork { .. })) => true,
         Err(_) => false,
     }
