@@ -122,6 +122,21 @@ impl Batch {
         })
     }
 
+    /// The names of the entries with their author's running hash after each, in order, on top of
+    /// the hashes that the table states. Two equal pairs mean equal histories of that author.
+    pub fn running_hashes(&self) -> Vec<(Dot, Hash)> {
+        let mut chains: Vec<Hash> = self.authors.iter().map(|row| row.hash).collect();
+        let mut scratch = Vec::new();
+        let links = self.dots().zip(self.entries());
+        links
+            .map(|(dot, entry)| {
+                let chain = &mut chains[usize::from(entry.author)];
+                *chain = self.chain(chain, &entry, &mut scratch);
+                (dot, *chain)
+            })
+            .collect()
+    }
+
     /// Kind and payload of each entry, in order; for [`LogEntry::decode`](crate::LogEntry::decode).
     pub fn payloads(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> + '_ {
         self.entries().map(|entry| (entry.kind, entry.payload))

@@ -1,0 +1,28 @@
+//! What is sent keeps within the engine's own bounds.
+
+use graphshell_sync::limits::{MAX_FRAME_BYTES, MAX_IN_STEP_BYTES};
+
+use super::Finding;
+
+/// Judges the length of a frame that `peer` is about to send.
+pub(crate) fn judge_frame(peer: usize, bytes: usize) -> Result<(), Finding> {
+    if bytes <= MAX_FRAME_BYTES {
+        return Ok(());
+    }
+    Err(exceeded(peer, format!("a frame has {bytes} bytes, at most {MAX_FRAME_BYTES} are allowed")))
+}
+
+/// Judges a round trip that found both sides in step; `bytes` are those of both frames.
+pub(crate) fn judge_in_step(peer: usize, bytes: usize) -> Result<(), Finding> {
+    if bytes <= MAX_IN_STEP_BYTES {
+        return Ok(());
+    }
+    Err(exceeded(
+        peer,
+        format!("a round in step took {bytes} bytes, at most {MAX_IN_STEP_BYTES} are allowed"),
+    ))
+}
+
+fn exceeded(peer: usize, detail: String) -> Finding {
+    Finding { property: "bounds hold", peers: vec![peer], operations: Vec::new(), detail }
+}

@@ -1,0 +1,51 @@
+//! A history is one that could have happened: each author's entries follow each other from 1, and
+//! whatever an entry's author had seen stands before it.
+//!
+//! What leaves a peer needs no check of its own here: a batch that decodes is in causal order by
+//! its type, every arriving frame is decoded, and what it claims about the entries before it is
+//! compared with the receiver's log as it is appended.
+
+use graphshell_sync::VersionVector;
+
+use super::{Finding, View};
+
+const PROPERTY: &str = "causal order";
+
+/// Judges one peer's history.
+pub(crate) fn judge(view: &View) -> Result<(), Finding> {
+    let mut before = VersionVector::new();
+    for entry in &view.history {
+        let last = before.get(entry.peer_id);
+        let wrong = if entry.sequence != last + 1 {
+            Some(format!("expected its author's entry {}", last + 1))
+        } else if entry.version_vector.get(entry.peer_id) != last {
+            let own = entry.version_vector.get(entry.peer_id);
+            Some(format!("its vector covers {own} of its own author, expected {last}"))
+        } else if !before.covers(&entry.version_vector) {
+            Some("stands before something that its author had seen".to_owned())
+        } else {
+            None
+        };
+        if let Some(detail) = wrong {
+            return Err(Finding {
+                property: PROPERTY,
+                peers: vec![view.peer],
+                operations: vec![entry.dot()],
+                detail,
+            });
+        }
+        before.raise(entry.peer_id, entry.sequence);
+    }
+    if before != view.frontier.vector() {
+        return Err(Finding {
+            property: PROPERTY,
+            peers: vec![view.peer],
+            operations: Vec::new(),
+            detail: format!(
+                "the durable frontier is {:?}, but the history ends at {before:?}",
+                view.frontier.vector()
+            ),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Nothing leaves a peer before it is durable there, and nothing that a peer called durable is
+//! lost.
+
+use std::collections::BTreeMap;
+
+use graphshell_sync::wire::{Frontier, Request, Response};
+use graphshell_sync::{Batch, Dot, PeerId, VersionVector};
+
+use super::{Finding, View};
+use crate::world::image::Holdings;
+
+/// What one peer has called durable, to its user or to another peer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Acknowledged(BTreeMap<PeerId, u64>);
+
+impl Acknowledged {
+    /// The peer called everything up to `dot` durable.
+    pub(crate) fn add(&mut self, dot: Dot) {
+        let known = self.0.entry(dot.peer).or_insert(0);
+        *known = dot.sequence.max(*known);
+    }
+
+    /// The peer called everything that the vector covers durable.
+    pub(crate) fn add_all(&mut self, have: &VersionVector) {
+        for (peer, sequence) in have.iter() {
+            self.add(Dot { peer, sequence });
+        }
+    }
+
+    /// The peer's disk was replaced by one that holds no more than this.
+    pub(crate) fn restored(&mut self, held: &VersionVector) {
+        self.0.retain(|&peer, sequence| {
+            *sequence = held.get(peer).min(*sequence);
+            *sequence > 0
+        });
+    }
+
+    /// The peer authored the author's entries after `after` anew, under another name.
+    pub(crate) fn disowned(&mut self, author: PeerId, after: u64) {
+        if let Some(sequence) = self.0.get_mut(&author) {
+            *sequence = after.min(*sequence);
+        }
+    }
+
+    /// Judges the peer's history.
+    pub(crate) fn judge(&self, view: &View) -> Result<(), Finding> {
+        let held = view.frontier.vector();
+        for (&peer, &sequence) in &self.0 {
+            if held.get(peer) < sequence {
+                return Err(Finding {
+                    property: "nothing acknowledged is lost",
+                    peers: vec![view.peer],
+                    operations: vec![Dot { peer, sequence }],
+                    detail: format!("only {} entries of this author are there", held.get(peer)),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Judges what a peer shows when it has just been opened: exactly what its disk holds.
+pub(crate) fn judge_opened(
+    peer: usize,
+    held: &Holdings,
+    applied: &VersionVector,
+) -> Result<(), Finding> {
+    let durable = held.vector();
+    if *applied == durable {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "what is durable is shown after a restart",
+        peers: vec![peer],
+        operations: Vec::new(),
+        detail: format!("the disk holds {durable:?}, the workspace opened with {applied:?}"),
+    })
+}
+
+/// Judges what a peer shows: of others nothing that its disk does not hold; `ours` tells its own
+/// authors, whose edits show at once.
+pub(crate) fn judge_shown(
+    peer: usize,
+    ours: impl Fn(PeerId) -> bool,
+    held: &Holdings,
+    shown: &VersionVector,
+) -> Result<(), Finding> {
+    for (author, sequence) in shown.iter() {
+        let dot = Dot { peer: author, sequence };
+        if !ours(author) && held.get(dot).is_none() {
+            return Err(Finding {
+                property: "nothing of others is shown before it is durable",
+                peers: vec![peer],
+                operations: vec![dot],
+                detail: "the reader sees the entry, but the disk does not hold it".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Judges a request that `peer` is about to send.
+pub(crate) fn judge_request(
+    peer: usize,
+    held: &Holdings,
+    request: &Request,
+) -> Result<(), Finding> {
+    match request {
+        Request::Push(push) => batch(peer, held, &push.batch),
+        // A pull may also name what is on its way to the disk.
+        Request::Frontier(_) | Request::Pull(_) => Ok(()),
+    }
+}
+
+/// Judges a response that `peer` is about to send.
+pub(crate) fn judge_response(
+    peer: usize,
+    held: &Holdings,
+    response: &Response,
+) -> Result<(), Finding> {
+    match response {
+        Response::Batch { batch: Some(sent), .. } => batch(peer, held, sent),
+        Response::Frontier { frontier: sent, .. } => frontier(peer, held, sent),
+        Response::Durable { have } => {
+            let dots = have.iter().map(|(peer, sequence)| Dot { peer, sequence });
+            acknowledged(peer, held, dots, "it acknowledges the entry to another peer")
+        }
+        Response::Batch { batch: None, .. }
+        | Response::InStep
+        | Response::Published
+        | Response::Refused(_) => Ok(()),
+    }
+}
+
+/// Judges an acknowledgement.
+pub(crate) fn acknowledged(
+    peer: usize,
+    held: &Holdings,
+    dots: impl Iterator<Item = Dot>,
+    what: &str,
+) -> Result<(), Finding> {
+    for dot in dots {
+        if held.get(dot).is_none() {
+            return Err(Finding {
+                property: "nothing is acknowledged before it is durable",
+                peers: vec![peer],
+                operations: vec![dot],
+                detail: format!("{what}, but its disk does not hold it"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn batch(peer: usize, held: &Holdings, batch: &Batch) -> Result<(), Finding> {
+    for (dot, hash) in batch.running_hashes() {
+        if held.get(dot) != Some(hash) {
+            return Err(unsaved(peer, dot, "sends the entry"));
+        }
+    }
+    Ok(())
+}
+
+fn frontier(peer: usize, held: &Holdings, frontier: &Frontier) -> Result<(), Finding> {
+    for row in frontier.rows() {
+        let dot = Dot { peer: row.peer, sequence: row.sequence };
+        if held.get(dot) != Some(row.hash) {
+            return Err(unsaved(peer, dot, "says that it has the entry"));
+        }
+    }
+    Ok(())
+}
+
+fn unsaved(peer: usize, dot: Dot, what: &str) -> Finding {
+    Finding {
+        property: "nothing leaves before it is durable",
+        peers: vec![peer],
+        operations: vec![dot],
+        detail: format!("the peer {what}, but its disk does not hold it with that content"),
+    }
+}

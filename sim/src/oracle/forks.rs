@@ -1,0 +1,36 @@
+//! No two peers hold different content under one dot without anybody having said so.
+//!
+//! Content is compared by the author's running hash, which binds the entry and all before it.
+//! Entries that were disowned before they left count as held by nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use graphshell_sync::{Dot, Hash, PeerId};
+
+use super::Finding;
+use crate::world::image::Holdings;
+
+/// Judges the durable images of all peers, after they had the chance to meet; `forked` are the
+/// authors that somebody reported.
+pub(crate) fn judge<'a>(
+    images: impl Iterator<Item = (usize, &'a Holdings)>,
+    forked: &BTreeSet<PeerId>,
+) -> Result<(), Finding> {
+    let mut first: BTreeMap<Dot, (usize, Hash)> = BTreeMap::new();
+    for (peer, held) in images {
+        for (dot, hash) in held.iter() {
+            let &mut (other, content) = first.entry(dot).or_insert((peer, hash));
+            if content != hash && !forked.contains(&dot.peer) {
+                return Err(Finding {
+                    property: "no silent fork",
+                    peers: vec![other, peer],
+                    operations: vec![dot],
+                    detail: "both peers hold an entry of this name, with different content, and \
+                             nobody was told"
+                        .to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Each oracle against a small world in which just its property is broken.
+
+use graphshell_sync::wire::{Frontier, FrontierRow, Response};
+use graphshell_sync::{Dot, Graph, Hash, LogEntry, PeerId, SyncedLogEntry, VersionVector};
+use uuid::Uuid;
+
+use super::durability::{self, Acknowledged};
+use super::{View, causality, convergence, forks, model};
+use crate::plan::{Edit, node_id};
+use crate::world::image::Holdings;
+
+const A: PeerId = PeerId(Uuid::from_u128(1));
+const B: PeerId = PeerId(Uuid::from_u128(2));
+
+fn vector(a: u64, b: u64) -> VersionVector {
+    [(A, a), (B, b)].into_iter().collect()
+}
+
+/// Entry `sequence` of an author that had seen so much of A and B.
+fn entry(peer_id: PeerId, sequence: u64, (a, b): (u64, u64)) -> SyncedLogEntry {
+    let entry = Edit::SetTitle { node: "n".into(), title: format!("{sequence}") }.to_entry(0);
+    SyncedLogEntry {
+        entry,
+        timestamp_ms: sequence,
+        peer_id,
+        sequence,
+        version_vector: vector(a, b),
+        genesis: false,
+    }
+}
+
+fn frontier(history: &[SyncedLogEntry]) -> Frontier {
+    let row = |entry: &SyncedLogEntry| FrontierRow {
+        peer: entry.peer_id,
+        sequence: entry.sequence,
+        hash: Hash([entry.sequence as u8; 32]),
+    };
+    Frontier::new(history.iter().map(row).collect())
+}
+
+fn view(peer: usize, history: Vec<SyncedLogEntry>) -> View {
+    View {
+        peer,
+        graph: crate::model::graph(&history),
+        applied: history.iter().map(|entry| (entry.peer_id, entry.sequence)).collect(),
+        frontier: frontier(&history),
+        state: Vec::new(),
+        history,
+    }
+}
+
+/// A1, then B1 that had seen it, then A2 that had seen both.
+fn history() -> Vec<SyncedLogEntry> {
+    vec![entry(A, 1, (0, 0)), entry(B, 1, (1, 0)), entry(A, 2, (1, 1))]
+}
+
+#[test]
+fn history_out_of_order_or_with_a_gap_is_found() {
+    assert_eq!(causality::judge(&view(0, history())), Ok(()));
+    let broken = |history| causality::judge(&view(0, history)).is_err();
+    assert!(broken(vec![entry(B, 1, (1, 0)), entry(A, 1, (0, 0))]), "cause after effect");
+    assert!(broken(vec![entry(A, 1, (0, 0)), entry(A, 3, (2, 0))]), "gap");
+    assert!(broken(vec![entry(A, 1, (0, 0)), entry(A, 2, (0, 0))]), "own part of the vector");
+    let mut ahead = view(0, history());
+    ahead.frontier = frontier(&history()[..2]);
+    assert!(causality::judge(&ahead).is_err(), "frontier");
+}
+
+#[test]
+fn entry_that_is_missing_without_a_reported_fork_is_found() {
+    let complete = |other: Vec<SyncedLogEntry>, forked: &[PeerId]| {
+        let forked = forked.iter().copied().collect();
+        convergence::complete(&[view(0, history()), view(1, other)], &forked)
+    };
+    assert_eq!(complete(history(), &[]), Ok(()));
+    let lacking = complete(history()[..2].to_vec(), &[]).unwrap_err();
+    assert_eq!(
+        (lacking.peers, lacking.operations),
+        (vec![1, 0], vec![Dot { peer: A, sequence: 2 }])
+    );
+    assert_eq!(complete(history()[..2].to_vec(), &[A]), Ok(()));
+    // All that follows from a missing entry of a forked author may be missing too.
+    assert_eq!(complete(Vec::new(), &[A]), Ok(()));
+    assert!(complete(Vec::new(), &[B]).is_err());
+}
+
+#[test]
+fn different_states_of_equal_entries_are_found() {
+    let mut other = view(1, history());
+    assert_eq!(convergence::equal(&[view(0, history()), other.clone()]), Ok(()));
+    other.state = vec![1];
+    assert!(convergence::equal(&[view(0, history()), other]).is_err());
+}
+
+#[test]
+fn graph_that_differs_from_the_model_is_found() {
+    let mut all = history();
+    all[0].entry =
+        Edit::AddNode { node: "n".into(), url: "u".into(), at: <_>::default() }.to_entry(0);
+    let mut view = view(0, all);
+    assert_eq!(model::judge(&view), Ok(()));
+    let node = view.graph.nodes.get_mut(&node_id("n")).expect("the node is shown");
+    node.title.push('!');
+    assert!(model::judge(&view).unwrap_err().detail.starts_with("node "));
+    view.graph = Graph::default();
+    assert!(model::judge(&view).is_err());
+    assert!(matches!(view.history[1].entry, LogEntry::UpdateNodeTitle { .. }));
+}
+
+#[test]
+fn two_contents_under_one_name_are_found_unless_reported() {
+    let (one, other) = (Holdings::of(A, &[1, 2, 3]), Holdings::of(A, &[1, 2, 4]));
+    let judge = |forked: &[PeerId]| {
+        let forked = forked.iter().copied().collect();
+        forks::judge([(0, &one), (1, &other)].into_iter(), &forked)
+    };
+    let found = judge(&[B]).unwrap_err();
+    assert_eq!((found.peers, found.operations), (vec![0, 1], vec![Dot { peer: A, sequence: 3 }]));
+    assert_eq!(judge(&[A]), Ok(()));
+}
+
+#[test]
+fn saying_more_than_the_disk_holds_is_found() {
+    let held = Holdings::of(A, &[1, 2]);
+    let durable = |a| Response::Durable { have: vector(a, 0) };
+    assert_eq!(durability::judge_response(0, &held, &durable(2)), Ok(()));
+    assert!(durability::judge_response(0, &held, &durable(3)).is_err());
+    let frontier = |sequence, hash| Response::Frontier {
+        frontier: Frontier::new(vec![FrontierRow { peer: A, sequence, hash: Hash([hash; 32]) }]),
+        excluded: Vec::new(),
+    };
+    assert_eq!(durability::judge_response(0, &held, &frontier(2, 2)), Ok(()));
+    assert!(durability::judge_response(0, &held, &frontier(2, 3)).is_err(), "other content");
+    assert!(durability::judge_response(0, &held, &frontier(3, 3)).is_err());
+    assert!(durability::judge_opened(0, &held, &vector(1, 0)).is_err());
+    let others = |author| author == B;
+    assert!(durability::judge_shown(0, others, &held, &vector(2, 7)).is_ok(), "own edits show");
+    assert!(durability::judge_shown(0, others, &held, &vector(3, 0)).is_err());
+}
+
+#[test]
+fn acknowledged_entry_that_is_gone_is_found_unless_its_disk_was_replaced() {
+    let mut acknowledged = Acknowledged::default();
+    acknowledged.add(Dot { peer: A, sequence: 2 });
+    assert_eq!(acknowledged.judge(&view(0, history())), Ok(()));
+    let poorer = view(0, history()[..2].to_vec());
+    assert!(acknowledged.judge(&poorer).is_err());
+    let mut disowned = acknowledged.clone();
+    disowned.disowned(A, 1);
+    assert_eq!(disowned.judge(&poorer), Ok(()));
+    acknowledged.restored(&vector(1, 9));
+    assert_eq!(acknowledged.judge(&poorer), Ok(()));
+}

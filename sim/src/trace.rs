@@ -1,0 +1,116 @@
+//! What happened in a run, event by event: a chained hash of it and, on demand, the story.
+//!
+//! The line that is read is the event that is hashed, so the story cannot leave out what the
+//! hash covers; an event may add bytes (a frame's, a record's) that are hashed only.
+
+use std::fmt;
+use std::io::Write as _;
+
+/// One event, readable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, in virtual milliseconds from the plan's start; the setup before it counts as 0.
+    pub virtual_ms: u64,
+    /// Where; empty for what concerns the whole world.
+    pub peer: String,
+    /// What happened.
+    pub text: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.virtual_ms / 1000, self.virtual_ms % 1000);
+        write!(f, "{seconds:6}.{millis:03} s  {:<10} {}", self.peer, self.text)
+    }
+}
+
+/// Collects the events of one run.
+pub(crate) struct Trace {
+    /// BLAKE3 over the chain so far and the next event.
+    chain: [u8; 32],
+    lines: Option<Vec<Line>>,
+    scratch: Vec<u8>,
+}
+
+impl Trace {
+    /// An empty trace; `keep` decides whether lines are kept, never what is hashed.
+    pub(crate) fn new(keep: bool) -> Self {
+        Trace { chain: [0; 32], lines: keep.then(Vec::new), scratch: Vec::new() }
+    }
+
+    /// Adds an event.
+    pub(crate) fn record(
+        &mut self,
+        virtual_ms: u64,
+        peer: &str,
+        text: fmt::Arguments<'_>,
+        bytes: &[u8],
+    ) {
+        let event = &mut self.scratch;
+        event.clear();
+        event.extend_from_slice(&self.chain);
+        event.extend_from_slice(&virtual_ms.to_le_bytes());
+        event.extend_from_slice(&(peer.len() as u64).to_le_bytes());
+        event.extend_from_slice(peer.as_bytes());
+        let text_start = event.len();
+        event.write_fmt(text).expect("writing to memory does not fail");
+        let text_end = event.len();
+        event.extend_from_slice(&((text_end - text_start) as u64).to_le_bytes());
+        event.extend_from_slice(bytes);
+        self.chain = *blake3::hash(event).as_bytes();
+        if let Some(lines) = &mut self.lines {
+            let text = String::from_utf8_lossy(&event[text_start..text_end]).into_owned();
+            lines.push(Line { virtual_ms, peer: peer.to_owned(), text });
+        }
+    }
+
+    /// The hash over everything so far: 64 hexadecimal digits.
+    pub(crate) fn hash(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.chain)
+    }
+
+    /// The lines kept so far.
+    pub(crate) fn take_lines(&mut self) -> Vec<Line> {
+        self.lines.take().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(keep: bool, events: &[(u64, &str, &str, &[u8])]) -> String {
+        let mut trace = Trace::new(keep);
+        for &(at, peer, text, bytes) in events {
+            trace.record(at, peer, format_args!("{text}"), bytes);
+        }
+        trace.hash()
+    }
+
+    #[test]
+    fn hash_does_not_depend_on_what_is_kept() {
+        let events: &[(u64, &str, &str, &[u8])] = &[(1, "a", "sends", b"x"), (2, "b", "gets", b"")];
+        assert_eq!(hash(true, events), hash(false, events));
+    }
+
+    #[test]
+    fn every_part_of_an_event_and_their_order_is_hashed() {
+        let base = hash(false, &[(1, "a", "x", b"y"), (2, "", "z", b"")]);
+        for other in [
+            hash(false, &[(2, "a", "x", b"y"), (2, "", "z", b"")]),
+            hash(false, &[(1, "b", "x", b"y"), (2, "", "z", b"")]),
+            hash(false, &[(1, "a", "xy", b""), (2, "", "z", b"")]),
+            hash(false, &[(1, "ax", "", b"y"), (2, "", "z", b"")]),
+            hash(false, &[(2, "", "z", b""), (1, "a", "x", b"y")]),
+            hash(false, &[(1, "a", "x", b"y")]),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn line_reads_as_time_place_and_event() {
+        let line = Line { virtual_ms: 1240, peer: "laptop".into(), text: "sends".into() };
+        assert_eq!(line.to_string(), "     1.240 s  laptop     sends");
+    }
+}

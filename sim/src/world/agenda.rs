@@ -1,0 +1,81 @@
+//! What each peer has to do, in order.
+
+use std::collections::VecDeque;
+
+use super::choice::Topic;
+use super::shared::World;
+use crate::plan::{Action, Plan};
+
+/// One thing that a peer does by plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// When, in virtual milliseconds of the plan.
+    pub(crate) at_ms: u64,
+    pub(crate) what: What,
+}
+
+/// What a [`Task`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The step of this number in the plan.
+    Step(usize),
+    /// Let the oracles look at the peer as it is.
+    Glance,
+}
+
+/// What the world wants of a peer beside the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// A round with another peer.
+    Sync(usize),
+    /// Everything that can be read off it.
+    View,
+}
+
+/// The peer to which a step happens; `None` for those that happen to the world.
+fn peer_of(action: &Action) -> Option<&str> {
+    match action {
+        Action::Edit { peer, .. }
+        | Action::Browse { peer, .. }
+        | Action::Sync { peer, .. }
+        | Action::Resolve { peer, .. }
+        | Action::Crash { peer, .. }
+        | Action::Restart { peer }
+        | Action::Backup { peer }
+        | Action::Restore { peer, .. }
+        | Action::Expect { peer, .. } => Some(peer),
+        Action::Partition { .. }
+        | Action::Mend { .. }
+        | Action::Weather { .. }
+        | Action::ClockJump { .. } => None,
+    }
+}
+
+/// Gives every peer its part of the plan, and one of them two glances of the oracles.
+pub(crate) fn distribute(world: &World) {
+    for (number, step) in world.plan.steps.iter().enumerate() {
+        let peer = peer_of(&step.action).and_then(|name| world.plan.peer_index(name));
+        if let Some(peer) = peer {
+            let task = Task { at_ms: step.at_ms, what: What::Step(number) };
+            world.peer(peer).agenda.borrow_mut().push_back(task);
+        }
+    }
+    let end = end_ms(&world.plan);
+    let glance = world.choices.about(Topic::Glance, []);
+    let watched = glance.below(0, world.peers.len() as u64) as usize;
+    for question in [1, 2] {
+        let at_ms = glance.below(question, end);
+        world.peer(watched).agenda.borrow_mut().push_back(Task { at_ms, what: What::Glance });
+    }
+    for peer in &world.peers {
+        let mut agenda = peer.agenda.borrow_mut();
+        let mut tasks: Vec<_> = agenda.drain(..).collect();
+        tasks.sort_by_key(|task| task.at_ms);
+        *agenda = VecDeque::from(tasks);
+    }
+}
+
+/// When the last step happens.
+pub(crate) fn end_ms(plan: &Plan) -> u64 {
+    plan.steps.iter().map(|step| step.at_ms).max().unwrap_or(0)
+}

@@ -1,0 +1,330 @@
+//! Leads the run through its phases, tick by tick.
+//!
+//! Whatever happens to a peer from outside (it loses power, it starts, its disk is replaced)
+//! happens here, between two ticks.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use turmoil::{Builder, Sim};
+
+use super::agenda::{self, Order, Task, What};
+use super::choice::Topic;
+use super::facts;
+use super::host;
+use super::net;
+use super::ports::EPOCH_MS;
+use super::shared::{Life, World};
+use crate::oracle::{Finding, View, causality, convergence, forks, model};
+use crate::plan::Action;
+
+/// How far turmoil lets every host run before the next. A frame with a delay of at least one tick
+/// is due to the millisecond; a shorter one may come up to a tick late.
+const TICK_MS: u64 = 20;
+/// Frames that may wait in a socket.
+const UDP_CAPACITY: usize = 1 << 16;
+/// How long peers may take to come up, and to finish what they have under way.
+const SETTLE_MS: u64 = 20_000;
+/// How long after its time a step may happen.
+const LATE_MS: u64 = 30_000;
+/// How long the rounds after the heal may take together.
+const HEAL_MS: u64 = 120_000;
+
+/// The run was ended by a failure.
+struct Stopped;
+
+type Go = Result<(), Stopped>;
+
+pub(crate) struct Director {
+    world: Rc<World>,
+    sim: Sim<'static>,
+    /// When each peer is to wake in the life that begins next.
+    wake_ms: Rc<RefCell<Vec<u64>>>,
+}
+
+/// Hosts and links without any fault of turmoil's own.
+pub(crate) fn simulation(seed: u64) -> Sim<'static> {
+    let mut builder = Builder::new();
+    builder
+        .epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS))
+        .rng_seed(seed)
+        .tick_duration(Duration::from_millis(TICK_MS))
+        .min_message_latency(Duration::ZERO)
+        .max_message_latency(Duration::ZERO)
+        .udp_capacity(UDP_CAPACITY);
+    builder.build()
+}
+
+impl Director {
+    pub(crate) fn new(world: Rc<World>) -> Self {
+        let wake_ms = Rc::new(RefCell::new(vec![0; world.peers.len()]));
+        agenda::distribute(&world);
+        Director { sim: simulation(world.plan.seed), world, wake_ms }
+    }
+
+    /// Plays the whole plan; what was found is in the world.
+    pub(crate) fn play(&mut self) {
+        // A failure is in the world already.
+        let _: Go = self.phases();
+        self.world.between_ticks.set(Some(self.now_ms()));
+    }
+
+    fn phases(&mut self) -> Go {
+        self.set_up()?;
+        self.chaos()?;
+        if self.world.plan.heal {
+            self.heal()?;
+        }
+        self.until(SETTLE_MS, "every round ends", idle)?;
+        self.until(SETTLE_MS, "every edit settles", |world| {
+            up(world).all(|me| world.peer(me).unsettled.get() == 0)
+        })?;
+        let views = self.views()?;
+        self.judge(&views)
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.sim.elapsed().as_millis() as u64
+    }
+
+    fn set_up(&mut self) -> Go {
+        for me in 0..self.world.peers.len() {
+            let (world, wake_ms) = (self.world.clone(), self.wake_ms.clone());
+            self.begin_life(me, 0);
+            self.sim.host(net::address(me), move || {
+                let wake_ms = wake_ms.borrow()[me];
+                host::live(world.clone(), me, wake_ms)
+            });
+        }
+        self.until(SETTLE_MS, "every peer comes up", |world| {
+            world.peers.iter().all(|peer| peer.life.get() == Life::Ready)
+        })?;
+        self.world.announce("the plan begins");
+        self.world.started_ms.set(Some(self.now_ms()));
+        for peer in &self.world.peers {
+            peer.bell.notify_one();
+        }
+        Ok(())
+    }
+
+    fn chaos(&mut self) -> Go {
+        let limit = agenda::end_ms(&self.world.plan) + LATE_MS;
+        self.until(limit, "every step of the plan is done", |world| {
+            world.peers.iter().all(|peer| peer.agenda.borrow().is_empty())
+                && world.plan_ms() >= agenda::end_ms(&world.plan)
+        })
+    }
+
+    /// Ends all faults and lets everybody sync until nothing moves.
+    fn heal(&mut self) -> Go {
+        self.world.announce("the network heals, everybody is up");
+        self.world.healed_ms.set(Some(self.now_ms()));
+        for me in 0..self.world.peers.len() {
+            self.world.peer(me).fuse.disarm();
+        }
+        self.until(SETTLE_MS, "every peer comes up", |world| {
+            world.peers.iter().all(|peer| peer.life.get() == Life::Ready && !peer.fuse.blown())
+        })?;
+        let peers = self.world.peers.len();
+        let end_ms = self.now_ms() + HEAL_MS;
+        for turn in 0..(3 * peers as u64).max(8) {
+            if peers < 2 || !self.turn(turn)? {
+                return Ok(());
+            }
+            if self.now_ms() > end_ms {
+                break;
+            }
+        }
+        self.fail("liveness", "after the heal, rounds still move something or fail".to_owned())
+    }
+
+    /// Everybody syncs with its neighbour on a ring and one other; says whether anything moved.
+    fn turn(&mut self, turn: u64) -> Result<bool, Stopped> {
+        let count = self.world.peers.len();
+        for (me, peer) in self.world.peers.iter().enumerate() {
+            let next = (me + 1) % count;
+            let choice = self.world.choices.about(Topic::Partner, [peer.key, turn]);
+            let other = (me + 1 + choice.below(0, count as u64 - 1) as usize) % count;
+            let mut orders = peer.orders.borrow_mut();
+            orders.push_back(Order::Sync(next));
+            if other != next {
+                orders.push_back(Order::Sync(other));
+            }
+            peer.moved.set(false);
+            peer.bell.notify_one();
+        }
+        self.until(SETTLE_MS, "every round ends", idle)?;
+        Ok(self.world.peers.iter().any(|peer| peer.moved.get()))
+    }
+
+    /// Reads everything off the peers that are up.
+    fn views(&mut self) -> Result<Vec<View>, Stopped> {
+        for me in up(&self.world) {
+            let peer = self.world.peer(me);
+            peer.view.take();
+            peer.orders.borrow_mut().push_back(Order::View);
+            peer.bell.notify_one();
+        }
+        self.until(SETTLE_MS, "every peer can be read", |world| {
+            up(world).all(|me| world.peer(me).view.borrow().is_some())
+        })?;
+        Ok(self.world.peers.iter().filter_map(|peer| peer.view.take()).collect())
+    }
+
+    fn judge(&self, views: &[View]) -> Go {
+        let world = &*self.world;
+        let forked = world.forked();
+        let sound = || {
+            for view in views {
+                causality::judge(view)?;
+                world.peer(view.peer).acknowledged.borrow().judge(view)?;
+            }
+            if world.plan.heal {
+                let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
+                forks::judge(images.iter().map(|image| &image.held).enumerate(), &forked)?;
+                convergence::complete(views, &forked)?;
+            }
+            convergence::equal(views)?;
+            for (index, view) in views.iter().enumerate() {
+                // Equal frontiers have equal graphs by now, so one of them speaks for all.
+                let judged = views[..index].iter().any(|other| other.frontier == view.frontier);
+                if view.settled() && !judged {
+                    model::judge(view)?;
+                }
+            }
+            expectations(world, views)
+        };
+        world.judge(sound());
+        if world.failed() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn fail(&self, property: &'static str, detail: String) -> Go {
+        let (peers, operations) = (Vec::new(), Vec::new());
+        self.world.judge(Err(Finding { property, peers, operations, detail }));
+        Err(Stopped)
+    }
+
+    /// Ticks until `done`, at most for so many virtual milliseconds.
+    fn until(&mut self, limit_ms: u64, what: &str, done: impl Fn(&World) -> bool) -> Go {
+        let end_ms = self.now_ms() + limit_ms;
+        loop {
+            self.between_ticks();
+            if self.world.failed() {
+                return Err(Stopped);
+            }
+            if done(&self.world) {
+                return Ok(());
+            }
+            if self.now_ms() > end_ms {
+                return self.fail("liveness", format!("expected within {limit_ms} ms that {what}"));
+            }
+            self.tick()?;
+        }
+    }
+
+    fn tick(&mut self) -> Go {
+        self.world.between_ticks.set(None);
+        let stepped = self.sim.step();
+        self.world.between_ticks.set(Some(self.now_ms()));
+        match stepped {
+            Ok(_) => Ok(()),
+            Err(error) => self.fail("no panic", error.to_string()),
+        }
+    }
+
+    /// Takes dead peers away and starts those whose time has come.
+    fn between_ticks(&mut self) {
+        for me in 0..self.world.peers.len() {
+            let peer = self.world.peer(me);
+            if peer.fuse.blown() && peer.life.get() != Life::Down {
+                self.world.note(me, "has died", &[]);
+                self.world.count("crashes");
+                self.sim.crash(net::address(me));
+                let peer = self.world.peer(me);
+                peer.life.set(Life::Down);
+                peer.orders.borrow_mut().clear();
+                peer.busy.set(0);
+                peer.unsettled.set(0);
+            }
+            if self.world.peer(me).life.get() == Life::Down
+                && let Some(wake_ms) = self.next_life(me)
+            {
+                self.begin_life(me, wake_ms);
+                self.sim.bounce(net::address(me));
+            }
+        }
+    }
+
+    /// Goes through what a peer without power misses in the next tick. Says when it starts, if it
+    /// does.
+    fn next_life(&self, me: usize) -> Option<u64> {
+        if self.world.healed_ms.get().is_some() {
+            return Some(self.now_ms());
+        }
+        let start_ms = self.world.started_ms.get()?;
+        let peer = self.world.peer(me);
+        loop {
+            let Task { at_ms, what } = peer.agenda.borrow().front().copied()?;
+            let at_ms = start_ms + at_ms;
+            if at_ms >= self.now_ms() + TICK_MS {
+                return None;
+            }
+            peer.agenda.borrow_mut().pop_front();
+            let What::Step(step) = what else { continue };
+            match self.world.plan.steps[step].action {
+                Action::Restart { .. } => return Some(at_ms),
+                Action::Restore { with_witness, .. } => {
+                    self.world.restore(me, with_witness);
+                    return Some(at_ms);
+                }
+                Action::Backup { .. } => self.world.back_up(me),
+                _ => self.world.count("steps missed while down"),
+            }
+        }
+    }
+
+    fn begin_life(&self, me: usize, wake_ms: u64) {
+        let peer = self.world.peer(me);
+        peer.boots.set(peer.boots.get() + 1);
+        if peer.boots.get() > 1 {
+            self.world.count("restarts");
+        }
+        peer.fuse.replace();
+        peer.life.set(Life::Opening);
+        self.wake_ms.borrow_mut()[me] = wake_ms;
+    }
+}
+
+fn up(world: &World) -> impl Iterator<Item = usize> + '_ {
+    (0..world.peers.len()).filter(|&me| world.peer(me).life.get() != Life::Down)
+}
+
+/// Whether nobody that is up has anything to do.
+fn idle(world: &World) -> bool {
+    up(world).all(|me| {
+        let peer = world.peer(me);
+        peer.busy.get() == 0 && peer.orders.borrow().is_empty()
+    })
+}
+
+/// Judges what the plan expects at its end.
+fn expectations(world: &World, views: &[View]) -> Result<(), Finding> {
+    for expectation in &world.plan.expect {
+        for (me, peer) in world.peers.iter().enumerate() {
+            if !expectation.at.is_empty() && !expectation.at.contains(&peer.name) {
+                continue;
+            }
+            let Some(view) = views.iter().find(|view| view.peer == me) else {
+                return Err(Finding {
+                    property: "expectation of the plan",
+                    peers: vec![me],
+                    operations: Vec::new(),
+                    detail: "expected the peer to be up at the end".to_owned(),
+                });
+            };
+            facts::judge(world, view, &expectation.that)?;
+        }
+    }
+    Ok(())
+}

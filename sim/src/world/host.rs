@@ -1,0 +1,165 @@
+//! One life of one peer: the engine, its network and its user as a single future.
+//!
+//! Turmoil swallows a panic in a spawned task, so nothing is spawned. After every poll the oracles
+//! see what a reader would see.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use graphshell_sync::{Config, Event, Outcome, PeerId, Subscription, Workspace};
+use tokio::time::sleep;
+
+use super::net::SimNetwork;
+use super::ports::{SimClock, SimEntropy, SimPorts};
+use super::shared::World;
+use super::store::{SimStore, SimWitness};
+use super::user;
+use crate::oracle::{Finding, durability};
+use crate::plan::workspace_id;
+
+/// Runs peer `me` from `wake_ms` on until the world takes it away.
+pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::Result {
+    sleep(Duration::from_millis(wake_ms.saturating_sub(world.now_ms()))).await;
+    let fuse = &world.peer(me).fuse;
+    fuse.guard(run(&world, me)).await
+}
+
+async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
+    let peer = world.peer(me);
+    world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
+    let network = SimNetwork::bind(world.clone(), me).await?;
+    let ports = SimPorts {
+        clock: SimClock::new(world.clone(), me),
+        entropy: SimEntropy::new(world, me),
+        store: SimStore::new(world.clone(), me),
+        witness: SimWitness::new(world.clone(), me),
+        network: network.clone(),
+    };
+    let config = Config {
+        workspace: workspace_id(),
+        device: peer.device,
+        snapshot_every: world.plan.snapshot_every,
+    };
+    let (workspace, driver) = match Workspace::open(config, ports).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            stopped(world, me, format!("the workspace does not open: {error}"));
+            return Ok(());
+        }
+    };
+    world.learn_author(me, workspace.peer_id());
+    let opened = workspace.version_vector();
+    world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
+    *peer.seen.borrow_mut() = opened;
+
+    let events = workspace.subscribe();
+    let mut parts = pin!(async {
+        let fuse = &peer.fuse;
+        tokio::select! {
+            biased;
+            ended = fuse.guard(driver.run()) => {
+                stopped(world, me, format!("the driver ended: {ended:?}"));
+            }
+            () = fuse.guard(network.receive()) => {}
+            () = fuse.guard(listen(world, me, events)) => {
+                stopped(world, me, "the events ended".to_owned());
+            }
+            () = fuse.guard(user::act(world, me, &workspace)) => {}
+        }
+    });
+    poll_fn(|context| {
+        let polled = parts.as_mut().poll(context);
+        if !peer.fuse.blown() {
+            look(world, me, &workspace);
+        }
+        polled
+    })
+    .await;
+    Ok(())
+}
+
+fn stopped(world: &World, me: usize, detail: String) {
+    world.judge(Err(Finding {
+        property: "the engine runs until it is closed",
+        peers: vec![me],
+        operations: Vec::new(),
+        detail,
+    }));
+}
+
+/// Shows the oracles what a reader would see now.
+fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
+    let peer = world.peer(me);
+    world.learn_author(me, workspace.peer_id());
+    let now = workspace.version_vector();
+    let mut seen = peer.seen.borrow_mut();
+    if *seen != now {
+        let ours = |author: PeerId| world.author(author) == Some(me);
+        world.judge(peer.atomic.borrow().judge(me, ours, "the reader sees", (&seen, &now)));
+        world.judge(durability::judge_shown(me, ours, &peer.image.borrow().held, &now));
+        *seen = now;
+    }
+}
+
+/// Writes the engine's events into the trace.
+async fn listen(world: &World, me: usize, mut events: Subscription) {
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Changed(delta) => {
+                let mut bytes = Vec::new();
+                for node in &delta.nodes {
+                    bytes.extend_from_slice(node.0.as_bytes());
+                }
+                for (from, to) in &delta.pairs {
+                    bytes.extend_from_slice(from.0.as_bytes());
+                    bytes.extend_from_slice(to.0.as_bytes());
+                }
+                for conflict in delta.opened.iter().chain(&delta.settled) {
+                    bytes.extend_from_slice(conflict.0.as_bytes());
+                }
+                let (nodes, pairs) = (delta.nodes.len(), delta.pairs.len());
+                let (opened, settled) = (delta.opened.len(), delta.settled.len());
+                world.tell(
+                    me,
+                    format_args!(
+                        "shows a change of {nodes} nodes and {pairs} pairs; {opened} conflicts \
+                         open, {settled} settle"
+                    ),
+                    &bytes,
+                );
+                world.count_many("conflicts opened", opened as u64);
+                world.count_many("conflicts settled", settled as u64);
+            }
+            Event::Reset => {
+                world.note(me, "shows everything anew", &[]);
+                world.count("resets");
+            }
+            Event::Settled { receipt, outcome } => {
+                let fate = match outcome {
+                    Outcome::Durable(_) => "is durable",
+                    Outcome::Refused(_) => "is taken back",
+                };
+                let edit = world.edit_name(receipt);
+                world.tell(me, format_args!("tells that {edit} {fate}"), &[]);
+            }
+            Event::Fork { author, common, proven } => {
+                let name = world.name_of(graphshell_sync::Dot { peer: author, sequence: common });
+                let sure = if proven { "proven" } else { "suspected" };
+                world.tell(me, format_args!("reports a fork after {name}, {sure}"), &[]);
+                world.count("forks reported");
+                world.peer(me).forks.borrow_mut().insert(author);
+            }
+            Event::Rotated { new, .. } => {
+                world.learn_author(me, new);
+                world.tell(me, format_args!("authors as {new} from now on"), &[]);
+                world.count("incarnations begun anew");
+            }
+            Event::Lagged(missed) => {
+                world.tell(me, format_args!("missed {missed} events"), &[]);
+                world.count("events missed");
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What one device durably has, and a reading of it that shares no code with the engine's merge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use graphshell_sync::ports::Promise;
+use graphshell_sync::{Batch, DeviceId, Dot, Hash, PeerId, Record, Snapshot, VersionVector};
+
+/// A device's disk and keyring. Cloning it is a backup.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Image {
+    /// Encoded records, in the order of the log.
+    pub(crate) records: Vec<Rc<[u8]>>,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) promise: Option<Promise>,
+    /// What the records say, kept up with every append.
+    pub(crate) held: Holdings,
+    /// The devices that the workspace is shared with.
+    pub(crate) shared: BTreeSet<DeviceId>,
+    /// How often an own history was disowned.
+    pub(crate) disowned: u64,
+}
+
+impl Image {
+    /// Adds records, all of them. The error says how they contradict what was there before.
+    pub(crate) fn append(&mut self, records: &[Record]) -> Result<(), Contradiction> {
+        let mut first = Ok(());
+        for record in records {
+            self.records.push(record.encode().into());
+            match record {
+                Record::Ready(batch) => first = first.and(self.held.add(batch)),
+                Record::Consent { device, shared: true } => {
+                    self.shared.insert(*device);
+                }
+                Record::Consent { device, shared: false } => {
+                    self.shared.remove(device);
+                }
+                Record::Disown { author, after } => {
+                    self.held.disown(*author, *after);
+                    self.disowned += 1;
+                }
+                Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
+            }
+        }
+        first
+    }
+}
+
+/// Entries that are there, with their causes: of each author a running hash per sequence.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holdings(BTreeMap<PeerId, Vec<Hash>>);
+
+/// A batch does not fit what is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contradiction {
+    /// Where.
+    pub(crate) dot: Dot,
+    /// How.
+    pub(crate) what: &'static str,
+}
+
+impl Holdings {
+    fn add(&mut self, batch: &Batch) -> Result<(), Contradiction> {
+        let mut first = Ok(());
+        for row in batch.authors() {
+            let relied = Dot { peer: row.peer, sequence: row.base };
+            let fits = match self.get(relied) {
+                _ if row.base == 0 => Ok(()),
+                None => Err("is relied on but not there"),
+                Some(hash) if hash != row.hash => Err("is relied on with another content"),
+                Some(_) => Ok(()),
+            };
+            first = first.and(fits.map_err(|what| Contradiction { dot: relied, what }));
+        }
+        for (dot, hash) in batch.running_hashes() {
+            let chain = self.0.entry(dot.peer).or_default();
+            let fits = match chain.get(dot.sequence as usize - 1) {
+                Some(&held) if held == hash => Ok(()),
+                Some(_) => Err("is stored anew with another content"),
+                None if chain.len() as u64 + 1 == dot.sequence => {
+                    chain.push(hash);
+                    Ok(())
+                }
+                None => Err("is stored before the entry before it"),
+            };
+            first = first.and(fits.map_err(|what| Contradiction { dot, what }));
+        }
+        first
+    }
+
+    /// Entries of one author whose running hashes are made of these bytes.
+    #[cfg(test)]
+    pub(crate) fn of(author: PeerId, chain: &[u8]) -> Self {
+        Holdings([(author, chain.iter().map(|&byte| Hash([byte; 32])).collect())].into())
+    }
+
+    fn disown(&mut self, author: PeerId, after: u64) {
+        if let Some(chain) = self.0.get_mut(&author) {
+            chain.truncate(after as usize);
+        }
+    }
+
+    /// The author's running hash at an entry that is held.
+    pub(crate) fn get(&self, dot: Dot) -> Option<Hash> {
+        let index = dot.sequence.checked_sub(1)? as usize;
+        self.0.get(&dot.peer)?.get(index).copied()
+    }
+
+    /// How far each author is held.
+    pub(crate) fn vector(&self) -> VersionVector {
+        self.0.iter().map(|(&peer, chain)| (peer, chain.len() as u64)).collect()
+    }
+
+    /// Every entry with the running hash there.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Dot, Hash)> + '_ {
+        self.0.iter().flat_map(|(&peer, chain)| {
+            let sequences = 1..=chain.len() as u64;
+            sequences.zip(chain).map(move |(sequence, &hash)| (Dot { peer, sequence }, hash))
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! Runs a plan: the real engine on simulated devices, disks, clocks and links.
+//!
+//! Chaos (the plan's steps), then heal (everybody up, calm weather, rounds until nothing moves),
+//! and only then judgement; properties that hold at any time are watched throughout.
+
+mod agenda;
+mod choice;
+mod director;
+mod facts;
+mod frame;
+mod fuse;
+mod host;
+pub(crate) mod image;
+mod link;
+mod net;
+mod panics;
+mod ports;
+mod shared;
+mod store;
+mod timeline;
+mod user;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::plan::{Action, Plan};
+use crate::trace;
+use director::Director;
+use shared::World;
+
+/// How to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether the readable story is kept. Changes nothing else.
+    pub keep_events: bool,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The plan's seed.
+    pub seed: u64,
+    /// Whether everything held.
+    pub verdict: Verdict,
+    /// A hash over every event, 64 hexadecimal digits: equal for equal plans, on any machine.
+    pub trace_hash: String,
+    /// How long the run took in virtual milliseconds, from the plan's start.
+    pub virtual_ms: u64,
+    /// Entries that users authored.
+    pub operations: u64,
+    /// Frames that arrived.
+    pub messages: u64,
+    /// How often what happened: faults with an effect, rare events.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// What happened, if it was to be kept.
+    pub story: Vec<trace::Line>,
+}
+
+/// Whether a run held.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Every property held.
+    Held,
+    /// One did not.
+    Failed(Failure),
+    /// The run proved nothing; says why.
+    Invalid(String),
+}
+
+/// A property that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which.
+    pub property: &'static str,
+    /// The peers concerned, by name.
+    pub peers: Vec<String>,
+    /// The entries concerned, as `peer#sequence`.
+    pub operations: Vec<String>,
+    /// When it was seen, in virtual milliseconds from the plan's start.
+    pub virtual_ms: u64,
+    /// What was expected and what was found.
+    pub detail: String,
+}
+
+/// Runs a plan. Never panics: a panic within the run is a failure of the property `no panic`.
+pub fn run(plan: &Plan, options: &Options) -> Run {
+    if let Err(flaw) = plan.validate() {
+        return Run {
+            seed: plan.seed,
+            verdict: Verdict::Invalid(flaw.to_string()),
+            trace_hash: trace::Trace::new(false).hash(),
+            virtual_ms: 0,
+            operations: 0,
+            messages: 0,
+            counts: BTreeMap::new(),
+            story: Vec::new(),
+        };
+    }
+    let world = Rc::new(World::new(plan, options.keep_events));
+    let played = panics::watch(|| {
+        let mut director = Director::new(world.clone());
+        director.play();
+        // Peers that are taken down now add nothing to the trace.
+        result(&world)
+    });
+    played.unwrap_or_else(|panic| {
+        let mut run = result(&world);
+        run.verdict = Verdict::Failed(Failure {
+            property: "no panic",
+            peers: Vec::new(),
+            operations: Vec::new(),
+            virtual_ms: run.virtual_ms,
+            detail: panic,
+        });
+        run
+    })
+}
+
+fn result(world: &World) -> Run {
+    let verdict = match world.take_failure() {
+        Some(failure) => Verdict::Failed(failure),
+        None => vacuous(world).map_or(Verdict::Held, Verdict::Invalid),
+    };
+    world.announce(&match &verdict {
+        Verdict::Held => "every property held".to_owned(),
+        Verdict::Failed(failure) => format!("failed: {}", failure.property),
+        Verdict::Invalid(reason) => format!("invalid: {reason}"),
+    });
+    let counts = world.counts();
+    let count = |what| counts.get(what).copied().unwrap_or(0);
+    let (trace_hash, story) = world.finish_trace();
+    Run {
+        seed: world.plan.seed,
+        verdict,
+        trace_hash,
+        virtual_ms: world.plan_ms(),
+        operations: count("entries authored"),
+        messages: count("frames arrived"),
+        counts,
+        story,
+    }
+}
+
+/// Why a run that held proved nothing.
+fn vacuous(world: &World) -> Option<String> {
+    let count = |what| world.counts().get(what).copied().unwrap_or(0);
+    let steps = || world.plan.steps.iter().map(|step| &step.action);
+    let edits = steps().any(|action| action.edits().is_some())
+        || world.plan.peers.iter().any(|peer| !peer.legacy.is_empty());
+    if edits && count("entries authored") == 0 {
+        return Some("no operation was authored although the plan has edits".to_owned());
+    }
+    let syncs = steps().any(|action| matches!(action, Action::Sync { .. }))
+        || world.plan.heal && world.plan.peers.len() > 1;
+    if syncs && count("frames arrived") == 0 {
+        return Some("no frame arrived although the plan syncs".to_owned());
+    }
+    if edits && world.plan.heal && world.plan.peers.len() > 1 && count("entries arrived") == 0 {
+        return Some("no operation was exchanged although the plan heals".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! A panic anywhere in a run fails the run, with where and why, and nothing is printed.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+thread_local! {
+    /// `Some` while this thread runs a simulation: the first panic since.
+    static CAUGHT: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`; `Err` says where it panicked first, even if somebody caught that panic.
+pub(crate) fn watch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            let caught = CAUGHT.with_borrow_mut(|caught| match caught {
+                Some(panics) => {
+                    panics.push(info.to_string());
+                    true
+                }
+                None => false,
+            });
+            if !caught {
+                before(info);
+            }
+        }));
+    });
+    CAUGHT.set(Some(Vec::new()));
+    let result = catch_unwind(AssertUnwindSafe(f));
+    let panics = CAUGHT.take().unwrap_or_default();
+    match (result, panics.into_iter().next()) {
+        (Ok(value), None) => Ok(value),
+        (_, Some(panic)) => Err(panic),
+        (Err(_), None) => Err("it panicked without a message".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panic_that_somebody_swallowed_is_found() {
+        let swallowed = watch(|| {
+            let _ = catch_unwind(|| panic!("swallowed"));
+            1
+        });
+        assert!(swallowed.unwrap_err().contains("swallowed"));
+        assert_eq!(watch(|| 1), Ok(1));
+        assert!(watch(|| panic!("loud")).unwrap_err().contains("loud"));
+    }
+}

@@ -1,0 +1,348 @@
+//! What lives outside the peers: disks, agendas, the trace, and what was observed.
+//!
+//! Peers come and go, this stays. Oracles that watch a running peer are called from here, at the
+//! moment that they judge.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+
+use graphshell_sync::{DeviceId, Dot, PeerId, Receipt, Record, VersionVector};
+use tokio::sync::Notify;
+
+use super::Failure;
+use super::agenda::{Order, Task};
+use super::choice::{self, Choices};
+use super::fuse::Fuse;
+use super::image::Image;
+use super::timeline::Timeline;
+use crate::oracle::atomic::Atomic;
+use crate::oracle::durability::Acknowledged;
+use crate::oracle::{Finding, View};
+use crate::plan::{Network, Plan, device_id};
+use crate::trace::{Line, Trace};
+
+/// One run's world.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) choices: Choices,
+    pub(crate) timeline: Timeline,
+    pub(crate) peers: Vec<Peer>,
+    /// When the plan's time began, in virtual milliseconds; `None` while peers are set up.
+    pub(crate) started_ms: Cell<Option<u64>>,
+    /// When the plan's faults ended.
+    pub(crate) healed_ms: Cell<Option<u64>>,
+    /// The time between ticks; `None` while turmoil runs the hosts and knows better.
+    pub(crate) between_ticks: Cell<Option<u64>>,
+    /// Where peers receive datagrams; room for the longest.
+    pub(crate) datagram: RefCell<Vec<u8>>,
+    trace: RefCell<Trace>,
+    counts: RefCell<BTreeMap<&'static str, u64>>,
+    failure: RefCell<Option<Failure>>,
+    /// As whom each peer authored, with how many incarnations came before.
+    authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
+}
+
+/// One peer, seen from outside.
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) key: u64,
+    pub(crate) device: DeviceId,
+    pub(crate) life: Cell<Life>,
+    /// How often it was started.
+    pub(crate) boots: Cell<u64>,
+    pub(crate) fuse: Fuse,
+    pub(crate) image: RefCell<Image>,
+    pub(crate) backup: RefCell<Option<Image>>,
+    /// Writes to the store so far, over all lives.
+    pub(crate) appends: Cell<u64>,
+    /// Writes to the witness so far, over all lives.
+    pub(crate) promises: Cell<u64>,
+    /// Frames sent so far to each peer, over all lives.
+    pub(crate) sent: RefCell<BTreeMap<usize, u64>>,
+    /// Its part of the plan that is still to come.
+    pub(crate) agenda: RefCell<VecDeque<Task>>,
+    /// What the world wants of it beside the plan.
+    pub(crate) orders: RefCell<VecDeque<Order>>,
+    /// Rung when there is a new order, or when time starts.
+    pub(crate) bell: Notify,
+    /// Rounds and other things that it has under way.
+    pub(crate) busy: Cell<usize>,
+    /// Edits of this life whose fate is not known yet.
+    pub(crate) unsettled: Cell<usize>,
+    /// What was read last by order.
+    pub(crate) view: RefCell<Option<View>>,
+    /// Whether the last round that it started by plan ended well.
+    pub(crate) last_sync: Cell<Option<bool>>,
+    /// Whether any round of the current turn moved something or failed.
+    pub(crate) moved: Cell<bool>,
+    /// The authors that it reported as forked.
+    pub(crate) forks: RefCell<BTreeSet<PeerId>>,
+    /// What its reader saw last.
+    pub(crate) seen: RefCell<VersionVector>,
+    pub(crate) atomic: RefCell<Atomic>,
+    pub(crate) acknowledged: RefCell<Acknowledged>,
+}
+
+/// Where in its life a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It has no power.
+    Down,
+    /// It opens its workspace.
+    Opening,
+    /// It does what it is told.
+    Ready,
+}
+
+impl World {
+    pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
+        let peer = |peer: &crate::plan::Peer| Peer {
+            name: peer.name.clone(),
+            key: choice::key(&peer.name),
+            device: device_id(&peer.name),
+            life: Cell::new(Life::Down),
+            boots: Cell::new(0),
+            fuse: Fuse::default(),
+            image: RefCell::default(),
+            backup: RefCell::default(),
+            appends: Cell::new(0),
+            promises: Cell::new(0),
+            sent: RefCell::default(),
+            agenda: RefCell::default(),
+            orders: RefCell::default(),
+            bell: Notify::new(),
+            busy: Cell::new(0),
+            unsettled: Cell::new(0),
+            view: RefCell::default(),
+            last_sync: Cell::new(None),
+            moved: Cell::new(false),
+            forks: RefCell::default(),
+            seen: RefCell::default(),
+            atomic: RefCell::default(),
+            acknowledged: RefCell::default(),
+        };
+        World {
+            plan: plan.clone(),
+            choices: Choices::new(plan.seed),
+            timeline: Timeline::new(plan),
+            peers: plan.peers.iter().map(peer).collect(),
+            started_ms: Cell::new(None),
+            healed_ms: Cell::new(None),
+            between_ticks: Cell::new(Some(0)),
+            datagram: RefCell::default(),
+            trace: RefCell::new(Trace::new(keep_events)),
+            counts: RefCell::default(),
+            failure: RefCell::default(),
+            authors: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn peer(&self, peer: usize) -> &Peer {
+        &self.peers[peer]
+    }
+
+    /// The peer with this device.
+    pub(crate) fn place(&self, device: DeviceId) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.device == device)
+    }
+
+    /// Virtual milliseconds since the first tick.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.between_ticks.get().unwrap_or_else(|| {
+            let elapsed = turmoil::sim_elapsed().expect("outside of ticks the time is set");
+            elapsed.as_millis() as u64
+        })
+    }
+
+    /// Virtual milliseconds of the plan; 0 before it starts.
+    pub(crate) fn plan_ms(&self) -> u64 {
+        self.plan_time(self.now_ms())
+    }
+
+    fn plan_time(&self, at_ms: u64) -> u64 {
+        self.started_ms.get().map_or(0, |start| at_ms.saturating_sub(start))
+    }
+
+    fn calm(&self, at_ms: u64) -> bool {
+        self.started_ms.get().is_none() || self.healed_ms.get().is_some_and(|heal| at_ms >= heal)
+    }
+
+    /// How the network behaves at a time.
+    pub(crate) fn weather(&self, at_ms: u64) -> Network {
+        if self.calm(at_ms) {
+            Network::default()
+        } else {
+            self.timeline.weather(self.plan_time(at_ms))
+        }
+    }
+
+    /// Whether a frame gets from one peer to another at a time.
+    pub(crate) fn open(&self, from: usize, to: usize, at_ms: u64) -> bool {
+        self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
+    }
+
+    /// Adds an event of one peer to the trace.
+    pub(crate) fn tell(&self, peer: usize, text: fmt::Arguments<'_>, bytes: &[u8]) {
+        let name = &self.peers[peer].name;
+        self.trace.borrow_mut().record(self.plan_ms(), name, text, bytes);
+    }
+
+    /// [`tell`](Self::tell) with a fixed text.
+    pub(crate) fn note(&self, peer: usize, text: &str, bytes: &[u8]) {
+        self.tell(peer, format_args!("{text}"), bytes);
+    }
+
+    /// Adds an event of nobody in particular to the trace.
+    pub(crate) fn announce(&self, text: &str) {
+        self.trace.borrow_mut().record(self.plan_ms(), "", format_args!("{text}"), &[]);
+    }
+
+    /// The trace's hash and lines.
+    pub(crate) fn finish_trace(&self) -> (String, Vec<Line>) {
+        let mut trace = self.trace.borrow_mut();
+        (trace.hash(), trace.take_lines())
+    }
+
+    /// Counts something that happened.
+    pub(crate) fn count(&self, what: &'static str) {
+        self.count_many(what, 1);
+    }
+
+    /// Counts something that happened so many times.
+    pub(crate) fn count_many(&self, what: &'static str, times: u64) {
+        *self.counts.borrow_mut().entry(what).or_insert(0) += times;
+    }
+
+    /// What was counted.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.borrow().clone()
+    }
+
+    /// Takes note of a verdict of an oracle; the first finding is the run's failure.
+    pub(crate) fn judge(&self, verdict: Result<(), Finding>) {
+        let Err(finding) = verdict else { return };
+        let failure = Failure {
+            property: finding.property,
+            peers: finding.peers.iter().map(|&peer| self.peers[peer].name.clone()).collect(),
+            operations: finding.operations.iter().map(|&dot| self.name_of(dot)).collect(),
+            virtual_ms: self.plan_ms(),
+            detail: finding.detail,
+        };
+        self.failure.borrow_mut().get_or_insert(failure);
+    }
+
+    /// Whether a property has failed.
+    pub(crate) fn failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// The run's failure.
+    pub(crate) fn take_failure(&self) -> Option<Failure> {
+        self.failure.borrow_mut().take()
+    }
+
+    /// A peer authors as this author from now on.
+    pub(crate) fn learn_author(&self, peer: usize, author: PeerId) {
+        let mut authors = self.authors.borrow_mut();
+        if !authors.contains_key(&author) {
+            let before = authors.values().filter(|&&(other, _)| other == peer).count();
+            authors.insert(author, (peer, before));
+        }
+    }
+
+    /// The peer that authors, or authored, as this author.
+    pub(crate) fn author(&self, author: PeerId) -> Option<usize> {
+        self.authors.borrow().get(&author).map(|&(peer, _)| peer)
+    }
+
+    /// The authors that somebody reported as forked.
+    pub(crate) fn forked(&self) -> BTreeSet<PeerId> {
+        self.peers.iter().flat_map(|peer| peer.forks.borrow().clone()).collect()
+    }
+
+    /// An entry's name as a person reads it: `laptop#7`, or `laptop/2#7` of its second incarnation.
+    pub(crate) fn name_of(&self, dot: Dot) -> String {
+        match self.authors.borrow().get(&dot.peer) {
+            Some(&(peer, 0)) => format!("{}#{}", self.peers[peer].name, dot.sequence),
+            Some(&(peer, before)) => {
+                format!("{}/{}#{}", self.peers[peer].name, before + 1, dot.sequence)
+            }
+            None => dot.to_string(),
+        }
+    }
+
+    /// An edit's name as a person reads it, after its entries.
+    pub(crate) fn edit_name(&self, receipt: Receipt) -> String {
+        let mut dots = receipt.dots();
+        match (dots.next(), dots.last()) {
+            (None, _) => "a consent".to_owned(),
+            (Some(only), None) => format!("edit {}", self.name_of(only)),
+            (Some(first), Some(last)) => {
+                format!("edit {} to {}", self.name_of(first), self.name_of(last))
+            }
+        }
+    }
+
+    /// Records have become durable at a peer.
+    pub(crate) fn became_durable(&self, me: usize, records: &[Record]) {
+        let peer = &self.peers[me];
+        let mut image = peer.image.borrow_mut();
+        let (before, old) = (image.held.vector(), image.records.len());
+        let fits = image.append(records);
+        let after = image.held.vector();
+        let mut entries = 0;
+        for record in records {
+            match record {
+                Record::Ready(batch) => entries += batch.len(),
+                Record::Parked(_) => self.count("batches parked"),
+                Record::Fork(_) => self.count("forks proven"),
+                Record::Disown { author, after } => {
+                    self.count("histories disowned");
+                    peer.acknowledged.borrow_mut().disowned(*author, *after);
+                }
+                Record::Identity { device, incarnation } => {
+                    self.learn_author(me, PeerId::derive(*device, *incarnation));
+                }
+                Record::Consent { .. } => {}
+            }
+        }
+        let bytes = image.records[old..].concat();
+        let count = records.len();
+        self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
+        self.judge(fits.map_err(|wrong| Finding {
+            property: "a log contradicts itself",
+            peers: vec![me],
+            operations: vec![wrong.dot],
+            detail: format!("the entry {}", wrong.what),
+        }));
+        let ours = |author| self.author(author) == Some(me);
+        let whole = peer.atomic.borrow().judge(me, ours, "the disk holds", (&before, &after));
+        self.judge(whole);
+    }
+
+    /// Copies a peer's disk and keyring aside.
+    pub(crate) fn back_up(&self, me: usize) {
+        let peer = &self.peers[me];
+        *peer.backup.borrow_mut() = Some(peer.image.borrow().clone());
+        self.note(me, "is backed up", &[]);
+        self.count("backups");
+    }
+
+    /// Replaces a peer's disk, and its keyring if that is wanted, by the copy set aside; without
+    /// a copy nothing happens.
+    pub(crate) fn restore(&self, me: usize, with_witness: bool) {
+        let peer = &self.peers[me];
+        let Some(mut image) = peer.backup.borrow().clone() else {
+            return self.note(me, "has no backup to be restored from", &[]);
+        };
+        if !with_witness {
+            image.promise = peer.image.borrow().promise;
+        }
+        peer.acknowledged.borrow_mut().restored(&image.held.vector());
+        *peer.image.borrow_mut() = image;
+        let keyring = if with_witness { "with" } else { "without" };
+        self.tell(me, format_args!("is restored from its backup, {keyring} its keyring"), &[]);
+        self.count("restores");
+    }
+}

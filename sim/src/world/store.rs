@@ -1,0 +1,155 @@
+//! A device's log, snapshot and witness in virtual time.
+//!
+//! An append takes time and is durable at the end of it, so that sending before it is durable
+//! shows. A crash in between loses all of its records or keeps all of them.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use graphshell_sync::ports::{Opened, Promise, Store, StoreError, Witness};
+use graphshell_sync::{Record, Snapshot};
+use tokio::time::sleep;
+
+use super::choice::{Choice, Topic};
+use super::shared::World;
+
+/// How often a crash keeps what was being written, in thousandths.
+const KEPT_BY_CRASH: u16 = 500;
+
+/// The log and snapshot of one peer.
+pub(crate) struct SimStore {
+    world: Rc<World>,
+    me: usize,
+}
+
+/// The memory outside the store of one peer.
+pub(crate) struct SimWitness {
+    world: Rc<World>,
+    me: usize,
+}
+
+/// Something that is being written; dropped in the middle it is lost or whole.
+struct Writing<'a> {
+    world: &'a World,
+    me: usize,
+    choice: Choice,
+    what: Option<What>,
+}
+
+enum What {
+    Records(Vec<Record>),
+    Snapshot(Snapshot),
+    Promise(Promise),
+}
+
+impl Writing<'_> {
+    /// Passes the fuse, takes its time and becomes durable.
+    async fn run(mut self) {
+        let peer = self.world.peer(self.me);
+        peer.fuse.pass().await;
+        let took = self.choice.within(0, self.world.plan.append_ms);
+        sleep(Duration::from_millis(took)).await;
+        self.commit();
+        peer.fuse.pass().await;
+    }
+
+    fn commit(&mut self) {
+        let Some(what) = self.what.take() else { return };
+        match what {
+            What::Records(records) => self.world.became_durable(self.me, &records),
+            What::Snapshot(snapshot) => {
+                self.world.note(self.me, "has taken a snapshot", &snapshot.bytes);
+                self.world.count("snapshots");
+                self.world.peer(self.me).image.borrow_mut().snapshot = Some(snapshot);
+            }
+            What::Promise(promise) => {
+                self.world.note(self.me, "has noted its promise", &promise.sequence.to_le_bytes());
+                self.world.peer(self.me).image.borrow_mut().promise = Some(promise);
+            }
+        }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if self.what.is_none() {
+            return;
+        }
+        self.world.count("writes cut by a crash");
+        if self.choice.chance(1, KEPT_BY_CRASH) {
+            self.world.note(self.me, "dies while writing; all of it stays", &[]);
+            self.commit();
+        } else {
+            self.world.note(self.me, "dies while writing; none of it stays", &[]);
+        }
+    }
+}
+
+impl SimStore {
+    pub(crate) fn new(world: Rc<World>, me: usize) -> Self {
+        SimStore { world, me }
+    }
+
+    async fn write(&self, what: What) {
+        let peer = self.world.peer(self.me);
+        let nth = peer.appends.replace(peer.appends.get() + 1);
+        let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
+        Writing { world: &self.world, me: self.me, choice, what: Some(what) }.run().await;
+    }
+}
+
+impl Store for SimStore {
+    async fn open(&self) -> Result<Opened, StoreError> {
+        let peer = self.world.peer(self.me);
+        peer.fuse.pass().await;
+        let image = peer.image.borrow();
+        Ok(Opened { snapshot: image.snapshot.clone(), end: image.records.len() as u64 })
+    }
+
+    async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.write(What::Records(records)).await;
+        Ok(())
+    }
+
+    async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError> {
+        let peer = self.world.peer(self.me);
+        peer.fuse.pass().await;
+        let image = peer.image.borrow();
+        let read = |position: u64| {
+            let bytes = image
+                .records
+                .get(position as usize)
+                .ok_or_else(|| StoreError::Refused(format!("no record at position {position}")))?;
+            Record::decode(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
+        };
+        positions.into_iter().map(read).collect()
+    }
+
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.write(What::Snapshot(snapshot)).await;
+        Ok(())
+    }
+}
+
+impl SimWitness {
+    pub(crate) fn new(world: Rc<World>, me: usize) -> Self {
+        SimWitness { world, me }
+    }
+}
+
+impl Witness for SimWitness {
+    async fn read(&self) -> Result<Option<Promise>, StoreError> {
+        let peer = self.world.peer(self.me);
+        peer.fuse.pass().await;
+        Ok(peer.image.borrow().promise)
+    }
+
+    async fn write(&self, promise: Promise) -> Result<(), StoreError> {
+        let peer = self.world.peer(self.me);
+        let nth = peer.promises.replace(peer.promises.get() + 1);
+        let choice = self.world.choices.about(Topic::Promise, [peer.key, nth]);
+        let what = Some(What::Promise(promise));
+        Writing { world: &self.world, me: self.me, choice, what }.run().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,425 @@
+//! The user of one peer: does the plan's steps at their times, and what the world orders.
+
+use std::future::pending;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use graphshell_sync::legacy::{LegacyEdgeType, LegacyLogEntry, encode_legacy};
+use graphshell_sync::limits::MAX_BATCH_ENTRIES;
+use graphshell_sync::ports::Clock;
+use graphshell_sync::wire::Reject;
+use graphshell_sync::{
+    Conflict, EdgeKind, EdgeType, EditError, ImportError, Outcome, Receipt, Resolution, Subject,
+    SyncError, SyncReport, Workspace,
+};
+use tokio::time::sleep;
+
+use super::agenda::{Order, Task, What};
+use super::facts;
+use super::ports::{SimClock, SimPorts};
+use super::shared::{Life, World};
+use crate::oracle::{Finding, View, durability, model};
+use crate::plan::{Action, Choice, Edit, node_id};
+
+/// Most edits of one step that are made as one; an edit may take several entries.
+const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
+
+type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
+
+/// Something that was under way has ended.
+enum Done {
+    Settled(Receipt, Outcome),
+    Round { with: usize, ordered: bool, result: Result<SyncReport, SyncError> },
+}
+
+/// What to do next.
+enum Next {
+    Task(Task),
+    Order(Order),
+}
+
+/// Sets the peer up and then does what is to be done until the peer is taken away.
+pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Workspace<SimPorts>) {
+    let user = User { world, me, workspace, clock: SimClock::new(world.clone(), me) };
+    user.set_up().await;
+    let peer = world.peer(me);
+    peer.life.set(Life::Ready);
+    let mut under_way = UnderWay::new();
+    loop {
+        peer.busy.set(under_way.len() - peer.unsettled.get());
+        let next = tokio::select! {
+            biased;
+            Some(done) = under_way.next(), if !under_way.is_empty() => {
+                user.ended(done);
+                continue;
+            }
+            next = user.next() => next,
+        };
+        peer.busy.set(peer.busy.get() + 1);
+        match next {
+            Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
+            Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
+            Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
+            Next::Order(Order::View) => {
+                let view = user.view().await;
+                *peer.view.borrow_mut() = view;
+            }
+        }
+    }
+}
+
+struct User<'a> {
+    world: &'a World,
+    me: usize,
+    workspace: &'a Workspace<SimPorts>,
+    clock: SimClock,
+}
+
+impl<'a> User<'a> {
+    /// Imports the legacy log and shares the workspace with everybody, durably.
+    async fn set_up(&self) {
+        let peer = self.world.peer(self.me);
+        let mut receipts = self.import_legacy();
+        for other in &self.world.peers {
+            let shared = peer.image.borrow().shared.contains(&other.device);
+            if other.device != peer.device && !shared {
+                match self.workspace.share_with(other.device, true) {
+                    Ok(receipt) => receipts.push(receipt),
+                    Err(error) => {
+                        let name = &other.name;
+                        self.fail("consent is taken", format!("consent for {name}: {error}"));
+                    }
+                }
+            }
+        }
+        for receipt in receipts {
+            self.workspace.settled(receipt).await;
+        }
+    }
+
+    fn import_legacy(&self) -> Vec<Receipt> {
+        let edits = &self.world.plan.peers[self.me].legacy;
+        if edits.is_empty() {
+            return Vec::new();
+        }
+        let payloads: Vec<_> = edits.iter().map(|edit| encode_legacy(&legacy(edit))).collect();
+        match self.workspace.import_legacy(&payloads) {
+            Ok(receipts) => {
+                let count = payloads.len();
+                self.world.tell(self.me, format_args!("imports {count} legacy entries"), &[]);
+                receipts.iter().for_each(|&receipt| self.made(receipt));
+                receipts
+            }
+            // It did so in an earlier life.
+            Err(ImportError::Edit(EditError::ImportedBefore)) => Vec::new(),
+            Err(error) => {
+                self.fail("a legacy log is taken", error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes note of the entries of an edit that was made.
+    fn made(&self, receipt: Receipt) {
+        let dots: Vec<_> = receipt.dots().collect();
+        if let [first, .., last] | [first @ last] = &dots[..] {
+            let mut atomic = self.world.peer(self.me).atomic.borrow_mut();
+            atomic.authored(first.peer, first.sequence, last.sequence);
+        }
+        self.world.count_many("entries authored", dots.len() as u64);
+    }
+
+    /// Waits for the next order or task.
+    async fn next(&self) -> Next {
+        let peer = self.world.peer(self.me);
+        loop {
+            let rung = peer.bell.notified();
+            if let Some(order) = peer.orders.borrow_mut().pop_front() {
+                return Next::Order(order);
+            }
+            let task = peer.agenda.borrow().front().copied();
+            match task.filter(|_| self.world.started_ms.get().is_some()) {
+                None => rung.await,
+                Some(task) => match task.at_ms.saturating_sub(self.world.plan_ms()) {
+                    0 => {
+                        if !self.is_boot(task) {
+                            peer.agenda.borrow_mut().pop_front();
+                        }
+                        return Next::Task(task);
+                    }
+                    wait => tokio::select! {
+                        biased;
+                        () = sleep(Duration::from_millis(wait)) => {}
+                        () = rung => {}
+                    },
+                },
+            }
+        }
+    }
+
+    /// Whether the task starts the peer again; the world does that and takes it off the agenda.
+    fn is_boot(&self, task: Task) -> bool {
+        let What::Step(step) = task.what else { return false };
+        let action = &self.world.plan.steps[step].action;
+        matches!(action, Action::Restart { .. } | Action::Restore { .. })
+    }
+
+    async fn step(&self, step: usize, under_way: &UnderWay<'a>) {
+        let peer = self.world.peer(self.me);
+        match &self.world.plan.steps[step].action {
+            action @ (Action::Edit { .. } | Action::Browse { .. }) => {
+                let (_, edits) = action.edits().expect("both are a user's edits");
+                self.edit(&edits, under_way);
+            }
+            Action::Sync { with, .. } => {
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                self.sync(with, false, under_way);
+            }
+            Action::Resolve { about, to, choice, .. } => {
+                self.resolve(about, to.as_deref(), choice, under_way);
+            }
+            Action::Crash { after_calls: 0, .. }
+            | Action::Restart { .. }
+            | Action::Restore { .. } => {
+                peer.fuse.blow();
+                pending().await
+            }
+            Action::Crash { after_calls, .. } => peer.fuse.arm(*after_calls),
+            Action::Backup { .. } => self.world.back_up(self.me),
+            Action::Expect { that, .. } => {
+                if let Some(view) = self.view().await {
+                    self.world.judge(facts::judge(self.world, &view, that));
+                }
+            }
+            Action::Partition { .. }
+            | Action::Mend { .. }
+            | Action::Weather { .. }
+            | Action::ClockJump { .. } => unreachable!("on no peer's agenda"),
+        }
+    }
+
+    fn edit(&self, edits: &[Edit], under_way: &UnderWay<'a>) {
+        let clock_ms = self.clock.now_ms();
+        self.world.tell(self.me, format_args!("edits {edits:?}"), &[]);
+        for edits in edits.chunks(EDITS_AT_ONCE) {
+            let entries: Vec<_> = edits.iter().map(|edit| edit.to_entry(clock_ms)).collect();
+            self.author(under_way, || match &entries[..] {
+                [entry] => self.workspace.edit(entry.clone()),
+                entries => self.workspace.edit_all(entries),
+            });
+        }
+    }
+
+    fn resolve(&self, about: &str, to: Option<&str>, choice: &Choice, under_way: &UnderWay<'a>) {
+        let conflicts = self.workspace.conflicts();
+        let arrow = if to.is_some() { " -> " } else { "" };
+        let subject = format!("{about}{arrow}{}", to.unwrap_or_default());
+        let subject_id = match to {
+            None => Subject::Node(node_id(about)),
+            Some(to) => Subject::Pair(node_id(about), node_id(to)),
+        };
+        let listed = conflicts.iter().find(|conflict| conflict.subject == subject_id);
+        let Some(conflict) = listed else {
+            self.world.tell(self.me, format_args!("finds no conflict about {subject}"), &[]);
+            self.world.count("resolutions without a conflict");
+            return;
+        };
+        let resolution = self.resolution(choice, conflict);
+        self.world.tell(self.me, format_args!("settles {subject} by {choice:?}"), &[]);
+        self.world.count("resolutions");
+        self.author(under_way, || self.workspace.resolve(conflict.id, &resolution));
+    }
+
+    /// How a choice settles a conflict.
+    fn resolution(&self, choice: &Choice, conflict: &Conflict) -> Resolution {
+        match choice {
+            Choice::KeepDeleted => Resolution::KeepDeleted,
+            Choice::Restore { writes_of } => {
+                let by = writes_of.as_deref().and_then(|name| self.world.plan.peer_index(name));
+                let claims = conflict.claims.iter().map(|claim| claim.stamp.dot);
+                let chosen = claims.filter(|dot| by.is_some() && self.world.author(dot.peer) == by);
+                Resolution::Restore { chosen: chosen.collect() }
+            }
+            Choice::KeepBoth => Resolution::KeepBoth,
+            Choice::KeepEdge { edge_type } => Resolution::KeepEdge { edge_type: *edge_type },
+        }
+    }
+
+    /// Authors something and keeps its receipt.
+    fn author(&self, under_way: &UnderWay<'a>, act: impl FnOnce() -> Result<Receipt, EditError>) {
+        match act() {
+            Ok(receipt) => {
+                self.made(receipt);
+                let unsettled = &self.world.peer(self.me).unsettled;
+                unsettled.set(unsettled.get() + 1);
+                let workspace = self.workspace;
+                under_way.push(Box::pin(async move {
+                    Done::Settled(receipt, workspace.settled(receipt).await)
+                }));
+            }
+            Err(error) => {
+                self.world.tell(self.me, format_args!("may not: {error}"), &[]);
+                self.world.count("edits not taken");
+            }
+        }
+    }
+
+    fn sync(&self, with: usize, ordered: bool, under_way: &UnderWay<'a>) {
+        let other = self.world.peer(with);
+        self.world.tell(self.me, format_args!("begins a round with {}", other.name), &[]);
+        self.world.count("rounds");
+        let workspace = self.workspace;
+        under_way.push(Box::pin(async move {
+            let result = workspace.sync_with_peer(other.device).await;
+            Done::Round { with, ordered, result }
+        }));
+    }
+
+    fn ended(&self, done: Done) {
+        match done {
+            Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
+            Done::Round { with, ordered, result } => self.round_ended(with, ordered, &result),
+        }
+    }
+
+    fn settled(&self, receipt: Receipt, outcome: Outcome) {
+        let peer = self.world.peer(self.me);
+        peer.unsettled.set(peer.unsettled.get() - 1);
+        match outcome {
+            Outcome::Durable(dots) => {
+                let edit = self.world.edit_name(receipt);
+                let what = format!("it told its user that {edit} is durable");
+                let image = peer.image.borrow();
+                let dots_held = dots.iter().copied();
+                self.world.judge(durability::acknowledged(self.me, &image.held, dots_held, &what));
+                dots.into_iter().for_each(|dot| peer.acknowledged.borrow_mut().add(dot));
+            }
+            Outcome::Refused(reason) => {
+                let edit = self.world.edit_name(receipt);
+                self.world.tell(self.me, format_args!("takes {edit} back: {reason}"), &[]);
+                self.world.count("edits refused");
+            }
+        }
+    }
+
+    fn round_ended(&self, with: usize, ordered: bool, result: &Result<SyncReport, SyncError>) {
+        let peer = self.world.peer(self.me);
+        let name = &self.world.peer(with).name;
+        match result {
+            Ok(SyncReport { pushed, pulled, published, calls, lost, forks }) => {
+                let forks = forks.len();
+                self.world.tell(
+                    self.me,
+                    format_args!(
+                        "ends its round with {name}: {pushed} pushed, {pulled} pulled, \
+                         {published} published, {calls} calls, {lost} lost, {forks} forks"
+                    ),
+                    &[],
+                );
+            }
+            Err(error) => {
+                self.world.tell(
+                    self.me,
+                    format_args!("breaks off its round with {name}: {error}"),
+                    &[],
+                );
+                self.world.count("rounds broken off");
+            }
+        }
+        if ordered {
+            peer.moved.set(peer.moved.get() || !at_rest(result));
+        } else {
+            peer.last_sync.set(Some(result.is_ok()));
+        }
+    }
+
+    /// Lets the oracle look at the peer while others go on, if nothing is volatile.
+    async fn glance(&self) {
+        if let Some(view) = self.view().await
+            && view.settled()
+        {
+            self.world.note(self.me, "is compared with the model", &[]);
+            self.world.count("glances");
+            self.world.judge(model::judge(&view));
+        }
+    }
+
+    /// Reads everything off the peer.
+    async fn view(&self) -> Option<View> {
+        let workspace = self.workspace;
+        match workspace.history().await {
+            Ok(history) => Some(View {
+                peer: self.me,
+                graph: workspace.graph(),
+                applied: workspace.version_vector(),
+                frontier: workspace.durable_frontier(),
+                state: workspace.state_bytes(),
+                history,
+            }),
+            Err(error) => {
+                self.fail("the history can be read", error.to_string());
+                None
+            }
+        }
+    }
+
+    fn fail(&self, property: &'static str, detail: String) {
+        let (peers, operations) = (vec![self.me], Vec::new());
+        self.world.judge(Err(Finding { property, peers, operations, detail }));
+    }
+}
+
+/// A plan's edit as the entry that a browser before sync wrote; the plan is valid, so there is one.
+fn legacy(edit: &Edit) -> LegacyLogEntry {
+    let id = |name: &String| node_id(name).to_string();
+    match edit {
+        Edit::AddNode { node, url, at } => LegacyLogEntry::AddNode {
+            node_id: id(node),
+            url: url.clone(),
+            position_x: at.x(),
+            position_y: at.y(),
+        },
+        Edit::SetTitle { node, title } => {
+            LegacyLogEntry::UpdateNodeTitle { node_id: id(node), title: title.clone() }
+        }
+        Edit::SetUrl { node, url } => {
+            LegacyLogEntry::UpdateNodeUrl { node_id: id(node), new_url: url.clone() }
+        }
+        Edit::Pin { node, pinned } => {
+            LegacyLogEntry::PinNode { node_id: id(node), is_pinned: *pinned }
+        }
+        Edit::RemoveNode { node } => LegacyLogEntry::RemoveNode { node_id: id(node) },
+        Edit::AddEdge { from, to, edge_type } => LegacyLogEntry::AddEdge {
+            from_node_id: id(from),
+            to_node_id: id(to),
+            edge_type: legacy_type(*edge_type),
+        },
+        Edit::RemoveEdge { from, to, kind: Some(EdgeKind::Typed(edge_type)) } => {
+            LegacyLogEntry::RemoveEdge {
+                from_node_id: id(from),
+                to_node_id: id(to),
+                edge_type: legacy_type(*edge_type),
+            }
+        }
+        Edit::Clear => LegacyLogEntry::ClearGraph,
+        other => unreachable!("no operation of a legacy log: {other:?}"),
+    }
+}
+
+fn legacy_type(edge_type: EdgeType) -> LegacyEdgeType {
+    match edge_type {
+        EdgeType::Hyperlink => LegacyEdgeType::Hyperlink,
+        EdgeType::History => LegacyEdgeType::History,
+        EdgeType::UserGrouped => LegacyEdgeType::UserGrouped,
+    }
+}
+
+/// Whether another round could not do more: nothing moved, or only a fork stands in the way.
+fn at_rest(result: &Result<SyncReport, SyncError>) -> bool {
+    match result {
+        Ok(report) => report.pushed + report.pulled + report.published == 0 && report.lost == 0,
+        Err(SyncError::Refused(Reject::Fork { .. })) => true,
+        Err(_) => false,
+    }
+}
