@@ -32,3 +32,17 @@ impl Entropy for SystemEntropy {
         getrandom::fill(out).expect("the operating system gives randomness");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_tells_this_century_and_entropy_differs() {
+        let year_2020_ms = 1_577_836_800_000;
+        assert!(SystemClock.now_ms() > year_2020_ms);
+        let mut drawn = [[0; 16]; 2];
+        drawn.iter_mut().for_each(|bytes| SystemEntropy.fill(bytes));
+        assert_ne!(drawn[0], drawn[1]);
+    }
+}

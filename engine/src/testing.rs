@@ -1,15 +1,23 @@
 //! Arbitrary values for property tests.
 
-use proptest::collection::vec;
+use std::sync::Arc;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::entry::{EdgeKind, EdgeType, FLAG_GENESIS, LogEntry, Position, Trigger};
 use crate::hash::Hash;
-use crate::id::{DeviceId, Dot, NodeId, PeerId, WorkspaceId};
+use crate::id::{DeviceId, Dot, Incarnation, NodeId, PeerId, WorkspaceId};
 use crate::limits::SEQUENCE_END;
+use crate::record::{ForkProof, Record};
 use crate::vector::VersionVector;
+use crate::wire::{
+    Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Reject,
+    Request, Response,
+};
 
 /// The `number`-th of a few authors; ids do not ascend with the numbers.
 pub(crate) fn author(number: usize) -> PeerId {
@@ -183,6 +191,77 @@ pub(crate) fn hash_at(peer: PeerId, sequence: u64) -> Hash {
     Hash(*blake3::hash(&bytes).as_bytes())
 }
 
+fn frontier() -> impl Strategy<Value = Frontier> {
+    vec((peer(), sequence(), hash()), 0..6).prop_map(|rows| {
+        let row = |(peer, sequence, hash)| FrontierRow { peer, sequence, hash };
+        Frontier::new(rows.into_iter().map(row).collect())
+    })
+}
+
+fn excluded() -> impl Strategy<Value = Vec<Exclusion>> {
+    btree_map(peer(), (sequence(), hash()), 0..4).prop_map(|rows| {
+        let row = |(peer, (sequence, branch))| Exclusion { peer, common: sequence - 1, branch };
+        rows.into_iter().map(row).collect()
+    })
+}
+
+pub(crate) fn request() -> impl Strategy<Value = Request> {
+    let budget =
+        (any::<u32>(), any::<u32>()).prop_map(|(entries, bytes)| Budget { entries, bytes });
+    prop_oneof![
+        (workspace(), hash()).prop_map(|(workspace, digest)| {
+            Request::Frontier(FrontierRequest { workspace, digest })
+        }),
+        (workspace(), frontier(), excluded(), budget).prop_map(
+            |(workspace, have, excluded, budget)| {
+                Request::Pull(PullRequest { workspace, have, excluded, budget })
+            }
+        ),
+        batch().prop_map(|batch| Request::Push(PushRequest { batch })),
+    ]
+}
+
+fn reject() -> impl Strategy<Value = Reject> {
+    prop_oneof![
+        Just(Reject::NotShared),
+        Just(Reject::Busy),
+        Just(Reject::Unavailable),
+        ".{0,40}".prop_map(Reject::Malformed),
+        any::<u8>().prop_map(Reject::Version),
+        Just(Reject::TooManyAuthors),
+        dot().prop_map(|dot| Reject::Fork { author: dot.peer, common: dot.sequence - 1 }),
+    ]
+}
+
+pub(crate) fn response() -> impl Strategy<Value = Response> {
+    prop_oneof![
+        Just(Response::InStep),
+        (frontier(), excluded())
+            .prop_map(|(frontier, excluded)| Response::Frontier { frontier, excluded }),
+        (option::of(batch()), any::<bool>())
+            .prop_map(|(batch, more)| Response::Batch { batch, more }),
+        vector().prop_map(|have| Response::Durable { have }),
+        Just(Response::Published),
+        reject().prop_map(Response::Refused),
+    ]
+}
+
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        (device(), any::<[u8; 16]>()).prop_map(|(device, incarnation)| Record::Identity {
+            device,
+            incarnation: Incarnation(incarnation)
+        }),
+        batch().prop_map(|batch| Record::Ready(Arc::new(batch))),
+        batch().prop_map(|batch| Record::Parked(Arc::new(batch))),
+        (device(), any::<bool>()).prop_map(|(device, shared)| Record::Consent { device, shared }),
+        (dot(), hash(), hash()).prop_map(|(dot, ours, theirs)| {
+            Record::Fork(ForkProof { author: dot.peer, common: dot.sequence - 1, ours, theirs })
+        }),
+        dot().prop_map(|dot| Record::Disown { author: dot.peer, after: dot.sequence - 1 }),
+    ]
+}
+
 /// Bytes that may be hard on a decoder of what `encoded` makes: noise, and valid bytes with some
 /// of them changed, cut or followed by others.
 pub(crate) fn hostile(encoded: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
@@ -202,4 +281,42 @@ pub(crate) fn hostile(encoded: impl Strategy<Value = Vec<u8>>) -> impl Strategy<
             bytes
         }),
     ]
+}
+
+/// Writes `fuzz/corpus/decode`: a few valid inputs for each decoder, behind the byte by which the
+/// fuzz target chooses it. Always the same.
+#[test]
+#[ignore = "writes the seed corpus of the fuzz target"]
+fn write_fuzz_corpus() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    use crate::legacy::{LegacyLogEntry, encode_legacy};
+
+    let written = entry().prop_map(|entry| {
+        let mut out = entry.kind().to_le_bytes().to_vec();
+        entry.encode_payload(&mut out).unwrap();
+        out
+    });
+    let legacy = (".{0,12}", ".{0,12}").prop_map(|(node_id, title)| {
+        encode_legacy(&LegacyLogEntry::UpdateNodeTitle { node_id, title })
+    });
+    let decoders: [(&str, usize, BoxedStrategy<Vec<u8>>); 6] = [
+        ("request", 6, request().prop_map(|request| request.encode()).boxed()),
+        ("response", 12, response().prop_map(|response| response.encode()).boxed()),
+        ("record", 8, record().prop_map(|record| record.encode()).boxed()),
+        ("batch", 3, batch().prop_map(|batch| batch.encode()).boxed()),
+        ("entry", 16, written.boxed()),
+        ("legacy", 2, legacy.boxed()),
+    ];
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/decode");
+    std::fs::create_dir_all(folder).unwrap();
+    let mut runner = TestRunner::deterministic();
+    for (choice, (name, count, inputs)) in decoders.into_iter().enumerate() {
+        for number in 0..count {
+            let mut input = vec![choice as u8];
+            input.extend(inputs.new_tree(&mut runner).unwrap().current());
+            std::fs::write(format!("{folder}/{name}-{number:02}"), input).unwrap();
+        }
+    }
 }

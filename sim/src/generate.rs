@@ -155,10 +155,9 @@ impl Timeline {
                 }
                 Intent::Sync => {
                     let other = (who + 1 + dice.index(count - 1)) % count;
-                    let heard = users[other].clone();
-                    users[who].hears(&heard);
-                    let told = users[who].clone();
-                    users[other].hears(&told);
+                    let both = users.get_disjoint_mut([who, other]);
+                    let [one, two] = both.expect("a peer syncs with another one");
+                    one.meets(two);
                     let with = self.names[other].clone();
                     self.put(at_ms, Action::Sync { peer, with });
                 }

@@ -118,8 +118,8 @@ pub enum Action {
         edits: Vec<Edit>,
     },
     /// A user's stroll over the web of pages, as one batch: opens `pages` pages that the stroll
-    /// has not seen yet, follows links where it can and goes on at the next page where it cannot.
-    /// Nodes are named `p` and the page's number.
+    /// has not seen yet, following links where it can. Nodes are named `p` and the page's number;
+    /// see [`Web::stroll`].
     Browse {
         /// Who.
         peer: String,

@@ -50,15 +50,19 @@ impl Web {
     }
 
     /// A walk from `from` over `pages` different pages (or all, if fewer), each with the page
-    /// whose link led there: the first unseen link of the last page, or the next unseen number,
-    /// round to 0, where a page has none.
+    /// whose link led there.
+    ///
+    /// From each page it goes to the unseen link that is nearest by number (pages are numbered in
+    /// the order of their addresses, so that is reading on), or, without one, to the next unseen
+    /// number, round to 0.
     pub fn stroll(&self, from: usize, pages: usize) -> Vec<(usize, Option<usize>)> {
         let count = pages.min(self.pages.len());
         let mut seen = BTreeSet::from([from]);
         let mut walk = vec![(from, None)];
         let mut here = from;
         while walk.len() < count {
-            let link = self.pages[here].links.iter().copied().find(|page| !seen.contains(page));
+            let links = self.pages[here].links.iter().copied().filter(|page| !seen.contains(page));
+            let link = links.min_by_key(|&page| (page.abs_diff(here), page));
             walk.push(match link {
                 Some(page) => (page, Some(here)),
                 None => {

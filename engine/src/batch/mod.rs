@@ -13,6 +13,7 @@
 //! All numbers are shortest LEB128; `author` is a row of the table, `time` the zigzag difference
 //! to the entry before. `hash` is the author's running hash at `base`: for an author with entries
 //! in the batch that is the sequence before its first one, else the highest that is relied on.
+//! Nobody else stands in the table.
 
 mod build;
 mod decode;

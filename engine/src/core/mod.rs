@@ -197,9 +197,10 @@ impl Core {
     /// The next thing to do, in order.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() && !self.ended {
+            self.merge_some();
             self.flush();
             self.consider_snapshot();
-            let delta = self.state.refresh(&self.authors);
+            let delta = self.state.refresh();
             if !delta.is_empty() {
                 self.outputs.push_back(Output::Event(Event::Changed(delta)));
             }
@@ -316,7 +317,7 @@ impl Core {
 
     /// Brings what readers see up to date with volatile edits.
     fn settle_view(&mut self) {
-        let delta = self.state.refresh(&self.authors);
+        let delta = self.state.refresh();
         if !delta.is_empty() {
             self.event(Event::Changed(delta));
         }

@@ -113,7 +113,6 @@ pub(super) fn spans(
 impl Core {
     /// Hands what waits to the store as one append, unless one is open.
     pub(super) fn flush(&mut self) {
-        self.merge_next();
         if !self.pipeline.open.is_empty() {
             return;
         }
@@ -192,15 +191,18 @@ impl Core {
         self.index.push(position, spans);
     }
 
-    /// Merges one durable batch. One at a time, so that the embedder's calls come in between.
-    fn merge_next(&mut self) {
-        let Some(next) = self.pipeline.unmerged.pop_front() else { return };
-        if let Some(batch) = next {
-            self.merge(&batch);
-            self.settle_view();
+    /// Merges durable batches until there is something to tell: one at a time, so that the
+    /// embedder's calls come in between.
+    pub(super) fn merge_some(&mut self) {
+        while self.outputs.is_empty() {
+            let Some(next) = self.pipeline.unmerged.pop_front() else { return };
+            if let Some(batch) = next {
+                self.merge(&batch);
+                self.settle_view();
+            }
+            self.pipeline.merged += 1;
+            self.continue_rounds();
         }
-        self.pipeline.merged += 1;
-        self.continue_rounds();
     }
 
     /// Applies a durable batch of other authors to the graph.

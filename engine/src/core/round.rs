@@ -148,6 +148,10 @@ impl Core {
         };
         match (kind, response) {
             (Asked::Frontier, Response::InStep) => {
+                // The peer has nothing else; only entries that were never promised are left to push.
+                if let Some(round) = self.rounds.get_mut(&id) {
+                    round.pulling = Pulling::Done;
+                }
                 let theirs = self.frontier();
                 self.begin_flow(id, &theirs, Vec::new());
             }
@@ -206,11 +210,8 @@ impl Core {
         for parting in partings {
             self.part(parting, Some(id));
         }
-        let ours = self.frontier();
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.excluded = excluded;
-        let in_step = ours == *theirs && round.doubts.is_empty();
-        round.pulling = if in_step { Pulling::Done } else { Pulling::Idle };
         let had = theirs.vector();
         round.pushing = Some(Pushing {
             goal: VersionVector::new(),

@@ -85,7 +85,7 @@ impl<P: Ports> Driver<P> {
         loop {
             let mut rebuild = None;
             loop {
-                // A guard in the loop's condition would live as long as its body.
+                // The lock is free again while the output is carried out.
                 let output = shared.lock().poll_core();
                 let Some(output) = output else { break };
                 match output {

@@ -14,7 +14,7 @@ use crate::id::NodeId;
 /// old values.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// Additions that no removal covers.
+    /// Additions that no removal covers; of each author only what tells something.
     pub(super) additions: SmallVec<[EntryStamp; 1]>,
     pub(super) url: Register<Box<str>>,
     pub(super) title: Register<Box<str>>,
@@ -81,6 +81,11 @@ impl Node {
         self.known = true;
         // Whatever a removal saw came before it; only a genesis addition can be dead on arrival.
         if !self.covers(clear, &stamp) {
+            // A removal that covers an author's last addition covers those before it, unless the
+            // last is genesis and dies of any removal.
+            self.additions.retain(|earlier| {
+                earlier.author != stamp.author || stamp.genesis && !earlier.genesis
+            });
             self.additions.push(stamp);
         }
     }

@@ -14,12 +14,16 @@ pub(super) struct Pair {
     /// Each author's in the order of its sequences.
     pub(super) additions: SmallVec<[Addition; 1]>,
     pub(super) visits: SmallVec<[Visit; 1]>,
-    /// What settlements of the pair had seen; none lies within another.
-    pub(super) settled: Option<Box<Vec<Past>>>,
+    /// What few pairs have.
+    settled: Option<Box<Settlements>>,
     pub(super) removed: Removed,
     pub(super) facts: PairFacts,
     pub(super) touch: PairTouch,
 }
+
+/// What settlements of one pair had seen; no vector lies within another.
+#[derive(Debug, Default)]
+struct Settlements(Vec<Past>);
 
 /// One addition of an edge. Flat, as is [`Visit`], since most of the memory of a graph is in them.
 #[derive(Clone, Debug)]
@@ -190,12 +194,17 @@ impl Pair {
     pub(super) fn settle(&mut self, past: Past) {
         // A later addition cannot lie within it, so without any now it means nothing.
         if !self.additions.is_empty() {
-            let settled = self.settled.get_or_insert_default();
+            let settled = &mut self.settled.get_or_insert_default().0;
             if !settled.iter().any(|earlier| past.within(earlier)) {
                 settled.retain(|earlier| !earlier.within(&past));
                 settled.push(past);
             }
         }
+    }
+
+    /// What settlements of the pair had seen.
+    pub(super) fn settlements(&self) -> &[Past] {
+        self.settled.as_ref().map_or(&[], |settled| &settled.0)
     }
 
     pub(super) fn shown_additions<'a>(

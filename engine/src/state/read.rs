@@ -42,11 +42,6 @@ impl State {
         (pair.facts.shown > 0).then(|| public(authors, pair, ends))
     }
 
-    /// The nodes that exist, and the ghosts, in no order that two peers share.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        self.records.nodes.iter().filter(|(_, node)| node.facts.visible()).map(|(id, _)| id)
-    }
-
     /// The shown pairs that a node is an end of, ascending.
     pub(crate) fn pairs_of(&self, id: NodeId) -> Vec<(NodeId, NodeId)> {
         let records = &self.records;

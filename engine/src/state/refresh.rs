@@ -1,10 +1,9 @@
 //! Derived facts: what exists, what is shown, which conflicts are listed.
 
-use super::node::{NodeFacts, NodeTouch};
-use super::pair::{Ends, PairFacts, PairTouch};
+use super::node::NodeFacts;
+use super::pair::{Ends, PairFacts};
 use super::removal::Removal;
 use super::{Records, State};
-use crate::author::Authors;
 use crate::graph::{ConflictId, ConflictKind, Subject};
 use crate::id::NodeId;
 
@@ -31,7 +30,7 @@ impl Delta {
 
 impl State {
     /// Ends a batch: brings the derived facts up to date and says what changed.
-    pub(crate) fn refresh(&mut self, _authors: &Authors) -> Delta {
+    pub(crate) fn refresh(&mut self) -> Delta {
         let mut delta = Delta::default();
         if std::mem::take(&mut self.cleared)
             && let Some(clear) = &self.clear
@@ -64,7 +63,7 @@ impl State {
         let hidden = shown as usize != pair.additions.len() + pair.visits.len();
 
         let pair = &mut self.records.pairs[index];
-        let touch = std::mem::replace(&mut pair.touch, PairTouch::default());
+        let touch = std::mem::take(&mut pair.touch);
         let before = std::mem::replace(&mut pair.facts, now);
         if before.shown == 0 && now.shown == 0 {
             return;
@@ -95,7 +94,7 @@ impl State {
         let id = self.records.nodes.key(index);
         let node = &mut self.records.nodes[index];
         let now = node.facts(clear);
-        let touch = std::mem::replace(&mut node.touch, NodeTouch::default());
+        let touch = std::mem::take(&mut node.touch);
         let before = std::mem::replace(&mut node.facts, now);
         let looks = |facts: NodeFacts| (facts.exists, facts.ghost);
         if looks(before) != looks(now) || touch.changed && now.visible() {
@@ -125,9 +124,9 @@ impl State {
     }
 
     /// Works out every derived fact of a state that was read back.
-    pub(super) fn refresh_all(&mut self, authors: &Authors) {
+    pub(super) fn refresh_all(&mut self) {
         self.records.touch_all();
-        self.refresh(authors);
+        self.refresh();
     }
 }
 

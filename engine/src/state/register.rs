@@ -57,6 +57,11 @@ impl<V: PartialEq> Register<V> {
 }
 
 impl<V> Register<V> {
+    /// A register of writes that had not seen each other.
+    pub(super) fn new(writes: SmallVec<[Write<V>; 1]>) -> Self {
+        Register(writes)
+    }
+
     pub(super) fn writes(&self) -> &[Write<V>] {
         &self.0
     }
@@ -67,11 +72,5 @@ impl<V> Register<V> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl<V> FromIterator<Write<V>> for Register<V> {
-    fn from_iter<I: IntoIterator<Item = Write<V>>>(writes: I) -> Self {
-        Register(writes.into_iter().collect())
     }
 }

@@ -6,7 +6,7 @@
 //! given addition stand next to each other in their chain and are found by bisection: even a
 //! pair with very many additions costs no more than additions × authors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::causality::Past;
 use super::pair::{Addition, Ends, Pair};
@@ -67,11 +67,18 @@ impl<'a> Chains<'a> {
         reduce(self.against(addition), |author| addition.others.get(author))
     }
 
-    /// The same for a settlement; empty if it settles nothing.
-    pub(super) fn reduced_settlement(&self, past: &Past) -> BTreeMap<AuthorIx, u64> {
-        let chains = self.0.iter().map(|(&(author, _), chain)| (author, &chain[..]));
-        let reduced = reduce(chains, |author| past.get(author));
-        if reduced.len() < 2 { BTreeMap::new() } else { reduced }
+    /// The same for settlements, without those that settle nothing or lie within another.
+    pub(super) fn reduced_settlements(&self, settled: &[Past]) -> Vec<BTreeMap<AuthorIx, u64>> {
+        let chains = || self.0.iter().map(|(&(author, _), chain)| (author, &chain[..]));
+        let reduced = settled.iter().map(|past| reduce(chains(), |author| past.get(author)));
+        // A disagreement has two authors.
+        let reduced: BTreeSet<_> = reduced.filter(|vector| vector.len() > 1).collect();
+        let within = |vector: &BTreeMap<_, _>, other: &BTreeMap<AuthorIx, u64>| {
+            vector != other
+                && vector.iter().all(|(author, sequence)| other.get(author) >= Some(sequence))
+        };
+        let kept = |vector: &&_| !reduced.iter().any(|other| within(vector, other));
+        reduced.iter().filter(kept).cloned().collect()
     }
 }
 
@@ -99,11 +106,6 @@ fn rival(addition: &Addition) -> Option<Rival<'_>> {
 }
 
 impl Pair {
-    /// What settlements of the pair had seen.
-    pub(super) fn settlements(&self) -> &[Past] {
-        self.settled.as_deref().map_or(&[], Vec::as_slice)
-    }
-
     /// The shown additions that disagree with at least one other.
     pub(super) fn disputes<'a>(&'a self, ends: Ends<'a>) -> impl Iterator<Item = &'a Addition> {
         let chains = Chains::new(self.shown_additions(ends));

@@ -1,8 +1,8 @@
 //! The exam that every [`Store`] must pass, in memory, on disk or simulated.
 //!
 //! Each claim is an async function that panics if the store breaks it, so that a test of one line
-//! says which claim it tests; [`every_claim`] asks for all of them. Nothing here needs an executor of its own: whoever examines a
-//! store brings one.
+//! says which claim it tests; [`every_claim`] asks for all of them. Nothing here needs an executor
+//! of its own: whoever examines a store brings one.
 //!
 //! A store is examined at a *place*: a closure that gives a new handle to the same lasting
 //! contents each time it is called (a folder, a simulated disk, a shared memory). Of one place

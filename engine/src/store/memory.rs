@@ -164,6 +164,11 @@ impl MemoryWitness {
         Self::default()
     }
 
+    /// A copy that does not follow: a backup.
+    pub fn backup(&self) -> Self {
+        MemoryWitness { promise: Arc::new(Mutex::new(*self.lock())) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Promise>> {
         self.promise.lock().expect("no code panics while it holds the lock")
     }

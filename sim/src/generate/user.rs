@@ -28,11 +28,16 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Learns what the other may have told.
-    pub(super) fn hears(&mut self, other: &User) {
-        self.known.extend(&other.known);
-        self.removed.extend(&other.removed);
-        self.links.extend(&other.links);
+    /// Both learn what the other may have told.
+    pub(super) fn meets(&mut self, other: &mut User) {
+        fn share<T: Ord + Copy>(one: &mut BTreeSet<T>, two: &mut BTreeSet<T>) {
+            // Unions of whole sets are linear; inserting one by one is not.
+            *one = &*one | &*two;
+            two.clone_from(one);
+        }
+        share(&mut self.known, &mut other.known);
+        share(&mut self.removed, &mut other.removed);
+        share(&mut self.links, &mut other.links);
     }
 }
 
@@ -210,7 +215,7 @@ impl<'a> Habits<'a> {
                 Edit::RestoreNode { node: self.name(tab) }
             }
             Wish::Connect => {
-                let (from, to) = (self.known(user)?, self.known(user)?);
+                let (from, to) = self.pair(user)?;
                 user.links.insert((from, to));
                 let (from, to) = (self.name(from), self.name(to));
                 if self.dice.chance(65) {
@@ -286,6 +291,16 @@ impl<'a> Habits<'a> {
             return Some((page, None));
         }
         self.one_of(&user.known).copied()
+    }
+
+    /// Two nodes that the user knows; often the two that everybody connects.
+    fn pair(&mut self, user: &User) -> Option<(Tab, Tab)> {
+        let favourite = ((self.popular[0], None), (self.popular[1], None));
+        let knows = user.known.contains(&favourite.0) && user.known.contains(&favourite.1);
+        if knows && self.dice.chance(60) {
+            return Some(favourite);
+        }
+        Some((self.known(user)?, self.known(user)?))
     }
 
     fn some_name(&mut self, user: &User) -> Option<String> {

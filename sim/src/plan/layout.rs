@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Plan, PlanError};
 
 /// Columns that a value may fill before it is broken over lines.
-const WIDTH: usize = 120;
+const WIDTH: usize = 140;
 
 impl Plan {
     /// Reads and validates a plan; `file` names it in errors.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use graphshell_sync::{EdgeKind, LogEntry};
+use graphshell_sync::{EdgeKind, LogEntry, limits};
 
 use super::{Action, Choice, Edit, Fact, Listed, Network, Plan};
 use crate::web::Web;
@@ -14,10 +14,11 @@ use crate::web::Web;
 const MAX_PEERS: usize = 64;
 /// Most steps of one plan.
 const MAX_STEPS: usize = 100_000;
-/// Most edits of one step.
-const MAX_EDITS: usize = 1024;
-/// Most pages of one stroll; three edits each at most.
-const MAX_STROLL: usize = 1024;
+/// Most edits of one step: they are one batch.
+const MAX_EDITS: usize = limits::MAX_BATCH_ENTRIES;
+/// Most pages of one stroll.
+const MAX_STROLL: usize = 340;
+const _: () = assert!(3 * MAX_STROLL <= MAX_EDITS, "a page is three edits at most");
 /// Longest name of a peer or node, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 /// Longest virtual time, in milliseconds: 30 days.

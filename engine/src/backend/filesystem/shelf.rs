@@ -48,7 +48,8 @@ struct Range {
     last: u64,
 }
 
-/// Files before number `end` hold nothing that a reader lacks who has `vector`.
+/// Files before number `end` hold nothing readable that a reader lacks who has `vector`; the next
+/// listing forgets it, as it tries unreadable ones again.
 #[derive(Debug, Default)]
 struct CoveredPrefix {
     end: u64,
@@ -108,10 +109,7 @@ impl Shelf {
         let mut all_covered = true;
         while let Some((&number, _)) = self.files.range(next..).next() {
             next = number + 1;
-            let Some((coverage, batch)) = self.coverage(number) else {
-                all_covered = false;
-                continue;
-            };
+            let Some((coverage, batch)) = self.coverage(number) else { continue };
             if coverage.iter().all(|range| range.last <= have.get(range.peer)) {
                 if all_covered {
                     self.covered.end = next;

@@ -1,24 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing;
-
-fn record() -> impl Strategy<Value = Record> {
-    prop_oneof![
-        (testing::device(), any::<[u8; 16]>()).prop_map(|(device, incarnation)| Record::Identity {
-            device,
-            incarnation: Incarnation(incarnation)
-        }),
-        testing::batch().prop_map(|batch| Record::Ready(Arc::new(batch))),
-        testing::batch().prop_map(|batch| Record::Parked(Arc::new(batch))),
-        (testing::device(), any::<bool>())
-            .prop_map(|(device, shared)| Record::Consent { device, shared }),
-        (testing::dot(), testing::hash(), testing::hash()).prop_map(|(dot, ours, theirs)| {
-            Record::Fork(ForkProof { author: dot.peer, common: dot.sequence - 1, ours, theirs })
-        }),
-        testing::dot().prop_map(|dot| Record::Disown { author: dot.peer, after: dot.sequence - 1 }),
-    ]
-}
+use crate::testing::{self, record};
 
 proptest! {
     #[test]

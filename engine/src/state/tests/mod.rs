@@ -61,7 +61,7 @@ impl Replica {
         for synced in entries {
             self.apply(synced);
         }
-        self.state.refresh(&self.authors)
+        self.state.refresh()
     }
 
     fn graph(&self) -> Graph {

@@ -1,1 +1,76 @@
+//! Claims about the bytes of a state.
 
+use super::{Replica, State, node, peer};
+use crate::author::Authors;
+use crate::entry::{LogEntry, SyncedLogEntry};
+use crate::limits::MAX_AUTHORS;
+
+fn synced(sequence: u64, entry: LogEntry) -> SyncedLogEntry {
+    SyncedLogEntry {
+        entry,
+        timestamp_ms: sequence,
+        peer_id: peer(1),
+        sequence,
+        version_vector: [(peer(1), sequence - 1)].into_iter().collect(),
+        genesis: false,
+    }
+}
+
+#[test]
+fn what_was_only_mentioned_is_not_written_down() {
+    let written = |first| {
+        let mut replica = Replica::new(1, &[]);
+        replica.apply_all(&[synced(1, first), synced(2, LogEntry::ClearGraph)]);
+        replica.bytes()
+    };
+    let (from, to) = (node(1), node(2));
+    assert_eq!(
+        written(LogEntry::AssertEdge { from, to }),
+        written(LogEntry::SettleEdgePair { from: to, to: from }),
+    );
+}
+
+#[test]
+fn an_unknown_operation_is_in_the_snapshot_byte_for_byte() {
+    let mut replica = Replica::new(1, &[]);
+    replica.apply_all(&[synced(1, LogEntry::Opaque { kind: 500, payload: vec![1, 2, 3] })]);
+    let reopened = replica.reopened(2, &[]);
+    let [opaque] = reopened.state.opaque() else { panic!("one entry") };
+    assert_eq!((opaque.kind, &opaque.payload[..]), (500, &[1, 2, 3][..]));
+    assert!(reopened.graph().nodes.is_empty());
+}
+
+#[test]
+fn a_removal_still_covers_after_a_restart() {
+    let visit = LogEntry::AssertEdge { from: node(1), to: node(2) };
+    let restore = |id| LogEntry::RestoreNode { node_id: node(id) };
+    let mut replica = Replica::new(1, &[]);
+    let removal = LogEntry::RemoveNode { node_id: node(2) };
+    replica.apply_all(&[
+        synced(1, restore(1)),
+        synced(2, restore(2)),
+        synced(3, visit),
+        synced(4, removal),
+    ]);
+    let mut reopened = replica.reopened(2, &[]);
+    assert_eq!(reopened.state.edge_count(), 0);
+    reopened.apply_all(&[synced(5, restore(2))]);
+    assert_eq!(reopened.state.edge_count(), 1);
+}
+
+#[test]
+fn counts_beyond_the_bytes_are_refused() {
+    let refused = |bytes: &[u8], expected: &str| {
+        let mut authors = Authors::new([1; 4]);
+        let error = State::decode(bytes, &mut authors, [1; 4]).expect_err("malformed");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    refused(&[], "a version");
+    refused(&[2], "version 1");
+    refused(&[1, 0x81, 0x08], "a number of authors");
+    assert_eq!(MAX_AUTHORS, 1024, "the count above is one more");
+    refused(&[1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x7f], "a node id");
+    refused(&[1, 0, 0, 0, 0xff, 0xff, 0x7f], "a node");
+    refused(&[1, 0, 0, 0, 0, 0xff, 0xff, 0x7f], "an author");
+    refused(&[1, 0, 0, 0, 0, 0, 0], "the end of the state");
+}

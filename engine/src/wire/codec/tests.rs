@@ -1,64 +1,8 @@
-use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing;
+use crate::testing::{self, request, response};
 use crate::vector::VersionVector;
-
-fn frontier() -> impl Strategy<Value = Frontier> {
-    vec((testing::peer(), testing::sequence(), testing::hash()), 0..6).prop_map(|rows| {
-        let row = |(peer, sequence, hash)| FrontierRow { peer, sequence, hash };
-        Frontier::new(rows.into_iter().map(row).collect())
-    })
-}
-
-fn excluded() -> impl Strategy<Value = Vec<Exclusion>> {
-    btree_map(testing::peer(), (testing::sequence(), testing::hash()), 0..4).prop_map(|rows| {
-        let row = |(peer, (sequence, branch))| Exclusion { peer, common: sequence - 1, branch };
-        rows.into_iter().map(row).collect()
-    })
-}
-
-fn request() -> impl Strategy<Value = Request> {
-    let budget =
-        (any::<u32>(), any::<u32>()).prop_map(|(entries, bytes)| Budget { entries, bytes });
-    prop_oneof![
-        (testing::workspace(), testing::hash()).prop_map(|(workspace, digest)| {
-            Request::Frontier(FrontierRequest { workspace, digest })
-        }),
-        (testing::workspace(), frontier(), excluded(), budget).prop_map(
-            |(workspace, have, excluded, budget)| {
-                Request::Pull(PullRequest { workspace, have, excluded, budget })
-            }
-        ),
-        testing::batch().prop_map(|batch| Request::Push(PushRequest { batch })),
-    ]
-}
-
-fn reject() -> impl Strategy<Value = Reject> {
-    prop_oneof![
-        Just(Reject::NotShared),
-        Just(Reject::Busy),
-        Just(Reject::Unavailable),
-        ".{0,40}".prop_map(Reject::Malformed),
-        any::<u8>().prop_map(Reject::Version),
-        Just(Reject::TooManyAuthors),
-        testing::dot().prop_map(|dot| Reject::Fork { author: dot.peer, common: dot.sequence - 1 }),
-    ]
-}
-
-fn response() -> impl Strategy<Value = Response> {
-    prop_oneof![
-        Just(Response::InStep),
-        (frontier(), excluded())
-            .prop_map(|(frontier, excluded)| Response::Frontier { frontier, excluded }),
-        (proptest::option::of(testing::batch()), any::<bool>())
-            .prop_map(|(batch, more)| Response::Batch { batch, more }),
-        testing::vector().prop_map(|have| Response::Durable { have }),
-        Just(Response::Published),
-        reject().prop_map(Response::Refused),
-    ]
-}
 
 proptest! {
     #[test]

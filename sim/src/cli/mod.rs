@@ -1,0 +1,73 @@
+//! The command line: runs plans, judges them and reports in text or JSON.
+//!
+//! This is the only part of the simulator that may start threads, read the wall clock or see the
+//! terminal. None of it reaches a run: a run sees its plan and nothing else, so results are the
+//! same whatever the machine, the thread count or the output.
+//!
+//! Data goes to standard output, the progress bar and errors to standard error.
+
+mod args;
+mod exit;
+mod file;
+mod judge;
+mod output;
+mod record;
+mod replay;
+mod run;
+mod scenario;
+mod subject;
+mod sweep;
+mod tally;
+mod text;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use exit::Exit;
+use output::Output;
+
+/// Why a command could not do its work. None of these is a finding about the engine.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// A scenario file cannot be used.
+    #[error(transparent)]
+    File(#[from] file::FileError),
+    /// The seeds asked for run past the last one.
+    #[error(
+        "{count} seeds from {first:#x} on run past the last seed: \
+         expected --first-seed plus --seeds to be at most {:#x}",
+        u64::MAX
+    )]
+    SeedsPastTheLast { first: u64, count: u64 },
+    /// Results cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] std::io::Error),
+    /// The signal handler cannot be set.
+    #[error("cannot catch the interrupt signal: {0}")]
+    Interrupt(#[from] ctrlc::Error),
+}
+
+/// Runs the program on the process's arguments.
+pub(crate) fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut output = Output::stdout();
+    let done = match &args.command {
+        Command::Run(args) => run::run(args, &mut output),
+        Command::Replay(args) => replay::replay(args, &mut output),
+        Command::Scenario(args) => scenario::scenario(args, &mut output),
+    };
+    let done = done.and_then(|exit| output.flush().map(|()| exit).map_err(Error::from));
+    done.unwrap_or_else(|error| {
+        complain(&error);
+        Exit::BadInput
+    })
+    .into()
+}
+
+/// Says on standard error what stands in the way. Nobody can be told if that fails.
+fn complain(error: &Error) {
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+}

@@ -1,0 +1,225 @@
+//! What many runs came to: counted, summed, and turned into an exit code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use indicatif::{HumanCount, HumanFloatCount};
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::judge::{Judged, Outcome};
+
+/// A sweep of which more than one in this many seeds is invalid proves too little.
+const INVALID_ONE_IN: u64 = 10;
+
+/// Counts over the runs that were finished.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    outcomes: BTreeMap<Outcome, u64>,
+    operations: u64,
+    messages: u64,
+    virtual_ms: u64,
+    /// Rare events, summed by name.
+    counts: BTreeMap<&'static str, u64>,
+}
+
+/// The last line of JSON output.
+#[derive(Serialize)]
+struct LastLine<'a> {
+    summary: Summary<'a>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    seeds: u64,
+    held: u64,
+    failed: u64,
+    invalid: u64,
+    not_deterministic: u64,
+    interrupted: bool,
+    exit_code: u8,
+    operations: u64,
+    messages: u64,
+    virtual_ms: u64,
+    counts: &'a BTreeMap<&'static str, u64>,
+    // Of the wall clock: these alone differ from one sweep to the next.
+    seconds: f64,
+    seeds_per_second: f64,
+    virtual_per_real: f64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, judged: &Judged) {
+        *self.outcomes.entry(judged.outcome()).or_default() += 1;
+        let run = &judged.run;
+        self.operations += run.operations;
+        self.messages += run.messages;
+        self.virtual_ms += run.virtual_ms;
+        for (name, count) in &run.counts {
+            *self.counts.entry(name).or_default() += count;
+        }
+    }
+
+    /// How many runs came to that.
+    pub(crate) fn of(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(&outcome).copied().unwrap_or(0)
+    }
+
+    /// How many runs there were.
+    pub(crate) fn runs(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+
+    /// How a sweep ends. Some seeds draw a fault that meets nothing, so a few may be invalid.
+    pub(crate) fn sweep_exit(&self) -> Exit {
+        let invalid = self.of(Outcome::Invalid);
+        let too_little = self.of(Outcome::Held) == 0 || invalid > self.runs() / INVALID_ONE_IN;
+        self.exit(too_little)
+    }
+
+    /// How a list of runs ends of which each must prove something.
+    pub(crate) fn strict_exit(&self) -> Exit {
+        self.exit(self.runs() == 0 || self.of(Outcome::Invalid) > 0)
+    }
+
+    fn exit(&self, proved_nothing: bool) -> Exit {
+        if self.of(Outcome::NotDeterministic) > 0 {
+            Exit::NotDeterministic
+        } else if self.of(Outcome::Failed) > 0 {
+            Exit::PropertyFailed
+        } else if proved_nothing {
+            Exit::ProvedNothing
+        } else {
+            Exit::Held
+        }
+    }
+
+    /// The last line of JSON output, after `elapsed` of wall-clock time.
+    pub(crate) fn to_json(&self, elapsed: Duration, exit: Exit) -> String {
+        let summary = Summary {
+            seeds: self.runs(),
+            held: self.of(Outcome::Held),
+            failed: self.of(Outcome::Failed),
+            invalid: self.of(Outcome::Invalid),
+            not_deterministic: self.of(Outcome::NotDeterministic),
+            interrupted: exit == Exit::Interrupted,
+            exit_code: exit.code(),
+            operations: self.operations,
+            messages: self.messages,
+            virtual_ms: self.virtual_ms,
+            counts: &self.counts,
+            seconds: elapsed.as_secs_f64(),
+            seeds_per_second: per_second(self.runs() as f64, elapsed),
+            virtual_per_real: per_second(self.virtual_seconds(), elapsed),
+        };
+        serde_json::to_string(&LastLine { summary }).expect("its keys are strings")
+    }
+
+    /// The summary of a sweep as a table of at most `columns`.
+    pub(crate) fn table(&self, elapsed: Duration, columns: usize) -> String {
+        let mut table = Table::new();
+        table
+            .load_preset(UTF8_FULL_CONDENSED)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+        let count = |count| HumanCount(count).to_string();
+        let ratio = per_second(self.virtual_seconds(), elapsed);
+        table.set_header(["seeds", &count(self.runs())]).add_rows([
+            ["held", &count(self.of(Outcome::Held))],
+            ["failed", &count(self.of(Outcome::Failed))],
+            ["invalid", &count(self.of(Outcome::Invalid))],
+            ["not deterministic", &count(self.of(Outcome::NotDeterministic))],
+            ["seeds/s", &format!("{:.1}", per_second(self.runs() as f64, elapsed))],
+            ["virtual : real", &format!("{} : 1", HumanFloatCount(ratio.round()))],
+            ["operations", &count(self.operations)],
+            ["messages", &count(self.messages)],
+        ]);
+        for (name, times) in &self.counts {
+            table.add_row([*name, &count(*times)]);
+        }
+        if let Some(numbers) = table.column_mut(1) {
+            numbers.set_cell_alignment(CellAlignment::Right);
+        }
+        table.to_string()
+    }
+
+    fn virtual_seconds(&self) -> f64 {
+        self.virtual_ms as f64 / 1_000.0
+    }
+}
+
+/// A rate that is a number even if no time passed.
+fn per_second(amount: f64, elapsed: Duration) -> f64 {
+    amount / elapsed.as_secs_f64().max(1e-6)
+}
+
+#[cfg(test)]
+mod tests {
+    use graphshell_sim::world::{Options, Run};
+
+    use super::super::judge::{
+        Divergence, judge,
+        tests::{failed, held, invalid},
+    };
+    use super::*;
+
+    fn judged(run: fn() -> Run) -> Judged {
+        judge(|_| run(), false, &Options { keep_events: false })
+    }
+
+    fn drifted() -> Judged {
+        let divergence = Divergence { second_hash: "bb".into(), first_difference: "…".into() };
+        Judged { divergence: Some(divergence), ..judged(held) }
+    }
+
+    fn tally<const N: usize>(runs: [Judged; N]) -> Tally {
+        let mut tally = Tally::default();
+        runs.iter().for_each(|judged| tally.add(judged));
+        tally
+    }
+
+    #[test]
+    fn not_deterministic_outranks_failed_outranks_invalid() {
+        assert_eq!(tally([judged(held)]).sweep_exit(), Exit::Held);
+        let all = tally([judged(held), judged(invalid), judged(failed), drifted()]);
+        assert_eq!(all.sweep_exit(), Exit::NotDeterministic);
+        let two = tally([judged(held), judged(invalid), judged(failed)]);
+        assert_eq!(two.sweep_exit(), Exit::PropertyFailed);
+        assert_eq!(tally([judged(invalid)]).sweep_exit(), Exit::ProvedNothing);
+        assert_eq!(Tally::default().sweep_exit(), Exit::ProvedNothing);
+    }
+
+    #[test]
+    fn a_tenth_of_a_sweep_may_be_invalid_but_no_scenario() {
+        let mut tally = tally([judged(invalid)]);
+        (0..9).for_each(|_| tally.add(&judged(held)));
+        assert_eq!(tally.sweep_exit(), Exit::Held);
+        assert_eq!(tally.strict_exit(), Exit::ProvedNothing);
+        tally.add(&judged(invalid));
+        assert_eq!(tally.sweep_exit(), Exit::ProvedNothing);
+    }
+
+    #[test]
+    fn the_table_fits_narrow_and_wide_terminals() {
+        let mut tally = tally([judged(held), judged(failed)]);
+        tally.counts.insert("a conflict was settled and then opened again under the same id", 2);
+        for columns in [40, 80] {
+            let table = tally.table(Duration::from_millis(500), columns);
+            let widest = table.lines().map(console::measure_text_width).max();
+            assert!(widest.is_some_and(|widest| widest <= columns), "{table}");
+            assert!(table.contains("gap buffered") && table.contains("160 : 1"), "{table}");
+        }
+    }
+
+    #[test]
+    fn the_summary_adds_up() {
+        let json = tally([judged(held), judged(failed)]).to_json(Duration::ZERO, Exit::Held);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let summary = &json["summary"];
+        assert_eq!((&summary["seeds"], &summary["failed"]), (&2.into(), &1.into()));
+        assert_eq!((&summary["operations"], &summary["messages"]), (&600.into(), &2_400.into()));
+        assert_eq!(summary["counts"]["gap buffered"], 6);
+    }
+}

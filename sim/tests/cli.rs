@@ -1,0 +1,212 @@
+//! The program as scripts and CI see it: exit codes, output, determinism across processes.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn sim(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_graphshell-sim"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn output(args: &[&str]) -> Output {
+    sim(args).output().unwrap()
+}
+
+/// What the program prints when all is well.
+fn held(args: &[&str]) -> String {
+    let output = output(args);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What the program says when it refuses.
+fn refused(args: &[&str]) -> String {
+    let output = output(args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
+    assert!(output.stdout.is_empty(), "{args:?}: only data goes to standard output");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A file in a folder of its own.
+fn file(name: &str, content: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn same_seed_same_hash_in_two_processes() {
+    let once = held(&["replay", "0x2a", "--json", "--verbose"]);
+    assert_eq!(once, held(&["replay", "42", "--json", "--verbose"]));
+}
+
+#[test]
+fn a_sweep_and_a_replay_say_the_same_of_a_seed() {
+    let sweep = held(&["run", "--first-seed", "0x2a", "--seeds", "2", "--edits", "40", "--json"]);
+    let replay = held(&["replay", "42", "--edits", "40", "--json"]);
+    assert_eq!(sweep.lines().next(), replay.lines().next());
+    assert_eq!(replay.lines().count(), 1);
+}
+
+#[test]
+fn thread_count_does_not_change_results() {
+    let seeds = |threads| {
+        let args = ["run", "--seeds", "8", "--edits", "40", "--json", "--threads", threads];
+        let lines = held(&args);
+        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        lines.pop();
+        lines
+    };
+    let alone = seeds("1");
+    assert_eq!(alone.len(), 8);
+    assert_eq!(alone, seeds("4"));
+}
+
+#[test]
+fn json_last_line_is_summary() {
+    let lines = held(&["run", "--seeds", "3", "--edits", "40", "--json"]);
+    let lines: Vec<Value> = lines.lines().map(json).collect();
+    let (summary, seeds) = lines.split_last().unwrap();
+    for (n, seed) in seeds.iter().enumerate() {
+        assert_eq!(seed["seed"], format!("{n:#x}"));
+        assert_eq!(seed["verdict"], "held");
+        assert!(seed["trace_hash"].is_string());
+        for count in ["virtual_ms", "operations", "messages"] {
+            assert!(seed[count].is_u64(), "{count}: {seed}");
+        }
+    }
+    assert_eq!(summary["summary"]["seeds"], 3);
+    assert_eq!(summary["summary"]["held"], 3);
+    let sum: u64 = seeds.iter().filter_map(|seed| seed["messages"].as_u64()).sum();
+    assert_eq!(summary["summary"]["messages"], sum);
+}
+
+#[test]
+fn only_data_goes_to_standard_output() {
+    let output = output(&["run", "--seeds", "2", "--edits", "40"]);
+    assert!(output.stderr.is_empty(), "no terminal, no progress bar: {output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    for row in ["seeds", "held", "seeds/s", "virtual : real", "operations", "messages"] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    assert!(!table.contains('\u{1b}'), "no colour where there is no terminal");
+}
+
+#[test]
+fn bad_flag_exits_2() {
+    assert!(refused(&["run", "--sedes", "3"]).contains("--seeds"));
+    assert!(refused(&["run", "--seeds", "0"]).contains("--seeds"));
+    assert!(refused(&["run", "--peers", "1"]).contains("a whole number from 2 to 64"));
+    assert!(refused(&["replay", "0xzz"]).contains("hexadecimal"));
+    assert!(refused(&["run", "--print-plan"]).contains("--seed"));
+    assert!(refused(&["scenario"]).contains("FILE"));
+    let past = refused(&["run", "--first-seed", "0xffffffffffffffff", "--seeds", "2"]);
+    assert!(past.contains("0xffffffffffffffff"), "{past}");
+}
+
+#[test]
+fn missing_file_exits_2_and_names_it() {
+    let said = refused(&["scenario", "no/such/scenario.json", "nor/this.json"]);
+    assert!(said.contains("no/such/scenario.json") && said.contains("nor/this.json"), "{said}");
+    assert!(said.contains("expected a scenario file"), "{said}");
+}
+
+#[test]
+fn what_is_no_scenario_exits_2_and_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(refused(&["scenario", text(folder.path())]).contains("is a directory"));
+    let (_folder, empty) = file("empty.json", " \n");
+    assert!(refused(&["scenario", text(&empty)]).contains("empty.json: is empty"));
+    let (_folder, broken) = file("broken.json", "{\n  \"why\": 7\n}");
+    let said = refused(&["scenario", text(&broken)]);
+    assert!(said.contains("broken.json"), "{said}");
+    assert!(said.contains("2:10") || said.contains("line 2 column 10"), "{said}");
+}
+
+#[test]
+fn print_plan_round_trips_through_scenario() {
+    let plan = held(&["run", "--seed", "7", "--edits", "40", "--print-plan"]);
+    let (_folder, path) = file("seven.json", &plan);
+    let seed = json(&held(&["replay", "7", "--edits", "40", "--json"]));
+    let scenario = held(&["scenario", text(&path), "--json"]);
+    let scenario = json(scenario.lines().next().unwrap());
+    assert_eq!(scenario["trace_hash"], seed["trace_hash"]);
+    assert_eq!(scenario["scenario"], "seven");
+    assert!(held(&["scenario", text(&path)]).starts_with("ok  seven  (virtual "));
+}
+
+#[test]
+fn a_false_expectation_exits_1_and_says_how_to_replay() {
+    let mut plan = json(&held(&["run", "--seed", "7", "--edits", "40", "--print-plan"]));
+    plan["expect"] = json(r#"[{ "that": [{ "is": "node_count", "count": 1000000 }] }]"#);
+    let (_folder, path) = file("false.json", &plan.to_string());
+    let failed = output(&["scenario", text(&path)]);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8(failed.stdout).unwrap();
+    assert!(said.starts_with("false  failed: "), "{said}");
+    let replay = format!("  replay      cargo sim scenario {} --verbose\n", path.display());
+    assert!(said.ends_with(&replay), "{said}");
+    let record = output(&["scenario", text(&path), "--json"]);
+    assert_eq!(record.status.code(), Some(1), "{record:?}");
+    let record = String::from_utf8(record.stdout).unwrap();
+    let record = json(record.lines().next().unwrap());
+    for field in ["property", "peers", "operations_concerned", "failed_at_ms", "detail", "replay"] {
+        assert!(!record[field].is_null(), "{field}: {record}");
+    }
+}
+
+#[test]
+fn every_line_of_a_story_begins_with_virtual_time() {
+    let told = held(&["replay", "0x2a", "--edits", "40", "--verbose"]);
+    let (story, verdict) = told.split_once("\n\n").unwrap();
+    for line in story.lines() {
+        let time = line.split_once(" s ").map(|(time, _)| time.trim_start());
+        assert!(time.is_some_and(|time| time.parse::<f64>().is_ok()), "{line}");
+    }
+    assert!(story.lines().count() >= 10);
+    assert!(verdict.starts_with("seed 0x2a --edits 40  held\n"), "{verdict}");
+}
+
+#[test]
+fn closed_pipe_is_quiet() {
+    let args = ["run", "--seeds", "1000000", "--edits", "40", "--json"];
+    let mut child = sim(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    // The reader, and with it the pipe, is gone after the first line.
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(json(&first)["seed"], "0x0");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_reports_what_it_finished_and_exits_130() {
+    let args = ["run", "--seeds", "1000000", "--edits", "40", "--json"];
+    let mut child = sim(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut seeds = vec![lines.next().unwrap()];
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    seeds.extend(lines);
+    let summary = json(&seeds.pop().unwrap());
+    assert_eq!(summary["summary"]["seeds"], seeds.len() as u64);
+    assert_eq!(summary["summary"]["interrupted"], true);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+}
