@@ -1,26 +1,27 @@
 //! After the heal all peers have the same entries, and peers with the same entries are equal byte
 //! for byte.
 //!
-//! A peer may lack an entry only if a history that forks stands in the way: the entry's author was
-//! reported as forked, or the entry relies on another one that the peer lacks (which is judged by
-//! itself, so at the root there is a reported fork).
+//! A peer may lack an entry only if a history that forks stands in the way: the entry lies past the
+//! last one that the branches share, or relies on such an entry, or it relies on one that the peer
+//! lacks itself or has with another content (which is judged by itself, so at the root there is a
+//! reported fork).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use graphshell_sync::{Dot, PeerId, SyncedLogEntry};
+use graphshell_sync::{Dot, SyncedLogEntry};
 
-use super::{Finding, View};
+use super::{Finding, Forks, View};
+use crate::world::image::Holdings;
 
 const PROPERTY: &str = "convergence";
 
-/// Judges that nobody lacks anything, after the heal; `forked` are the authors that somebody
-/// reported.
-pub(crate) fn complete(views: &[View], forked: &BTreeSet<PeerId>) -> Result<(), Finding> {
+/// Judges that nobody lacks anything, after the heal; `held` are the disks of the peers viewed.
+pub(crate) fn complete(views: &[(View, &Holdings)], forks: &Forks) -> Result<(), Finding> {
     for have in views {
         let entries: BTreeMap<Dot, &SyncedLogEntry> =
-            have.history.iter().map(|entry| (entry.dot(), entry)).collect();
+            have.0.history.iter().map(|entry| (entry.dot(), entry)).collect();
         for lack in views {
-            lacks_nothing_of(have, &entries, lack, forked)?;
+            lacks_nothing_of(have, &entries, lack, forks)?;
         }
     }
     Ok(())
@@ -28,21 +29,21 @@ pub(crate) fn complete(views: &[View], forked: &BTreeSet<PeerId>) -> Result<(), 
 
 /// Finds an entry that `lack` could have had from `have`.
 fn lacks_nothing_of(
-    have: &View,
+    (have, have_held): &(View, &Holdings),
     entries: &BTreeMap<Dot, &SyncedLogEntry>,
-    lack: &View,
-    forked: &BTreeSet<PeerId>,
+    (lack, lack_held): &(View, &Holdings),
+    forks: &Forks,
 ) -> Result<(), Finding> {
     let reached = lack.frontier.vector();
+    let past_fork = |dot: Dot| forks.get(&dot.peer).is_some_and(|&common| dot.sequence > common);
     for (peer, last) in have.frontier.vector().iter() {
         let next = Dot { peer, sequence: reached.get(peer) + 1 };
-        if next.sequence > last || forked.contains(&peer) {
+        if next.sequence > last || past_fork(next) {
             continue;
         }
         let Some(entry) = entries.get(&next) else { continue };
-        let mut causes = entry.version_vector.clone();
-        causes.raise(peer, next.sequence - 1);
-        if reached.covers(&causes) {
+        let mut causes = entry.version_vector.iter().map(|(peer, sequence)| Dot { peer, sequence });
+        if causes.all(|cause| !past_fork(cause) && have_held.get(cause) == lack_held.get(cause)) {
             return Err(Finding {
                 property: PROPERTY,
                 peers: vec![lack.peer, have.peer],
@@ -57,9 +58,9 @@ fn lacks_nothing_of(
 }
 
 /// Judges that peers with the same entries are equal, healed or not.
-pub(crate) fn equal(views: &[View]) -> Result<(), Finding> {
-    for (index, one) in views.iter().enumerate() {
-        for other in &views[index + 1..] {
+pub(crate) fn equal(views: &[(View, &Holdings)]) -> Result<(), Finding> {
+    for (index, (one, _)) in views.iter().enumerate() {
+        for (other, _) in &views[index + 1..] {
             if one.frontier != other.frontier || !one.settled() || !other.settled() {
                 continue;
             }

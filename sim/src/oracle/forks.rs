@@ -3,24 +3,23 @@
 //! Content is compared by the author's running hash, which binds the entry and all before it.
 //! Entries that were disowned before they left count as held by nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use graphshell_sync::{Dot, Hash, PeerId};
+use graphshell_sync::{Dot, Hash};
 
-use super::Finding;
+use super::{Finding, Forks};
 use crate::world::image::Holdings;
 
-/// Judges the durable images of all peers, after they had the chance to meet; `forked` are the
-/// authors that somebody reported.
+/// Judges the durable images of all peers, after they had the chance to meet.
 pub(crate) fn judge<'a>(
     images: impl Iterator<Item = (usize, &'a Holdings)>,
-    forked: &BTreeSet<PeerId>,
+    forks: &Forks,
 ) -> Result<(), Finding> {
     let mut first: BTreeMap<Dot, (usize, Hash)> = BTreeMap::new();
     for (peer, held) in images {
         for (dot, hash) in held.iter() {
             let &mut (other, content) = first.entry(dot).or_insert((peer, hash));
-            if content != hash && !forked.contains(&dot.peer) {
+            if content != hash && !forks.contains_key(&dot.peer) {
                 return Err(Finding {
                     property: "no silent fork",
                     peers: vec![other, peer],

@@ -11,8 +11,14 @@ pub(crate) mod durability;
 pub(crate) mod forks;
 pub(crate) mod model;
 
+use std::collections::BTreeMap;
+
 use graphshell_sync::wire::Frontier;
-use graphshell_sync::{Dot, Graph, SyncedLogEntry, VersionVector};
+use graphshell_sync::{Dot, Graph, PeerId, SyncedLogEntry, VersionVector};
+
+/// The authors that somebody reported as forked, each with the last entry that its histories
+/// share, as far as was reported.
+pub(crate) type Forks = BTreeMap<PeerId, u64>;
 
 /// A property that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,6 +49,12 @@ fn view(peer: usize, history: Vec<SyncedLogEntry>) -> View {
     }
 }
 
+/// The disk of a peer that holds its history.
+fn held(view: &View) -> Holdings {
+    let chain = |peer| (1..=view.applied.get(peer) as u8).collect::<Vec<_>>();
+    Holdings::of(&[(A, &chain(A)), (B, &chain(B))])
+}
+
 /// A1, then B1 that had seen it, then A2 that had seen both.
 fn history() -> Vec<SyncedLogEntry> {
     vec![entry(A, 1, (0, 0)), entry(B, 1, (1, 0)), entry(A, 2, (1, 1))]
@@ -68,9 +74,13 @@ fn history_out_of_order_or_with_a_gap_is_found() {
 
 #[test]
 fn entry_that_is_missing_without_a_reported_fork_is_found() {
-    let complete = |other: Vec<SyncedLogEntry>, forked: &[PeerId]| {
-        let forked = forked.iter().copied().collect();
-        convergence::complete(&[view(0, history()), view(1, other)], &forked)
+    let complete = |other: Vec<SyncedLogEntry>, forks: &[(PeerId, u64)]| {
+        let (one, other) = (view(0, history()), view(1, other));
+        let held = [held(&one), held(&other)];
+        convergence::complete(
+            &[(one, &held[0]), (other, &held[1])],
+            &forks.iter().copied().collect(),
+        )
     };
     assert_eq!(complete(history(), &[]), Ok(()));
     let lacking = complete(history()[..2].to_vec(), &[]).unwrap_err();
@@ -78,18 +88,22 @@ fn entry_that_is_missing_without_a_reported_fork_is_found() {
         (lacking.peers, lacking.operations),
         (vec![1, 0], vec![Dot { peer: A, sequence: 2 }])
     );
-    assert_eq!(complete(history()[..2].to_vec(), &[A]), Ok(()));
-    // All that follows from a missing entry of a forked author may be missing too.
-    assert_eq!(complete(Vec::new(), &[A]), Ok(()));
-    assert!(complete(Vec::new(), &[B]).is_err());
+    assert_eq!(complete(history()[..2].to_vec(), &[(A, 1)]), Ok(()));
+    assert!(complete(history()[..2].to_vec(), &[(A, 2)]).is_err(), "before the fork");
+    // What follows from an entry past the fork may be missing too.
+    assert_eq!(complete(Vec::new(), &[(A, 0)]), Ok(()));
+    assert!(complete(Vec::new(), &[(B, 0)]).is_err());
 }
 
 #[test]
 fn different_states_of_equal_entries_are_found() {
-    let mut other = view(1, history());
-    assert_eq!(convergence::equal(&[view(0, history()), other.clone()]), Ok(()));
-    other.state = vec![1];
-    assert!(convergence::equal(&[view(0, history()), other]).is_err());
+    let equal = |state: Vec<u8>| {
+        let (one, other) = (view(0, history()), View { state, ..view(1, history()) });
+        let held = held(&one);
+        convergence::equal(&[(one, &held), (other, &held)])
+    };
+    assert_eq!(equal(Vec::new()), Ok(()));
+    assert!(equal(vec![1]).is_err());
 }
 
 #[test]
@@ -109,10 +123,10 @@ fn graph_that_differs_from_the_model_is_found() {
 
 #[test]
 fn two_contents_under_one_name_are_found_unless_reported() {
-    let (one, other) = (Holdings::of(A, &[1, 2, 3]), Holdings::of(A, &[1, 2, 4]));
+    let (one, other) = (Holdings::of(&[(A, &[1, 2, 3])]), Holdings::of(&[(A, &[1, 2, 4])]));
     let judge = |forked: &[PeerId]| {
-        let forked = forked.iter().copied().collect();
-        forks::judge([(0, &one), (1, &other)].into_iter(), &forked)
+        let forks = forked.iter().map(|&author| (author, 2)).collect();
+        forks::judge([(0, &one), (1, &other)].into_iter(), &forks)
     };
     let found = judge(&[B]).unwrap_err();
     assert_eq!((found.peers, found.operations), (vec![0, 1], vec![Dot { peer: A, sequence: 3 }]));
@@ -121,7 +135,7 @@ fn two_contents_under_one_name_are_found_unless_reported() {
 
 #[test]
 fn saying_more_than_the_disk_holds_is_found() {
-    let held = Holdings::of(A, &[1, 2]);
+    let held = Holdings::of(&[(A, &[1, 2])]);
     let durable = |a| Response::Durable { have: vector(a, 0) };
     assert_eq!(durability::judge_response(0, &held, &durable(2)), Ok(()));
     assert!(durability::judge_response(0, &held, &durable(3)).is_err());

@@ -13,6 +13,7 @@ use super::agenda::{self, Order, Task, What};
 use super::choice::Topic;
 use super::facts;
 use super::host;
+use super::image::Holdings;
 use super::net;
 use super::ports::EPOCH_MS;
 use super::shared::{Life, World};
@@ -81,7 +82,7 @@ impl Director {
             up(world).all(|me| world.peer(me).unsettled.get() == 0)
         })?;
         let views = self.views()?;
-        self.judge(&views)
+        self.judge(views)
     }
 
     fn now_ms(&self) -> u64 {
@@ -172,28 +173,36 @@ impl Director {
         Ok(self.world.peers.iter().filter_map(|peer| peer.view.take()).collect())
     }
 
-    fn judge(&self, views: &[View]) -> Go {
+    fn judge(&self, views: Vec<View>) -> Go {
         let world = &*self.world;
-        let forked = world.forked();
+        let forks = world.forks();
+        let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
+        let views: Vec<_> = views
+            .into_iter()
+            .map(|view| {
+                let held = &images[view.peer].held;
+                (view, held)
+            })
+            .collect();
         let sound = || {
-            for view in views {
+            for (view, _) in &views {
                 causality::judge(view)?;
                 world.peer(view.peer).acknowledged.borrow().judge(view)?;
             }
             if world.plan.heal {
-                let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
-                forks::judge(images.iter().map(|image| &image.held).enumerate(), &forked)?;
-                convergence::complete(views, &forked)?;
+                forks::judge(images.iter().map(|image| &image.held).enumerate(), &forks)?;
+                convergence::complete(&views, &forks)?;
             }
-            convergence::equal(views)?;
-            for (index, view) in views.iter().enumerate() {
+            convergence::equal(&views)?;
+            for (index, (view, _)) in views.iter().enumerate() {
                 // Equal frontiers have equal graphs by now, so one of them speaks for all.
-                let judged = views[..index].iter().any(|other| other.frontier == view.frontier);
+                let judged =
+                    views[..index].iter().any(|(other, _)| other.frontier == view.frontier);
                 if view.settled() && !judged {
                     model::judge(view)?;
                 }
             }
-            expectations(world, views)
+            expectations(world, &views)
         };
         world.judge(sound());
         if world.failed() { Err(Stopped) } else { Ok(()) }
@@ -309,13 +318,13 @@ fn idle(world: &World) -> bool {
 }
 
 /// Judges what the plan expects at its end.
-fn expectations(world: &World, views: &[View]) -> Result<(), Finding> {
+fn expectations(world: &World, views: &[(View, &Holdings)]) -> Result<(), Finding> {
     for expectation in &world.plan.expect {
         for (me, peer) in world.peers.iter().enumerate() {
             if !expectation.at.is_empty() && !expectation.at.contains(&peer.name) {
                 continue;
             }
-            let Some(view) = views.iter().find(|view| view.peer == me) else {
+            let Some((view, _)) = views.iter().find(|(view, _)| view.peer == me) else {
                 return Err(Finding {
                     property: "expectation of the plan",
                     peers: vec![me],

@@ -7,7 +7,7 @@ use graphshell_sync::{
 };
 
 use super::shared::World;
-use crate::oracle::{Finding, View};
+use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Fact, Listed, node_id as node};
 
 /// Judges facts at one peer.
@@ -112,13 +112,13 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
         Fact::ForkReported { author_of } => {
             let of = world.plan.peer_index(author_of);
             let forks = world.peer(view.peer).forks.borrow();
-            if forks.iter().any(|&author| of.is_some() && world.author(author) == of) {
+            if forks.keys().any(|&author| of.is_some() && world.author(author) == of) {
                 return Ok(());
             }
             Err(format!("expected a fork of {author_of} to be reported, found {forks:?}"))
         }
         Fact::NoFork => {
-            equal("forks reported", &BTreeSet::new(), &world.peer(view.peer).forks.borrow())
+            equal("forks reported", &Forks::new(), &world.peer(view.peer).forks.borrow())
         }
         Fact::LastSync { ok } => {
             let found = world.peer(view.peer).last_sync.get();

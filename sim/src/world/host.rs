@@ -149,7 +149,9 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 let sure = if proven { "proven" } else { "suspected" };
                 world.tell(me, format_args!("reports a fork after {name}, {sure}"), &[]);
                 world.count("forks reported");
-                world.peer(me).forks.borrow_mut().insert(author);
+                let mut forks = world.peer(me).forks.borrow_mut();
+                let least = forks.entry(author).or_insert(common);
+                *least = common.min(*least);
             }
             Event::Rotated { new, .. } => {
                 world.learn_author(me, new);

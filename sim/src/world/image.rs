@@ -88,10 +88,11 @@ impl Holdings {
         first
     }
 
-    /// Entries of one author whose running hashes are made of these bytes.
+    /// Entries of some authors, whose running hashes are made of these bytes.
     #[cfg(test)]
-    pub(crate) fn of(author: PeerId, chain: &[u8]) -> Self {
-        Holdings([(author, chain.iter().map(|&byte| Hash([byte; 32])).collect())].into())
+    pub(crate) fn of(chains: &[(PeerId, &[u8])]) -> Self {
+        let chain = |bytes: &[u8]| bytes.iter().map(|&byte| Hash([byte; 32])).collect();
+        Holdings(chains.iter().map(|&(author, bytes)| (author, chain(bytes))).collect())
     }
 
     fn disown(&mut self, author: PeerId, after: u64) {

@@ -4,7 +4,7 @@
 //! moment that they judge.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use graphshell_sync::{DeviceId, Dot, PeerId, Receipt, Record, VersionVector};
@@ -18,7 +18,7 @@ use super::image::Image;
 use super::timeline::Timeline;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::Acknowledged;
-use crate::oracle::{Finding, View};
+use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
 use crate::trace::{Line, Trace};
 
@@ -76,8 +76,8 @@ pub(crate) struct Peer {
     pub(crate) last_sync: Cell<Option<bool>>,
     /// Whether any round of the current turn moved something or failed.
     pub(crate) moved: Cell<bool>,
-    /// The authors that it reported as forked.
-    pub(crate) forks: RefCell<BTreeSet<PeerId>>,
+    /// The forks that it reported.
+    pub(crate) forks: RefCell<Forks>,
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
     pub(crate) atomic: RefCell<Atomic>,
@@ -256,9 +256,16 @@ impl World {
         self.authors.borrow().get(&author).map(|&(peer, _)| peer)
     }
 
-    /// The authors that somebody reported as forked.
-    pub(crate) fn forked(&self) -> BTreeSet<PeerId> {
-        self.peers.iter().flat_map(|peer| peer.forks.borrow().clone()).collect()
+    /// All forks that were reported.
+    pub(crate) fn forks(&self) -> Forks {
+        let mut all = Forks::new();
+        for peer in &self.peers {
+            for (&author, &common) in &*peer.forks.borrow() {
+                let least = all.entry(author).or_insert(common);
+                *least = common.min(*least);
+            }
+        }
+        all
     }
 
     /// An entry's name as a person reads it: `laptop#7`, or `laptop/2#7` of its second incarnation.
