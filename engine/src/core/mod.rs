@@ -34,6 +34,8 @@ mod round;
 pub(crate) mod select;
 mod serve;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
