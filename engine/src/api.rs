@@ -127,9 +127,6 @@ pub enum SyncError {
     /// The local store failed.
     #[error("the local store failed: {0}")]
     Store(#[from] StoreError),
-    /// This device had to take a new name; the round can be made again now.
-    #[error("this device had to take a new name")]
-    Rotated,
     /// The workspace is closed.
     #[error("the workspace is closed")]
     Closed,

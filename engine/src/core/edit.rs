@@ -91,6 +91,8 @@ pub(crate) struct Legacy {
     consents: VecDeque<PendingConsent>,
     /// The author's running hash after the last entry of each receipt.
     hashes: Vec<Hash>,
+    /// Rounds to be made again.
+    rounds: Vec<(u64, DeviceId)>,
 }
 
 impl Core {
@@ -323,6 +325,7 @@ impl Core {
         });
         Legacy {
             hashes: hashes.collect(),
+            rounds: self.rounds.iter().map(|(&id, round)| (id, round.peer())).collect(),
             entries: self.edits.entries,
             consents: self.edits.consents,
         }
@@ -344,6 +347,9 @@ impl Core {
                 }
             };
             self.event(Event::Settled { receipt, outcome });
+        }
+        for (round, peer) in legacy.rounds {
+            self.start_round(round, peer);
         }
         for PendingConsent { receipt, device, shared, .. } in legacy.consents {
             let outcome = match why {

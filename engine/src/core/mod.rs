@@ -34,6 +34,8 @@ mod round;
 pub(crate) mod select;
 mod serve;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -397,12 +399,12 @@ impl Core {
     /// Ends everything under way.
     fn end(&mut self, why: Rebuild) {
         self.ended = true;
-        for round in std::mem::take(&mut self.rounds).into_keys() {
-            let result = Err(match &why {
-                Rebuild::StoreFailed(error) => SyncError::Store(error.clone()),
-                Rebuild::Rotated { .. } => SyncError::Rotated,
-            });
-            self.outputs.push_back(Output::Finished { round, result });
+        // After a change of the name the next core makes the rounds again.
+        if let Rebuild::StoreFailed(error) = &why {
+            for round in std::mem::take(&mut self.rounds).into_keys() {
+                let result = Err(SyncError::Store(error.clone()));
+                self.outputs.push_back(Output::Finished { round, result });
+            }
         }
         self.refuse_open_answers();
         self.outputs.push_back(Output::Rebuild(why));

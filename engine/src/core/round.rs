@@ -31,7 +31,12 @@ pub(super) struct Round {
     retries: u32,
     pulling: Pulling,
     pushing: Option<Pushing>,
+    /// What the peer had at the start.
+    theirs: Frontier,
+    /// What it said that it cannot use.
     excluded: Vec<Exclusion>,
+    /// Authors of which it refused a push: what it surely shares with us.
+    parted: BTreeMap<PeerId, u64>,
     /// Authors whose history seems to differ: from where on we ask for it again.
     doubts: BTreeMap<AuthorIx, Doubt>,
     /// The record that must be merged before the round's work shows.
@@ -65,6 +70,10 @@ struct Doubt {
 }
 
 impl Round {
+    pub(super) fn peer(&self) -> DeviceId {
+        self.peer
+    }
+
     /// Something differs at `at`: ask again from at most `from` on, further back every time.
     pub(super) fn doubt(&mut self, author: AuthorIx, at: u64, from: u64) {
         let low = at.saturating_sub(1).min(from);
@@ -110,7 +119,9 @@ impl Core {
             retries: 0,
             pulling: Pulling::Idle,
             pushing: None,
+            theirs: Frontier::default(),
             excluded: Vec::new(),
+            parted: BTreeMap::new(),
             doubts: BTreeMap::new(),
             last_place: 0,
         };
@@ -211,6 +222,7 @@ impl Core {
             self.part(parting, Some(id));
         }
         let Some(round) = self.rounds.get_mut(&id) else { return };
+        round.theirs = theirs.clone();
         round.excluded = excluded;
         let had = theirs.vector();
         round.pushing = Some(Pushing {
@@ -345,7 +357,9 @@ impl Core {
     fn push_wanted(&self, id: u64) -> Option<Wanted> {
         let round = self.rounds.get(&id)?;
         let pushing = round.pushing.as_ref()?;
-        Some(self.wanted(pushing.sent.clone(), pushing.goal.clone(), &round.excluded))
+        let mut excluded = self.of_no_use(&round.theirs, &round.excluded);
+        excluded.extend(&round.parted);
+        Some(Wanted { have: pushing.sent.clone(), until: pushing.goal.clone(), excluded })
     }
 
     fn load_push(&mut self, id: u64) {
@@ -437,17 +451,15 @@ impl Core {
         let Some(author) = self.authors.get(peer) else {
             return self.finish(id, Err(Reject::Fork { author: peer, common }.into()));
         };
-        let known = self.forks.contains_key(&author);
-        let branch = self.ledger.chain(author).head();
-        if !known {
+        if !self.forks.contains_key(&author) {
             self.part(Parting { author, at: common.saturating_add(1), proof: None }, Some(id));
         }
         let Some(round) = self.rounds.get_mut(&id) else { return };
-        let lower = |row: &&mut Exclusion| row.peer == peer;
-        match round.excluded.iter_mut().find(lower) {
-            Some(row) => row.common = row.common.min(common).saturating_sub(1),
-            None => round.excluded.push(Exclusion { peer, common, branch }),
-        }
+        round
+            .parted
+            .entry(peer)
+            .and_modify(|shared| *shared = common.min(shared.saturating_sub(1)))
+            .or_insert(common);
         if self.retry(id).is_some() {
             self.pushed(id, None, false);
         }

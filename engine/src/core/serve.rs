@@ -10,8 +10,7 @@ use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
 use crate::limits::MAX_OPEN_ANSWERS;
-use crate::vector::VersionVector;
-use crate::wire::{Budget, Frontier, PullRequest, Reject, Request, Response};
+use crate::wire::{Budget, Exclusion, Frontier, PullRequest, Reject, Request, Response};
 
 /// A pull that waits for its records.
 #[derive(Debug)]
@@ -86,24 +85,33 @@ impl Core {
     }
 
     pub(super) fn prepare_pull(&mut self, call: u64, request: PullRequest) {
+        let excluded = self.of_no_use(&request.have, &request.excluded);
         let until = self.frontier().vector();
-        let wanted = self.wanted(request.have.vector(), until, &request.excluded);
+        let wanted = Wanted { have: request.have.vector(), until, excluded };
         self.load_pull(Pull { call, wanted, budget: request.budget, after: 0 });
     }
 
-    /// What a peer may get that has `have` and excludes what it says, and what we do.
-    pub(super) fn wanted(
-        &self,
-        have: VersionVector,
-        until: VersionVector,
-        theirs: &[crate::wire::Exclusion],
-    ) -> Wanted {
-        let mut excluded: BTreeMap<PeerId, u64> = BTreeMap::new();
-        for row in self.exclusions().iter().chain(theirs) {
-            let common = excluded.entry(row.peer).or_insert(row.common);
-            *common = row.common.min(*common);
+    /// For each author that is quarantined here or by the peer, the last sequence that may be sent
+    /// or relied on: what the peer has, if that is our branch, else what both branches share.
+    pub(super) fn of_no_use(&self, theirs: &Frontier, told: &[Exclusion]) -> BTreeMap<PeerId, u64> {
+        let mut limits = BTreeMap::new();
+        for row in self.exclusions().iter().chain(told) {
+            let limit = self.usable(row, theirs);
+            let known = limits.entry(row.peer).or_insert(limit);
+            *known = limit.min(*known);
         }
-        Wanted { have, until, excluded }
+        limits
+    }
+
+    fn usable(&self, row: &Exclusion, theirs: &Frontier) -> u64 {
+        let chain = self.authors.get(row.peer).map(|author| self.ledger.chain(author));
+        let (Some(chain), Some(has)) = (chain, theirs.get(row.peer)) else { return row.common };
+        let same = match chain.hash_at(has.sequence) {
+            Some(ours) => ours == has.hash,
+            // The peer goes further than we do: its branch tells.
+            None => chain.hash_at(row.common.saturating_add(1)) == Some(row.branch),
+        };
+        if same { has.sequence.max(row.common) } else { row.common }
     }
 
     /// Positions, from `from` on, of records with entries that are wanted.

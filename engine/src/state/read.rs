@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::pair::{Ends, Pair};
-use super::{Opaque, Records, State, removal};
+use super::{Records, State, removal};
 use crate::author::Authors;
 use crate::entry::EdgeKind;
 use crate::graph::{Edge, Graph, Node, Visit};
@@ -75,11 +75,6 @@ impl State {
     /// How many pairs (from, to) have a shown edge or visit.
     pub(crate) fn edge_count(&self) -> usize {
         self.shown_pairs
-    }
-
-    /// The entries without a meaning here, in no order that two peers share.
-    pub(crate) fn opaque(&self) -> &[Opaque] {
-        &self.opaque
     }
 }
 

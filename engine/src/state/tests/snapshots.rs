@@ -35,7 +35,7 @@ fn an_unknown_operation_is_in_the_snapshot_byte_for_byte() {
     let mut replica = Replica::new(1, &[]);
     replica.apply_all(&[synced(1, LogEntry::Opaque { kind: 500, payload: vec![1, 2, 3] })]);
     let reopened = replica.reopened(2, &[]);
-    let [opaque] = reopened.state.opaque() else { panic!("one entry") };
+    let [opaque] = &reopened.state.opaque[..] else { panic!("one entry") };
     assert_eq!((opaque.kind, &opaque.payload[..]), (500, &[1, 2, 3][..]));
     assert!(reopened.graph().nodes.is_empty());
 }

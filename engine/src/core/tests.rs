@@ -1,0 +1,268 @@
+//! The core alone, driven by hand: what it sends and acknowledges, and when.
+
+mod orders;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Core, Input, Output, Replay, Replayed, Seeds};
+use crate::api::Config;
+use crate::batch::Batch;
+use crate::entry::{LogEntry, Position};
+use crate::hash::Hash;
+use crate::id::{DeviceId, Incarnation, NodeId, WorkspaceId};
+use crate::ports::Promise;
+use crate::record::Record;
+use crate::wire::{
+    Budget, Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response,
+};
+
+pub(super) const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
+
+pub(super) fn page(number: u8) -> NodeId {
+    NodeId(Uuid::from_u128(u128::from(number)))
+}
+
+pub(super) fn add(number: u8) -> LogEntry {
+    let url = format!("https://example.org/{number}");
+    LogEntry::AddNode { node_id: page(number), url, position: Position::default() }
+}
+
+/// A core with a log that never fails, shared with everybody.
+pub(super) struct Bench {
+    pub(super) core: Core,
+    pub(super) log: Vec<Record>,
+    number: u8,
+    witness: Option<Promise>,
+    next_call: u64,
+    pub(super) answers: Vec<(u64, Response)>,
+}
+
+impl Bench {
+    pub(super) fn new(number: u8) -> Self {
+        let core = replayed(number, &[], None);
+        let (log, answers) = (Vec::new(), Vec::new());
+        let mut bench = Bench { core, log, number, witness: None, next_call: 0, answers };
+        bench.settle();
+        bench.core.share_with(stranger(), true).unwrap();
+        bench.settle();
+        bench
+    }
+
+    /// Does everything that the core wants done.
+    pub(super) fn settle(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        let input = match output {
+            Output::Append(records) => {
+                self.log.extend(records);
+                Input::Appended(Ok(()))
+            }
+            Output::Load { ticket, positions } => {
+                let records = positions.iter().map(|&at| self.log[at as usize].clone()).collect();
+                Input::Loaded { ticket, records: Ok(records) }
+            }
+            Output::Promise(promise) => {
+                self.witness = Some(promise);
+                Input::Promised(Ok(()))
+            }
+            Output::SaveSnapshot(_) => Input::SnapshotSaved(Ok(())),
+            Output::Answer { call, response } => return self.answers.push((call, response)),
+            Output::Ask { .. } | Output::Rebuild(_) => panic!("unexpected: {output:?}"),
+            Output::Announce(_) | Output::Finished { .. } | Output::Event(_) => return,
+        };
+        self.core.handle(input);
+    }
+
+    pub(super) fn ask(&mut self, request: Request) -> u64 {
+        self.next_call += 1;
+        self.core.handle(Input::Asked { call: self.next_call, from: stranger(), request });
+        self.next_call
+    }
+
+    /// Asks and settles; the answer.
+    pub(super) fn answer_to(&mut self, request: Request) -> Response {
+        let call = self.ask(request);
+        self.settle();
+        let (answered, response) = self.answers.pop().expect("every request is answered");
+        assert_eq!(answered, call);
+        response
+    }
+
+    pub(super) fn push(&mut self, batch: &Arc<Batch>) -> Response {
+        let batch = Batch::clone(batch);
+        self.answer_to(Request::Push(PushRequest { batch }))
+    }
+
+    /// The batches that stand in the log, in its order.
+    pub(super) fn batches(&self) -> Vec<Arc<Batch>> {
+        let ready = self.log.iter().filter_map(|record| match record {
+            Record::Ready(batch) => Some(Arc::clone(batch)),
+            _ => None,
+        });
+        ready.collect()
+    }
+
+    pub(super) fn edit(&mut self, now_ms: u64, operations: &[LogEntry]) {
+        self.core.edit(now_ms, operations).unwrap();
+    }
+
+    /// The same device after a power cut.
+    pub(super) fn reopened(&self) -> Core {
+        replayed(self.number, &self.log, self.witness)
+    }
+}
+
+pub(super) fn stranger() -> DeviceId {
+    DeviceId([99; 32])
+}
+
+pub(super) fn replayed(number: u8, log: &[Record], witness: Option<Promise>) -> Core {
+    let config = Config { workspace: WORKSPACE, device: DeviceId([number; 32]), snapshot_every: 0 };
+    let seeds = Seeds {
+        table: [u64::from(number); 4],
+        first: Incarnation([number; 16]),
+        next: Incarnation([number | 0x80; 16]),
+    };
+    let mut disowned = Vec::new();
+    'again: loop {
+        let mut replay = Replay::new(config, seeds, 0, disowned.clone());
+        for record in log {
+            if let Replayed::Again(known) = replay.record(record.clone()).unwrap() {
+                disowned = known;
+                continue 'again;
+            }
+        }
+        return replay.finish(witness);
+    }
+}
+
+fn pull(have: Frontier) -> Request {
+    let budget = Budget::FULL;
+    Request::Pull(PullRequest { workspace: WORKSPACE, have, excluded: Vec::new(), budget })
+}
+
+#[test]
+fn unsynced_edit_is_never_sent() {
+    let mut bench = Bench::new(1);
+    bench.edit(1, &[add(1)]);
+    let Some(Output::Append(records)) = bench.core.poll_output() else {
+        panic!("the edit goes to the disk first");
+    };
+    let call = bench.ask(pull(Frontier::default()));
+    while let Some(output) = bench.core.poll_output() {
+        bench.carry_out(output);
+    }
+    let (answered, response) = bench.answers.pop().unwrap();
+    assert_eq!(answered, call);
+    assert_eq!(response, Response::Batch { batch: None, more: false });
+    bench.log.extend(records);
+    bench.core.handle(Input::Appended(Ok(())));
+    let response = bench.answer_to(pull(Frontier::default()));
+    assert!(matches!(response, Response::Batch { batch: Some(_), .. }), "{response:?}");
+}
+
+#[test]
+fn a_durable_edit_is_sent_only_once_the_witness_knows() {
+    let mut bench = Bench::new(1);
+    bench.edit(1, &[add(1)]);
+    bench.settle();
+    bench.ask(pull(Frontier::default()));
+    let Some(Output::Promise(promise)) = bench.core.poll_output() else {
+        panic!("the witness is told first");
+    };
+    assert_eq!(promise.sequence, 1);
+    assert!(!matches!(bench.core.poll_output(), Some(Output::Load { .. } | Output::Answer { .. })));
+    bench.core.handle(Input::Promised(Ok(())));
+    bench.settle();
+    let (_, response) = bench.answers.pop().unwrap();
+    assert!(matches!(response, Response::Batch { batch: Some(_), .. }), "{response:?}");
+}
+
+#[test]
+fn a_push_is_acknowledged_only_once_it_is_durable() {
+    let mut author = Bench::new(1);
+    author.edit(1, &[add(1)]);
+    author.settle();
+    let batch = Batch::clone(&author.batches()[0]);
+    let mut bench = Bench::new(2);
+    bench.ask(Request::Push(PushRequest { batch: batch.clone() }));
+    let Some(Output::Append(records)) = bench.core.poll_output() else {
+        panic!("the batch goes to the disk first");
+    };
+    assert!(bench.core.poll_output().is_none(), "nothing is said and nothing is shown");
+    assert!(bench.core.graph().nodes.is_empty());
+    // The same again while the first is on its way: known, and still not durable.
+    bench.ask(Request::Push(PushRequest { batch }));
+    assert!(bench.core.poll_output().is_none());
+    bench.log.extend(records);
+    bench.core.handle(Input::Appended(Ok(())));
+    bench.settle();
+    assert_eq!(bench.answers.len(), 2);
+    let durable = author.core.durable().vector();
+    assert!(bench.answers.iter().all(|(_, response)| {
+        matches!(response, Response::Durable { have } if *have == durable)
+    }));
+}
+
+#[test]
+fn an_early_batch_waits_and_is_not_acknowledged() {
+    let mut author = Bench::new(1);
+    for number in 1..=2 {
+        author.edit(1, &[add(number)]);
+        author.settle();
+    }
+    let [first, second] = &author.batches()[..] else { panic!("two batches") };
+    let mut bench = Bench::new(2);
+    let Response::Durable { have } = bench.push(second) else { panic!("it is parked") };
+    assert!(have.is_empty());
+    assert!(matches!(bench.log.last(), Some(Record::Parked(_))), "and survives a restart");
+    let mut reopened = bench.reopened();
+    assert!(reopened.graph().nodes.is_empty());
+    bench.push(first);
+    assert_eq!(bench.core.graph().nodes.len(), 2);
+    assert_eq!(bench.core.state_bytes(), author.core.state_bytes());
+}
+
+#[test]
+fn a_redelivered_entry_with_another_content_is_refused_and_told() {
+    let mut one = Bench::new(1);
+    let mut other = Bench::new(1);
+    one.edit(1, &[add(1)]);
+    other.edit(1, &[add(2)]);
+    one.settle();
+    other.settle();
+    let mut bench = Bench::new(2);
+    bench.push(&one.batches()[0]);
+    let before = bench.core.state_bytes();
+    let response = bench.push(&other.batches()[0]);
+    let author = one.core.peer_id();
+    assert_eq!(response, Response::Refused(Reject::Fork { author, common: 0 }));
+    assert!(bench.log.iter().any(|record| matches!(record, Record::Fork(proof)
+        if proof.author == author && proof.common == 0 && proof.ours != proof.theirs)));
+    assert_eq!(bench.core.state_bytes(), before);
+    one.edit(2, &[add(3)]);
+    one.settle();
+    let refused = bench.push(&one.batches()[1]);
+    assert!(matches!(refused, Response::Refused(Reject::Fork { .. })), "it is quarantined");
+}
+
+#[test]
+fn a_stranger_learns_nothing() {
+    let mut bench = Bench::new(1);
+    bench.edit(1, &[add(1)]);
+    bench.settle();
+    let workspace = WorkspaceId(Uuid::from_u128(2));
+    let ask = |workspace| Request::Frontier(FrontierRequest { workspace, digest: Hash([0; 32]) });
+    let wrong = bench.answer_to(ask(workspace));
+    bench.core.share_with(stranger(), false).unwrap();
+    bench.settle();
+    let unshared = bench.answer_to(ask(WORKSPACE));
+    assert_eq!(wrong, Response::Refused(Reject::NotShared));
+    assert_eq!(unshared, wrong, "both refusals look the same");
+}
