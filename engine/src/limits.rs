@@ -23,6 +23,8 @@ pub const SEQUENCE_END: u64 = 1 << 62;
 pub const MAX_REASON_BYTES: usize = 256;
 /// Longest entry of a legacy log that is read, in bytes; a longer one was never written.
 pub const MAX_LEGACY_BYTES: usize = 16 * 1024 * 1024;
+/// Most authors that may be mentioned, by batches that were refused in the end included.
+pub const MAX_NAMES: usize = 2 * MAX_AUTHORS;
 /// Most bytes of batches waiting for their causes.
 pub const MAX_PARKED_BYTES: usize = 4 * 1024 * 1024;
 /// Most batches waiting for their causes.
@@ -32,7 +34,7 @@ pub const MAX_INFLIGHT_BATCHES: usize = 16;
 /// Most local entries not yet durable; further edits are refused.
 pub const MAX_VOLATILE_ENTRIES: usize = 256 * 1024;
 /// Most requests of other peers that wait for an answer; further ones are answered with `Busy`.
-pub const MAX_OPEN_ANSWERS: usize = 256;
+pub const MAX_OPEN_ANSWERS: usize = 64;
 /// Most records loaded from the log for one outgoing batch.
 pub const MAX_LOAD_RECORDS: usize = MAX_BATCH_ENTRIES;
 /// Events that one slow subscriber may fall behind before it is told that it lagged.

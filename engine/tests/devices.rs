@@ -123,6 +123,26 @@ fn a_full_disk_takes_the_edit_back_and_names_it() {
 }
 
 #[test]
+fn a_disk_that_stays_full_leaves_a_workspace_that_reads_and_syncs_out() {
+    let mut world = World::new();
+    let (laptop, at_laptop) = world.device(1);
+    let (phone, at_phone) = world.device(2);
+    world.share(&[(&laptop, &at_laptop), (&phone, &at_phone)]);
+    world.edit(&at_laptop, &[add(1)]);
+    laptop.store.limit_room(Some(0));
+    for number in 2..5 {
+        let receipt = at_laptop.edit(add(number)).unwrap();
+        assert!(matches!(world.run(at_laptop.settled(receipt)), Outcome::Refused(_)));
+    }
+    world.kill(&laptop);
+    let reopened = world.open(&laptop);
+    let receipt = reopened.edit(add(9)).unwrap();
+    assert!(matches!(world.run(reopened.settled(receipt)), Outcome::Refused(_)));
+    world.sync(&at_phone, &laptop).unwrap();
+    assert_same(&reopened, &at_phone);
+}
+
+#[test]
 fn a_snapshot_and_the_log_behind_it_restore_the_same_state() {
     let mut world = World::new();
     let (laptop, at_laptop) = world.device(1);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::ledger::Ledger;
 use crate::author::{AuthorIx, Authors};
-use crate::batch::{Batch, BatchBuilder};
+use crate::batch::{AuthorRow, Batch, BatchBuilder};
 use crate::hash::Hash;
-use crate::limits::MAX_AUTHORS;
+use crate::limits::{MAX_AUTHORS, MAX_NAMES};
 use crate::wire::Reject;
 
 /// What the ledger says to a batch.
@@ -52,8 +52,13 @@ impl Ledger {
         me: Option<AuthorIx>,
         closed: &BTreeMap<AuthorIx, u64>,
     ) -> Admission {
-        let newcomers = batch.authors().iter().filter(|row| authors.get(row.peer).is_none());
-        if self.population() + newcomers.count() > MAX_AUTHORS {
+        // A cause of an unknown author is missing; nobody is noted down for such a batch.
+        let unknown = |row: &&AuthorRow| authors.get(row.peer).is_none();
+        if batch.authors().iter().filter(unknown).any(|row| row.base > 0) {
+            return Admission::Early;
+        }
+        let newcomers = batch.authors().iter().filter(unknown).count();
+        if self.population() + newcomers > MAX_AUTHORS || authors.len() + newcomers > MAX_NAMES {
             return Admission::Refused(Reject::TooManyAuthors);
         }
         let rows: Vec<AuthorIx> =

@@ -301,6 +301,7 @@ impl Core {
     /// Puts the own entries that no append holds in line for the disk.
     pub(super) fn seal_edits(&mut self) {
         if let Some(batch) = self.take_unsealed() {
+            self.name_author();
             self.pipeline.submit(Pending::Own(Arc::new(batch)));
         }
     }

@@ -48,7 +48,7 @@ use crate::ports::{CallError, Promise, StoreError};
 use crate::record::{ForkProof, Record, Snapshot};
 use crate::state::State;
 use crate::vector::VersionVector;
-use crate::wire::{Frontier, FrontierRow, PullRequest, Request, Response};
+use crate::wire::{Frontier, FrontierRow, PullRequest, Reject, Request, Response};
 
 pub(crate) use open::{Replay, Replayed, Seeds};
 
@@ -143,16 +143,20 @@ pub(crate) struct Core {
     edits: Edits,
 
     me: AuthorIx,
-    /// Own incarnations, the current one last.
+    /// Own incarnations that the log tells of, in order.
     incarnations: Vec<Incarnation>,
+    /// The present one.
+    incarnation: Incarnation,
+    /// Whether the log tells of the present one; it does so from its first entry on.
+    named: bool,
     table_key: [u64; 4],
-    /// Randomness kept for an incarnation that begins when opening, and for the next one.
-    first_incarnation: Incarnation,
+    /// Randomness kept for the next change of the name.
     next_incarnation: Incarnation,
     /// Own entries up to here may be sent.
     promised: u64,
     promising: Option<u64>,
-    after_promise: Vec<AfterPromise>,
+    /// What waits until own entries up to a sequence may be sent.
+    after_promise: Vec<(u64, AfterPromise)>,
 
     consents: BTreeSet<DeviceId>,
     forks: BTreeMap<AuthorIx, ForkProof>,
@@ -365,11 +369,32 @@ impl Core {
             return true;
         }
         if self.promising.is_none() {
-            self.promising = Some(durable);
-            let incarnation = *self.incarnations.last().expect("an author has an incarnation");
-            self.outputs.push_back(Output::Promise(Promise { incarnation, sequence: durable }));
+            self.promise(durable);
         }
         false
+    }
+
+    /// Lets the witness remember that own entries up to `sequence` may be sent.
+    fn promise(&mut self, sequence: u64) {
+        self.promising = Some(sequence);
+        let incarnation = self.incarnation;
+        self.outputs.push_back(Output::Promise(Promise { incarnation, sequence }));
+    }
+
+    /// Goes on with `after` once all that is durable now may be sent.
+    fn once_promised(&mut self, after: AfterPromise) {
+        if self.held_back || self.ensure_promise() {
+            return self.go_on(after);
+        }
+        let target = self.ledger.chain(self.me).durable();
+        self.after_promise.push((target, after));
+    }
+
+    fn go_on(&mut self, after: AfterPromise) {
+        match after {
+            AfterPromise::Round(round) => self.begin_push(round),
+            AfterPromise::Pull { call, request } => self.prepare_pull(call, request),
+        }
     }
 
     fn promise_kept(&mut self, result: Result<(), StoreError>) {
@@ -377,14 +402,27 @@ impl Core {
         if self.ended {
             return;
         }
+        let waiting = std::mem::take(&mut self.after_promise);
         if let Err(error) = result {
-            return self.fail(error);
+            // Nothing may be sent; what was sent before stays true.
+            return waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
         }
         self.promised = promised.unwrap_or(0).max(self.promised);
-        for waiting in std::mem::take(&mut self.after_promise) {
-            match waiting {
-                AfterPromise::Round(round) => self.begin_push(round),
-                AfterPromise::Pull { call, request } => self.prepare_pull(call, request),
+        for (target, after) in waiting {
+            if target <= self.promised {
+                self.go_on(after);
+            } else {
+                self.after_promise.push((target, after));
+                self.ensure_promise();
+            }
+        }
+    }
+
+    fn give_up(&mut self, after: AfterPromise, error: &StoreError) {
+        match after {
+            AfterPromise::Round(round) => self.finish(round, Err(error.clone().into())),
+            AfterPromise::Pull { call, .. } => {
+                self.answer(call, Response::Refused(Reject::Unavailable));
             }
         }
     }

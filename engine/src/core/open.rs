@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::parked::Parked;
 use super::pipeline::{Pending, Pipeline, spans};
 use super::select::{Wanted, select};
-use super::{Core, Edits, Output};
+use super::{Core, Edits};
 use crate::api::{Config, Event, OpenError};
 use crate::author::{AuthorIx, Authors};
 use crate::batch::Batch;
@@ -51,7 +51,9 @@ pub(crate) struct Replay {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seeds {
     pub(crate) table: [u64; 4],
+    /// For a log that has none.
     pub(crate) first: Incarnation,
+    /// For the next change of the name.
     pub(crate) next: Incarnation,
 }
 
@@ -77,8 +79,9 @@ impl Replay {
             edits: Edits::starting_at(first_receipt),
             me,
             incarnations: Vec::new(),
+            incarnation: seeds.first,
+            named: false,
             table_key: seeds.table,
-            first_incarnation: seeds.first,
             next_incarnation: seeds.next,
             promised: 0,
             promising: None,
@@ -129,6 +132,7 @@ impl Replay {
                 let peer = PeerId::derive(device, incarnation);
                 core.me = core.ledger.intern(&mut core.authors, peer);
                 core.incarnations.push(incarnation);
+                (core.incarnation, core.named) = (incarnation, true);
                 self.device = Some(device);
             }
             Record::Ready(batch) => {
@@ -191,21 +195,18 @@ impl Replay {
     pub(crate) fn finish(self, witness: Option<Promise>) -> Core {
         let Replay { mut core, device, .. } = self;
         core.edits.advance_all(core.authors.len());
-        let current = core.incarnations.last().copied();
-        match current {
-            None => core.begin_incarnation(core.first_incarnation),
-            Some(current) if core.was_restored(device, current, witness) => {
+        if core.named {
+            let current = core.incarnation;
+            if core.was_restored(device, current, witness) {
                 let old = core.peer_id();
-                core.begin_incarnation(core.first_incarnation);
+                core.begin_incarnation();
                 let new = core.peer_id();
                 core.event(Event::Rotated { old, new });
-            }
-            Some(current) => {
+            } else {
                 let witnessed = witness.filter(|promise| promise.incarnation == current);
                 core.promised = witnessed.map_or(0, |promise| promise.sequence);
             }
         }
-        core.unpark();
         core.settle_view_silently();
         core
     }
@@ -229,15 +230,23 @@ impl Core {
             }
     }
 
-    fn begin_incarnation(&mut self, incarnation: Incarnation) {
-        let device = self.config.device;
-        let peer = PeerId::derive(device, incarnation);
+    /// Authors as a new incarnation; the log tells of it with its first entry.
+    fn begin_incarnation(&mut self) {
+        (self.incarnation, self.named) = (self.next_incarnation, false);
+        let peer = PeerId::derive(self.config.device, self.incarnation);
         self.me = self.ledger.intern(&mut self.authors, peer);
-        self.incarnations.push(incarnation);
         self.promised = 0;
-        self.promising = Some(0);
-        self.pipeline.submit(Pending::Identity { device, incarnation });
-        self.outputs.push_back(Output::Promise(Promise { incarnation, sequence: 0 }));
+    }
+
+    /// Writes the present incarnation down, in the log and for the witness, before its first entry.
+    pub(super) fn name_author(&mut self) {
+        if !std::mem::replace(&mut self.named, true) {
+            let (device, incarnation) = (self.config.device, self.incarnation);
+            self.pipeline.submit(Pending::Identity { device, incarnation });
+            if self.promising.is_none() {
+                self.promise(0);
+            }
+        }
     }
 
     fn replay_batch(&mut self, position: u64, batch: &Batch) {

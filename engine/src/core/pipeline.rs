@@ -170,7 +170,11 @@ impl Core {
                 self.settle_receipts();
                 None
             }
-            Pending::Identity { .. } | Pending::Parked(_) | Pending::Fork(_) => None,
+            Pending::Identity { incarnation, .. } => {
+                self.incarnations.push(incarnation);
+                None
+            }
+            Pending::Parked(_) | Pending::Fork(_) => None,
             Pending::Final(_) => None,
         }
     }
@@ -258,7 +262,7 @@ impl Core {
                 self.answer(pull.call, Response::Refused(Reject::Unavailable));
             }
         }
-        for waiting in std::mem::take(&mut self.after_promise) {
+        for (_, waiting) in std::mem::take(&mut self.after_promise) {
             if let super::AfterPromise::Pull { call, .. } = waiting {
                 self.answer(call, Response::Refused(Reject::Unavailable));
             }

@@ -234,11 +234,7 @@ impl Core {
             loading: true,
             exhausted: false,
         });
-        if self.held_back || self.ensure_promise() {
-            self.begin_push(id);
-        } else {
-            self.after_promise.push(AfterPromise::Round(id));
-        }
+        self.once_promised(AfterPromise::Round(id));
         self.continue_round(id);
     }
 
@@ -484,7 +480,7 @@ impl Core {
         self.finish(id, Ok(report));
     }
 
-    fn finish(&mut self, id: u64, result: Result<SyncReport, SyncError>) {
+    pub(super) fn finish(&mut self, id: u64, result: Result<SyncReport, SyncError>) {
         if self.rounds.remove(&id).is_some() {
             self.outputs.push_back(Output::Finished { round: id, result });
         }

@@ -77,11 +77,7 @@ impl Core {
         // Whoever asks may know more of us than we do; look before anything new is promised.
         self.look_for_own_name(&request.have);
         self.weigh_exclusions(&request.excluded);
-        if self.held_back || self.ensure_promise() {
-            self.prepare_pull(call, request);
-        } else {
-            self.after_promise.push(AfterPromise::Pull { call, request });
-        }
+        self.once_promised(AfterPromise::Pull { call, request });
     }
 
     pub(super) fn prepare_pull(&mut self, call: u64, request: PullRequest) {

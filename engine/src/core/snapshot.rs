@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;
 use crate::id::{DeviceId, Incarnation, PeerId};
-use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_PARKED_BATCHES, SEQUENCE_END};
+use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_NAMES, MAX_PARKED_BATCHES, SEQUENCE_END};
 use crate::ports::StoreError;
 use crate::record::{ForkProof, Snapshot};
 use crate::state::State;
@@ -132,7 +132,7 @@ impl Core {
             let mut spans = SmallVec::new();
             for _ in 0..read.bounded(MAX_AUTHORS, "a count of spans")? {
                 let author = *read
-                    .bounded(MAX_AUTHORS * 2, "an author's number")
+                    .bounded(MAX_NAMES, "an author's number")
                     .map(|number| numbers.get(number))?
                     .ok_or_else(|| read.error("an author's number"))?;
                 spans.push((author, read.varint("a sequence")?, read.varint("a sequence")?));
@@ -151,6 +151,7 @@ impl Core {
         if let Some(&incarnation) = self.incarnations.last() {
             let peer = PeerId::derive(device, incarnation);
             self.me = self.ledger.intern(&mut self.authors, peer);
+            (self.incarnation, self.named) = (incarnation, true);
         }
         self.pipeline.end = snapshot.position;
         self.snapshot_at = snapshot.position;
@@ -160,7 +161,7 @@ impl Core {
     fn restore_ledger(&mut self, read: &mut Reader<'_>) -> Result<Vec<AuthorIx>, DecodeError> {
         let mut numbers = Vec::new();
         let mut vectors = Vec::new();
-        for _ in 0..read.bounded(MAX_AUTHORS * 2, "a count of authors")? {
+        for _ in 0..read.bounded(MAX_NAMES, "a count of authors")? {
             let peer = PeerId(Uuid::from_bytes(read.array("an author id")?));
             let author = self.ledger.intern(&mut self.authors, peer);
             numbers.push(author);
@@ -174,7 +175,7 @@ impl Core {
             }
             self.ledger.chain_mut(author).set_durable(entries);
             let mut vector = Vec::new();
-            for _ in 0..read.bounded(MAX_AUTHORS * 2, "a vector's length")? {
+            for _ in 0..read.bounded(MAX_NAMES, "a vector's length")? {
                 vector.push(read.varint("a sequence")?);
             }
             vectors.push(vector);

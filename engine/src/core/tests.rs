@@ -151,10 +151,15 @@ fn pull(have: Frontier) -> Request {
 fn unsynced_edit_is_never_sent() {
     let mut bench = Bench::new(1);
     bench.edit(1, &[add(1)]);
+    bench.settle();
+    bench.answer_to(pull(Frontier::default()));
+    let sent = bench.core.frontier();
+    assert_eq!(sent.rows().len(), 1);
+    bench.edit(1, &[add(2)]);
     let Some(Output::Append(records)) = bench.core.poll_output() else {
         panic!("the edit goes to the disk first");
     };
-    let call = bench.ask(pull(Frontier::default()));
+    let call = bench.ask(pull(sent.clone()));
     while let Some(output) = bench.core.poll_output() {
         bench.carry_out(output);
     }
@@ -163,7 +168,7 @@ fn unsynced_edit_is_never_sent() {
     assert_eq!(response, Response::Batch { batch: None, more: false });
     bench.log.extend(records);
     bench.core.handle(Input::Appended(Ok(())));
-    let response = bench.answer_to(pull(Frontier::default()));
+    let response = bench.answer_to(pull(sent));
     assert!(matches!(response, Response::Batch { batch: Some(_), .. }), "{response:?}");
 }
 

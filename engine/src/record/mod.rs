@@ -14,7 +14,7 @@ pub use codec::RecordError;
 /// rebuilt from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// From here on the device authors as this incarnation. The first record of every log.
+    /// From here on the device authors as this incarnation. Stands before its first entry.
     Identity {
         /// The device's key.
         device: DeviceId,

@@ -108,6 +108,8 @@ impl Ports for Device {
     }
 }
 
+type Running = Pin<Box<dyn Future<Output = Result<(), OpenError>>>>;
+
 type Call = (DeviceId, Vec<u8>, oneshot::Sender<Vec<u8>>);
 
 /// All devices' network.
@@ -205,7 +207,7 @@ impl SyncBackend for Net {
 #[derive(Default)]
 pub struct World {
     pub hub: Hub,
-    drivers: Vec<(DeviceId, Pin<Box<dyn Future<Output = Result<(), OpenError>>>>)>,
+    drivers: Vec<(DeviceId, Running)>,
 }
 
 impl World {

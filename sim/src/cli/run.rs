@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Err(Error::SeedsPastTheLast { first, count });
     }
     catch_interrupt()?;
-    let subject = |n| Subject::Seed { seed: Seed(first + n), shape: shape.clone() };
+    let subject = |n| Subject::Seed { seed: Seed(first + n), shape };
     let threads = args.threads.unwrap_or_else(sweep::all_cores);
     let bar = progress(count, args.json);
     #[expect(clippy::disallowed_methods, reason = "seeds per second are of the wall clock")]

@@ -22,7 +22,7 @@ use crate::plan::Action;
 
 /// How far turmoil lets every host run before the next. A frame with a delay of at least one tick
 /// is due to the millisecond; a shorter one may come up to a tick late.
-const TICK_MS: u64 = 20;
+pub(crate) const TICK_MS: u64 = 25;
 /// Frames that may wait in a socket.
 const UDP_CAPACITY: usize = 1 << 16;
 /// How long peers may take to come up, and to finish what they have under way.

@@ -17,8 +17,8 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
-    /// How often an own history was disowned.
-    pub(crate) disowned: u64,
+    /// As whom the device has authored, or may.
+    pub(crate) identities: BTreeSet<PeerId>,
 }
 
 impl Image {
@@ -37,9 +37,11 @@ impl Image {
                 }
                 Record::Disown { author, after } => {
                     self.held.disown(*author, *after);
-                    self.disowned += 1;
                 }
-                Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
+                Record::Identity { device, incarnation } => {
+                    self.identities.insert(PeerId::derive(*device, *incarnation));
+                }
+                Record::Parked(_) | Record::Fork(_) => {}
             }
         }
         first

@@ -11,7 +11,7 @@ use graphshell_sync::{DeviceId, Hash, Incarnation, Record};
 use tokio::time::sleep;
 use turmoil::Sim;
 
-use super::director::simulation;
+use super::director::{TICK_MS, simulation};
 use super::net::{self, SimNetwork};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
@@ -89,7 +89,7 @@ fn calls(stage: &mut Stage, times: usize) -> (Answers, Counting) {
             let network = SimNetwork::bind(world.clone(), 0).await.unwrap();
             let calling = async {
                 // Until the other peer has run for the first time nobody listens.
-                sleep(Duration::from_millis(20)).await;
+                sleep(Duration::from_millis(TICK_MS)).await;
                 for _ in 0..times {
                     let request =
                         FrontierRequest { workspace: workspace_id(), digest: Hash([0; 32]) };
@@ -122,7 +122,7 @@ fn frame_arrives_exactly_when_it_is_due() {
     let (answers, handled) = calls(&mut stage, 3);
     stage.run_ms(1000);
     let times: Vec<_> = answers.borrow().iter().map(|(at, _)| *at).collect();
-    assert_eq!(times, [120, 220, 320]);
+    assert_eq!(times, [100, 200, 300].map(|wait| TICK_MS + wait));
     assert!(answers.borrow().iter().all(|(_, answer)| *answer == Ok(Response::InStep)));
     assert_eq!((handled.0.get(), stage.count("frames arrived")), (3, 6));
     assert!(!stage.world.failed());
@@ -134,7 +134,7 @@ fn lost_frame_ends_the_call_without_answer() {
     let (answers, handled) = calls(&mut stage, 1);
     stage.run_ms(1000);
     let answers = answers.borrow();
-    assert!(matches!(answers[..], [(420, Err(CallError::Lost(_)))]), "{answers:?}");
+    assert!(matches!(answers[..], [(425, Err(CallError::Lost(_)))]), "{answers:?}");
     assert_eq!((handled.0.get(), stage.count("frames lost")), (0, 1));
 }
 
@@ -165,7 +165,7 @@ fn one_way_partition_lets_the_request_through_and_loses_the_answer() {
 fn frame_for_a_peer_without_power_is_lost_even_if_it_starts_again() {
     let mut stage = Stage::new(r#""network":{"delay_ms":[30,30]},"steps":[]"#);
     let (answers, handled) = calls(&mut stage, 1);
-    stage.run_ms(40);
+    stage.run_ms(2 * TICK_MS);
     stage.sim.crash(net::address(1));
     stage.run_ms(40);
     stage.sim.bounce(net::address(1));
@@ -190,7 +190,7 @@ fn crashed_append(seed: u64, ticks: u64) -> usize {
         assert_eq!(store.open().await.unwrap().end, 3);
         assert_eq!(store.load(vec![2, 0]).await.unwrap()[1], records(1)[0]);
     });
-    stage.run_ms(ticks * 20);
+    stage.run_ms(ticks * TICK_MS);
     stage.sim.crash(net::address(0));
     stage.world.peer(0).image.borrow().records.len()
 }
