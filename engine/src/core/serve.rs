@@ -93,11 +93,7 @@ impl Core {
 
     /// For each author that is quarantined here or by the peer, the last sequence that may be sent
     /// or relied on: what the peer has, if that is our branch, else what both branches share.
-    pub(super) fn of_no_use(
-        &self,
-        theirs: &Frontier,
-        told: &[Exclusion],
-    ) -> BTreeMap<PeerId, u64> {
+    pub(super) fn of_no_use(&self, theirs: &Frontier, told: &[Exclusion]) -> BTreeMap<PeerId, u64> {
         let mut limits = BTreeMap::new();
         for row in self.exclusions().iter().chain(told) {
             let limit = self.usable(row, theirs);
