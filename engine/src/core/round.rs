@@ -31,7 +31,7 @@ pub(super) struct Round {
     pub(super) retries: u32,
     pub(super) pulling: Pulling,
     pub(super) pushing: Option<Pushing>,
-    /// What the peer had at the start.
+    /// What the peer had at the start; before it answered, what we asked whether it has.
     pub(super) theirs: Frontier,
     /// What it said that it cannot use.
     pub(super) excluded: Vec<Exclusion>,
@@ -118,7 +118,11 @@ impl Core {
     }
 
     fn ask_frontier(&mut self, id: u64) {
-        let digest = self.frontier().digest();
+        let frontier = self.frontier();
+        let digest = frontier.digest();
+        if let Some(round) = self.rounds.get_mut(&id) {
+            round.theirs = frontier;
+        }
         let workspace = self.config.workspace;
         self.ask(id, Request::Frontier(FrontierRequest { workspace, digest }));
     }
@@ -146,11 +150,10 @@ impl Core {
         };
         match (kind, response) {
             (Asked::Frontier, Response::InStep) => {
-                // The peer has nothing else; only entries that were never promised are left to push.
-                if let Some(round) = self.rounds.get_mut(&id) {
-                    round.pulling = Pulling::Done;
-                }
-                let theirs = self.frontier();
+                // The peer has nothing else. Left to push are entries that were not promised then,
+                // and what came since: it has what we asked with, not what we have now.
+                round.pulling = Pulling::Done;
+                let theirs = round.theirs.clone();
                 self.begin_flow(id, &theirs, Vec::new());
             }
             (Asked::Frontier, Response::Frontier { frontier, excluded }) => {

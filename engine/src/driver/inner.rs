@@ -45,6 +45,12 @@ impl<P: Ports> Shared<P> {
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("the core panicked before")
     }
+
+    /// The same for destructors, which run while a panic unwinds and must not add another:
+    /// nothing if the core panicked.
+    pub(super) fn lock_to_drop(&self) -> Option<MutexGuard<'_, Inner>> {
+        self.inner.lock().ok()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

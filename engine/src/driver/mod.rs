@@ -123,7 +123,9 @@ impl<P: Ports> Driver<P> {
 
 impl<P: Ports> Drop for Driver<P> {
     fn drop(&mut self) {
-        self.shared.lock().end();
+        if let Some(mut inner) = self.shared.lock_to_drop() {
+            inner.end();
+        }
     }
 }
 

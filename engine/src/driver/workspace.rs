@@ -263,6 +263,8 @@ struct RoundGuard<'a, P: Ports> {
 
 impl<P: Ports> Drop for RoundGuard<'_, P> {
     fn drop(&mut self) {
-        self.shared.lock().abandon_round(self.round);
+        if let Some(mut inner) = self.shared.lock_to_drop() {
+            inner.abandon_round(self.round);
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! A history is one that could have happened: each author's entries follow each other from 1, and
 //! whatever an entry's author had seen stands before it.
 //!
+//! And an entry's vector is all that its author had applied when its user made the edit.
+//!
 //! What leaves a peer needs no check of its own here: a batch that decodes is in causal order by
 //! its type, every arriving frame is decoded, and what it claims about the entries before it is
 //! compared with the receiver's log as it is appended.
 
+use std::collections::BTreeMap;
+
 use graphshell_sync::{Dot, VersionVector};
 
-use super::{Finding, View};
+use super::{Finding, Forks, View};
 
 const PROPERTY: &str = "causal order";
 
@@ -44,6 +48,30 @@ pub(crate) fn judge(view: &View) -> Result<(), Finding> {
                 view.frontier.vector()
             ),
         });
+    }
+    Ok(())
+}
+
+/// Judges the vectors of the entries that one peer's user made; `authored` says what was applied
+/// just before. What was authored twice under one name, in a fork, proves nothing.
+pub(crate) fn judge_vectors(
+    view: &View,
+    authored: &BTreeMap<Dot, VersionVector>,
+    forks: &Forks,
+) -> Result<(), Finding> {
+    for entry in &view.history {
+        let Some(applied) = authored.get(&entry.dot()) else { continue };
+        if *applied != entry.version_vector && !forks.contains_key(&entry.peer_id) {
+            return Err(Finding {
+                property: PROPERTY,
+                peers: vec![view.peer],
+                operations: vec![entry.dot()],
+                detail: format!(
+                    "its author had applied {applied:?}, its vector is {:?}",
+                    entry.version_vector
+                ),
+            });
+        }
     }
     Ok(())
 }

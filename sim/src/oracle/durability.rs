@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use graphshell_sync::wire::{Frontier, Request, Response};
-use graphshell_sync::{Batch, Dot, PeerId, VersionVector};
+use graphshell_sync::{Batch, Dot, PeerId, Record, VersionVector};
 
 use super::{Finding, View};
 use crate::world::image::Holdings;
@@ -57,6 +57,33 @@ impl Acknowledged {
         }
         Ok(())
     }
+}
+
+/// Judges that a peer which disowns `lost` entries of `author` authors as many anew with the same
+/// append.
+pub(crate) fn judge_disowned(
+    peer: usize,
+    author: PeerId,
+    after: u64,
+    lost: u64,
+    append: &[Record],
+) -> Result<(), Finding> {
+    let anew: usize = append
+        .iter()
+        .map(|record| match record {
+            Record::Ready(batch) => batch.len(),
+            _ => 0,
+        })
+        .sum();
+    if anew as u64 >= lost {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "nothing acknowledged is lost",
+        peers: vec![peer],
+        operations: vec![Dot { peer: author, sequence: after + 1 }],
+        detail: format!("{lost} entries are disowned from this one on, {anew} are authored anew"),
+    })
 }
 
 /// Judges what a peer shows when it has just been opened: exactly what its disk holds.
@@ -130,6 +157,46 @@ pub(crate) fn judge_response(
         | Response::Published
         | Response::Refused(_) => Ok(()),
     }
+}
+
+/// Judges what `peer` is about to tell of itself: nothing that its memory outside the store does
+/// not know of. Otherwise a restored backup would give the same names to other entries.
+pub(crate) fn judge_promised(peer: usize, last: Dot, promised: u64) -> Result<(), Finding> {
+    if last.sequence <= promised {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "nothing leaves before its witness knows",
+        peers: vec![peer],
+        operations: vec![last],
+        detail: format!("the witness knows of {promised} entries of this author"),
+    })
+}
+
+/// How far a request tells of its sender's entries.
+pub(crate) fn told_by_request(request: &Request) -> VersionVector {
+    match request {
+        Request::Push(push) => entries_of(&push.batch),
+        Request::Frontier(_) | Request::Pull(_) => VersionVector::new(),
+    }
+}
+
+/// How far a response tells of its sender's entries.
+pub(crate) fn told_by_response(response: &Response) -> VersionVector {
+    match response {
+        Response::Batch { batch: Some(batch), .. } => entries_of(batch),
+        Response::Frontier { frontier, .. } => frontier.vector(),
+        Response::Durable { have } => have.clone(),
+        Response::Batch { batch: None, .. }
+        | Response::InStep
+        | Response::Published
+        | Response::Refused(_) => VersionVector::new(),
+    }
+}
+
+fn entries_of(batch: &Batch) -> VersionVector {
+    let rows = batch.authors().iter().filter(|row| row.count > 0);
+    rows.map(|row| (row.peer, row.last())).collect()
 }
 
 /// Judges an acknowledgement.

@@ -1,4 +1,5 @@
-//! No two peers hold different content under one dot without anybody having said so.
+//! No two peers hold different content under one dot without anybody having said so, and nobody
+//! forks who could have known better.
 //!
 //! Content is compared by the author's running hash, which binds the entry and all before it.
 //! Entries that were disowned before they left count as held by nobody.
@@ -32,4 +33,20 @@ pub(crate) fn judge<'a>(
         }
     }
     Ok(())
+}
+
+/// Judges a fork that was reported: its author must have lost its memory outside the store with
+/// the store; a witness tells every other device in time to author under another name.
+pub(crate) fn judge_report(peer: usize, after: Dot, author_lost_all: bool) -> Result<(), Finding> {
+    if author_lost_all {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "no fork that the witness could prevent",
+        peers: vec![peer],
+        operations: vec![after],
+        detail: "the peer reports a fork after this entry, although the witness of its author was \
+                 never set back"
+            .to_owned(),
+    })
 }

@@ -187,6 +187,8 @@ impl Director {
         let sound = || {
             for (view, _) in &views {
                 causality::judge(view)?;
+                let authored = world.peer(view.peer).authored.borrow();
+                causality::judge_vectors(view, &authored, &forks)?;
                 world.peer(view.peer).acknowledged.borrow().judge(view)?;
             }
             if world.plan.heal {

@@ -16,7 +16,7 @@ use super::ports::{SimClock, SimEntropy, SimPorts};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
 use super::user;
-use crate::oracle::{Finding, durability};
+use crate::oracle::{Finding, durability, forks};
 use crate::plan::workspace_id;
 
 /// Runs peer `me` from `wake_ms` on until the world takes it away.
@@ -49,7 +49,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
             return Ok(());
         }
     };
-    world.learn_author(me, workspace.peer_id());
+    world.authors_as(me, workspace.peer_id());
     let opened = workspace.version_vector();
     world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
     *peer.seen.borrow_mut() = opened;
@@ -92,7 +92,7 @@ fn stopped(world: &World, me: usize, detail: String) {
 /// Shows the oracles what a reader would see now.
 fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     let peer = world.peer(me);
-    world.learn_author(me, workspace.peer_id());
+    world.authors_as(me, workspace.peer_id());
     let now = workspace.version_vector();
     let mut seen = peer.seen.borrow_mut();
     if *seen != now {
@@ -149,6 +149,9 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 let sure = if proven { "proven" } else { "suspected" };
                 world.tell(me, format_args!("reports a fork after {name}, {sure}"), &[]);
                 world.count("forks reported");
+                let lost = world.author(author).is_some_and(|who| world.peer(who).amnesiac.get());
+                let after = graphshell_sync::Dot { peer: author, sequence: common };
+                world.judge(forks::judge_report(me, after, lost));
                 let mut forks = world.peer(me).forks.borrow_mut();
                 let least = forks.entry(author).or_insert(common);
                 *least = common.min(*least);

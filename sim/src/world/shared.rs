@@ -17,7 +17,7 @@ use super::fuse::Fuse;
 use super::image::Image;
 use super::timeline::Timeline;
 use crate::oracle::atomic::Atomic;
-use crate::oracle::durability::Acknowledged;
+use crate::oracle::durability::{self, Acknowledged};
 use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
 use crate::trace::{Line, Trace};
@@ -78,6 +78,13 @@ pub(crate) struct Peer {
     pub(crate) moved: Cell<bool>,
     /// The forks that it reported.
     pub(crate) forks: RefCell<Forks>,
+    /// As whom it authors.
+    pub(crate) author: Cell<Option<PeerId>>,
+    /// Whether its disk and keyring were ever replaced together by older ones: then nothing tells
+    /// it that it forgot something.
+    pub(crate) amnesiac: Cell<bool>,
+    /// What was applied when its user made an edit, by the first entry of the edit.
+    pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
     pub(crate) atomic: RefCell<Atomic>,
@@ -118,6 +125,9 @@ impl World {
             last_sync: Cell::new(None),
             moved: Cell::new(false),
             forks: RefCell::default(),
+            author: Cell::new(None),
+            amnesiac: Cell::new(false),
+            authored: RefCell::default(),
             seen: RefCell::default(),
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),
@@ -251,6 +261,31 @@ impl World {
         }
     }
 
+    /// The peer is open and authors as this author.
+    pub(crate) fn authors_as(&self, peer: usize, author: PeerId) {
+        self.learn_author(peer, author);
+        self.peers[peer].author.set(Some(author));
+    }
+
+    /// Judges how far a peer tells of the entries of its current author.
+    pub(crate) fn judge_promised(&self, me: usize, told: &VersionVector) {
+        let peer = &self.peers[me];
+        let Some(author) = peer.author.get() else { return };
+        let last = Dot { peer: author, sequence: told.get(author) };
+        let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
+        let promised =
+            peer.image.borrow().promise.map(|promise| {
+                (PeerId::derive(peer.device, promise.incarnation), promise.sequence)
+            });
+        let promised = match promised {
+            Some((witnessed, sequence)) if witnessed == author => sequence,
+            // The witness is ahead: the peer is about to author as another.
+            Some((witnessed, _)) if born(witnessed) > born(author) => return,
+            _ => 0,
+        };
+        self.judge(durability::judge_promised(me, last, promised));
+    }
+
     /// The peer that authors, or authored, as this author.
     pub(crate) fn author(&self, author: PeerId) -> Option<usize> {
         self.authors.borrow().get(&author).map(|&(peer, _)| peer)
@@ -306,6 +341,8 @@ impl World {
                 Record::Fork(_) => self.count("forks proven"),
                 Record::Disown { author, after } => {
                     self.count("histories disowned");
+                    let lost = before.get(*author).saturating_sub(*after);
+                    self.judge(durability::judge_disowned(me, *author, *after, lost, records));
                     peer.acknowledged.borrow_mut().disowned(*author, *after);
                 }
                 Record::Identity { device, incarnation } => {
@@ -346,6 +383,7 @@ impl World {
         if !with_witness {
             image.promise = peer.image.borrow().promise;
         }
+        peer.amnesiac.set(peer.amnesiac.get() || with_witness);
         peer.acknowledged.borrow_mut().restored(&image.held.vector());
         *peer.image.borrow_mut() = image;
         let keyring = if with_witness { "with" } else { "without" };

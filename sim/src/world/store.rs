@@ -72,7 +72,8 @@ impl Writing<'_> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        if self.what.is_none() {
+        // While a panic unwinds the run has failed, and the world may be borrowed.
+        if self.what.is_none() || std::thread::panicking() {
             return;
         }
         self.world.count("writes cut by a crash");

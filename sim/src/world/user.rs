@@ -10,8 +10,8 @@ use graphshell_sync::limits::MAX_BATCH_ENTRIES;
 use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{
-    Conflict, EdgeKind, EdgeType, EditError, ImportError, Outcome, Receipt, Resolution, Subject,
-    SyncError, SyncReport, Workspace,
+    Conflict, EdgeKind, EdgeType, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution,
+    Subject, SyncError, SyncReport, VersionVector, Workspace,
 };
 use tokio::time::sleep;
 
@@ -19,7 +19,7 @@ use super::agenda::{Order, Task, What};
 use super::facts;
 use super::ports::{SimClock, SimPorts};
 use super::shared::{Life, World};
-use crate::oracle::{Finding, View, durability, model};
+use crate::oracle::{Finding, View, durability, model, rounds};
 use crate::plan::{Action, Choice, Edit, node_id};
 
 /// Most edits of one step that are made as one; an edit may take several entries.
@@ -30,7 +30,17 @@ type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 /// Something that was under way has ended.
 enum Done {
     Settled(Receipt, Outcome),
-    Round { with: usize, ordered: bool, result: Result<SyncReport, SyncError> },
+    Round { round: Round, result: Result<SyncReport, SyncError> },
+}
+
+/// A round that its user began.
+struct Round {
+    with: usize,
+    ordered: bool,
+    /// What either side held then.
+    before: VersionVector,
+    /// How often the other side had been started.
+    boots: u64,
 }
 
 /// What to do next.
@@ -204,10 +214,17 @@ impl<'a> User<'a> {
         self.world.tell(self.me, format_args!("edits {edits:?}"), &[]);
         for edits in edits.chunks(EDITS_AT_ONCE) {
             let entries: Vec<_> = edits.iter().map(|edit| edit.to_entry(clock_ms)).collect();
-            self.author(under_way, || match &entries[..] {
-                [entry] => self.workspace.edit(entry.clone()),
-                entries => self.workspace.edit_all(entries),
-            });
+            let one =
+                |entry: &LogEntry| self.author(under_way, || self.workspace.edit(entry.clone()));
+            match &entries[..] {
+                [entry] => _ = one(entry),
+                entries => {
+                    // What is not possible as a whole is tried one by one, as a person would.
+                    if !self.author(under_way, || self.workspace.edit_all(entries)) {
+                        entries.iter().for_each(|entry| _ = one(entry));
+                    }
+                }
+            }
         }
     }
 
@@ -246,21 +263,32 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Authors something and keeps its receipt.
-    fn author(&self, under_way: &UnderWay<'a>, act: impl FnOnce() -> Result<Receipt, EditError>) {
+    /// Authors something and keeps its receipt; says whether it was taken.
+    fn author(
+        &self,
+        under_way: &UnderWay<'a>,
+        act: impl FnOnce() -> Result<Receipt, EditError>,
+    ) -> bool {
+        let applied = self.workspace.version_vector();
         match act() {
             Ok(receipt) => {
                 self.made(receipt);
+                if let Some(first) = receipt.dots().next() {
+                    let mut authored = self.world.peer(self.me).authored.borrow_mut();
+                    authored.insert(first, applied);
+                }
                 let unsettled = &self.world.peer(self.me).unsettled;
                 unsettled.set(unsettled.get() + 1);
                 let workspace = self.workspace;
                 under_way.push(Box::pin(async move {
                     Done::Settled(receipt, workspace.settled(receipt).await)
                 }));
+                true
             }
             Err(error) => {
                 self.world.tell(self.me, format_args!("may not: {error}"), &[]);
                 self.world.count("edits not taken");
+                false
             }
         }
     }
@@ -270,16 +298,19 @@ impl<'a> User<'a> {
         self.world.tell(self.me, format_args!("begins a round with {}", other.name), &[]);
         self.world.count("rounds");
         let workspace = self.workspace;
+        let mut before = other.image.borrow().held.vector();
+        before.join(&self.world.peer(self.me).image.borrow().held.vector());
+        let round = Round { with, ordered, before, boots: other.boots.get() };
         under_way.push(Box::pin(async move {
             let result = workspace.sync_with_peer(other.device).await;
-            Done::Round { with, ordered, result }
+            Done::Round { round, result }
         }));
     }
 
     fn ended(&self, done: Done) {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
-            Done::Round { with, ordered, result } => self.round_ended(with, ordered, &result),
+            Done::Round { round, result } => self.round_ended(&round, &result),
         }
     }
 
@@ -303,9 +334,12 @@ impl<'a> User<'a> {
         }
     }
 
-    fn round_ended(&self, with: usize, ordered: bool, result: &Result<SyncReport, SyncError>) {
+    fn round_ended(&self, round: &Round, result: &Result<SyncReport, SyncError>) {
         let peer = self.world.peer(self.me);
-        let name = &self.world.peer(with).name;
+        let name = &self.world.peer(round.with).name;
+        if result.is_ok() {
+            self.judge_round(round);
+        }
         match result {
             Ok(SyncReport { pushed, pulled, published, calls, lost, forks }) => {
                 let forks = forks.len();
@@ -327,10 +361,22 @@ impl<'a> User<'a> {
                 self.world.count("rounds broken off");
             }
         }
-        if ordered {
+        if round.ordered {
             peer.moved.set(peer.moved.get() || !at_rest(result));
         } else {
             peer.last_sync.set(Some(result.is_ok()));
+        }
+    }
+
+    /// Where nobody can fork and the other side was there all the time, both sides are whole.
+    fn judge_round(&self, round: &Round) {
+        let forks = self.world.peers.iter().any(|peer| peer.amnesiac.get());
+        if forks || self.world.peer(round.with).boots.get() != round.boots {
+            return;
+        }
+        for side in [self.me, round.with] {
+            let held = self.world.peer(side).image.borrow().held.vector();
+            self.world.judge(rounds::judge(side, &round.before, &held));
         }
     }
 
