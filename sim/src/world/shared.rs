@@ -174,7 +174,8 @@ impl World {
         self.started_ms.get().map_or(0, |start| at_ms.saturating_sub(start))
     }
 
-    fn calm(&self, at_ms: u64) -> bool {
+    /// Whether nothing goes wrong at a time: before the plan begins, after the heal.
+    pub(crate) fn calm(&self, at_ms: u64) -> bool {
         self.started_ms.get().is_none() || self.healed_ms.get().is_some_and(|heal| at_ms >= heal)
     }
 

@@ -275,6 +275,9 @@ impl<'a> User<'a> {
                 self.made(receipt);
                 if let Some(first) = receipt.dots().next() {
                     let mut authored = self.world.peer(self.me).authored.borrow_mut();
+                    // What a crash lost gives its names to what comes now.
+                    authored
+                        .retain(|dot, _| dot.peer != first.peer || dot.sequence < first.sequence);
                     authored.insert(first, applied);
                 }
                 let unsettled = &self.world.peer(self.me).unsettled;
