@@ -1,4 +1,9 @@
-//! The simulator.
+//! The simulator: many devices with the real engine, in one thread and in virtual time.
+//!
+//! [`generate`] expands a seed into a [`plan`], [`world`] runs a plan and judges it, [`trace`] keeps
+//! what happened. [`model`] is the naive meaning of a set of entries that the engine is compared
+//! with. `ARCHITECTURE.md` beside this crate's manifest goes further.
+
 pub mod generate;
 pub mod model;
 mod oracle;

@@ -30,6 +30,7 @@ mod ledger;
 mod open;
 mod parked;
 mod pipeline;
+mod push;
 mod round;
 pub(crate) mod select;
 mod serve;

@@ -8,35 +8,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::admit::Parting;
-use super::select::{Wanted, select};
-use super::{AfterPromise, Core, LoadPurpose, Output};
+use super::push::{Pushing, gain};
+use super::{AfterPromise, Core, Output};
 use crate::api::{SyncError, SyncReport};
 use crate::author::AuthorIx;
 use crate::batch::Batch;
 use crate::id::{DeviceId, PeerId};
-use crate::limits::{MAX_BATCH_ENTRIES, MAX_LOST_CALLS, MAX_OPEN_PUSHES, MAX_ROUND_RETRIES};
+use crate::limits::{MAX_LOST_CALLS, MAX_OPEN_PUSHES, MAX_ROUND_RETRIES};
 use crate::ports::CallError;
 use crate::vector::VersionVector;
 use crate::wire::{
-    Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Reject,
-    Request, Response,
+    Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PullRequest, Reject, Request,
+    Response,
 };
 
 /// A round under way.
 #[derive(Debug)]
 pub(super) struct Round {
-    peer: DeviceId,
+    pub(super) peer: DeviceId,
     pub(super) report: SyncReport,
     lost_in_a_row: u32,
-    retries: u32,
-    pulling: Pulling,
-    pushing: Option<Pushing>,
-    /// What the peer had at the start.
-    theirs: Frontier,
+    pub(super) retries: u32,
+    pub(super) pulling: Pulling,
+    pub(super) pushing: Option<Pushing>,
+    /// What the peer had at the start; before it answered, what we asked whether it has.
+    pub(super) theirs: Frontier,
     /// What it said that it cannot use.
-    excluded: Vec<Exclusion>,
+    pub(super) excluded: Vec<Exclusion>,
     /// Authors of which it refused a push: what it surely shares with us.
-    parted: BTreeMap<PeerId, u64>,
+    pub(super) parted: BTreeMap<PeerId, u64>,
     /// Authors whose history seems to differ: from where on we ask for it again.
     doubts: BTreeMap<AuthorIx, Doubt>,
     /// The record that must be merged before the round's work shows.
@@ -44,23 +44,10 @@ pub(super) struct Round {
 }
 
 #[derive(Debug, PartialEq)]
-enum Pulling {
+pub(super) enum Pulling {
     Idle,
     Asking,
     Done,
-}
-
-#[derive(Debug)]
-struct Pushing {
-    goal: VersionVector,
-    /// What the peer had at the start, and what it durably has by its own word.
-    had: VersionVector,
-    acked: VersionVector,
-    /// What it has if all open pushes arrive.
-    sent: VersionVector,
-    open: u32,
-    loading: bool,
-    exhausted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,12 +118,16 @@ impl Core {
     }
 
     fn ask_frontier(&mut self, id: u64) {
-        let digest = self.frontier().digest();
+        let frontier = self.frontier();
+        let digest = frontier.digest();
+        if let Some(round) = self.rounds.get_mut(&id) {
+            round.theirs = frontier;
+        }
         let workspace = self.config.workspace;
         self.ask(id, Request::Frontier(FrontierRequest { workspace, digest }));
     }
 
-    fn ask(&mut self, id: u64, request: Request) {
+    pub(super) fn ask(&mut self, id: u64, request: Request) {
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.report.calls += 1;
         self.next_call += 1;
@@ -159,11 +150,10 @@ impl Core {
         };
         match (kind, response) {
             (Asked::Frontier, Response::InStep) => {
-                // The peer has nothing else; only entries that were never promised are left to push.
-                if let Some(round) = self.rounds.get_mut(&id) {
-                    round.pulling = Pulling::Done;
-                }
-                let theirs = self.frontier();
+                // The peer has nothing else. Left to push are entries that were not promised then,
+                // and what came since: it has what we asked with, not what we have now.
+                round.pulling = Pulling::Done;
+                let theirs = round.theirs.clone();
                 self.begin_flow(id, &theirs, Vec::new());
             }
             (Asked::Frontier, Response::Frontier { frontier, excluded }) => {
@@ -208,6 +198,7 @@ impl Core {
                 Some(ours) if ours != row.hash => {
                     partings.push(Parting { author, at: row.sequence, proof: None });
                 }
+                Some(_) if author == self.me => self.confirm(row.sequence),
                 None if author == self.me => {
                     self.held_back = true;
                     let promised = self.promised;
@@ -238,18 +229,6 @@ impl Core {
         self.continue_round(id);
     }
 
-    /// Freezes the goal of a round's pushes.
-    pub(super) fn begin_push(&mut self, id: u64) {
-        let goal = self.frontier().vector();
-        let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
-        else {
-            return;
-        };
-        pushing.goal = goal;
-        pushing.loading = false;
-        self.continue_round(id);
-    }
-
     /// Gives every round the chance to go on.
     pub(super) fn continue_rounds(&mut self) {
         let ids: Vec<u64> = self.rounds.keys().copied().collect();
@@ -258,7 +237,7 @@ impl Core {
         }
     }
 
-    fn continue_round(&mut self, id: u64) {
+    pub(super) fn continue_round(&mut self, id: u64) {
         if self.healing.is_some() {
             // The core is about to be replaced; the round ends with it.
             return;
@@ -339,7 +318,7 @@ impl Core {
     }
 
     /// Counts an exchange that moved nothing; ends the round after too many.
-    fn retry(&mut self, id: u64) -> Option<()> {
+    pub(super) fn retry(&mut self, id: u64) -> Option<()> {
         let round = self.rounds.get_mut(&id)?;
         round.retries += 1;
         if round.retries > MAX_ROUND_RETRIES {
@@ -347,79 +326,6 @@ impl Core {
             return None;
         }
         Some(())
-    }
-
-    /// What the next push may hold.
-    fn push_wanted(&self, id: u64) -> Option<Wanted> {
-        let round = self.rounds.get(&id)?;
-        let pushing = round.pushing.as_ref()?;
-        let mut excluded = self.of_no_use(&round.theirs, &round.excluded);
-        excluded.extend(&round.parted);
-        Some(Wanted { have: pushing.sent.clone(), until: pushing.goal.clone(), excluded })
-    }
-
-    fn load_push(&mut self, id: u64) {
-        let Some(wanted) = self.push_wanted(id) else { return };
-        let positions = self.positions_of(&wanted, MAX_BATCH_ENTRIES, 0);
-        let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
-        else {
-            return;
-        };
-        if positions.is_empty() {
-            pushing.exhausted = true;
-            return self.continue_round(id);
-        }
-        pushing.loading = true;
-        self.load(positions, LoadPurpose::Push(id));
-    }
-
-    pub(super) fn push_selected(&mut self, id: u64, batches: &[Arc<Batch>]) {
-        let Some(mut wanted) = self.push_wanted(id) else { return };
-        let selection = select(batches, &mut wanted, Budget::FULL);
-        let batch = self.ledger.seal(&self.authors, selection.builder);
-        let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
-        else {
-            return;
-        };
-        pushing.loading = false;
-        match batch {
-            Some(batch) => {
-                pushing.sent = wanted.have;
-                pushing.open += 1;
-                self.ask(id, Request::Push(PushRequest { batch }));
-            }
-            // What is left is excluded.
-            None => pushing.exhausted = true,
-        }
-        self.continue_round(id);
-    }
-
-    /// A push ended: `have` is what the peer said, if it said something.
-    fn pushed(&mut self, id: u64, have: Option<&VersionVector>, published: bool) {
-        let Some(round) = self.rounds.get_mut(&id) else { return };
-        let Some(pushing) = &mut round.pushing else { return };
-        pushing.open -= 1;
-        let before = pushing.acked.clone();
-        if let Some(have) = have {
-            pushing.acked.join(have);
-        }
-        if published {
-            let gained = gain(&pushing.acked, &pushing.sent);
-            round.report.published += gained;
-            pushing.acked = pushing.sent.clone();
-        }
-        let behind = pushing.open == 0 && !pushing.loading && !pushing.acked.covers(&pushing.sent);
-        let moved = pushing.acked != before;
-        if behind {
-            pushing.sent = pushing.acked.clone();
-            pushing.exhausted = false;
-        }
-        if moved {
-            round.retries = 0;
-        } else if behind && self.retry(id).is_none() {
-            return;
-        }
-        self.continue_round(id);
     }
 
     fn refused(&mut self, id: u64, kind: Asked, reject: Reject) {
@@ -439,26 +345,6 @@ impl Core {
             };
         }
         self.finish(id, Err(reject.into()));
-    }
-
-    /// The peer has another history of an author than we pushed: leave that author out, and look
-    /// where both part.
-    fn push_parted(&mut self, id: u64, peer: PeerId, common: u64) {
-        let Some(author) = self.authors.get(peer) else {
-            return self.finish(id, Err(Reject::Fork { author: peer, common }.into()));
-        };
-        if !self.forks.contains_key(&author) {
-            self.part(Parting { author, at: common.saturating_add(1), proof: None }, Some(id));
-        }
-        let Some(round) = self.rounds.get_mut(&id) else { return };
-        round
-            .parted
-            .entry(peer)
-            .and_modify(|shared| *shared = common.min(shared.saturating_sub(1)))
-            .or_insert(common);
-        if self.retry(id).is_some() {
-            self.pushed(id, None, false);
-        }
     }
 
     /// The round reached its goal.
@@ -485,11 +371,6 @@ impl Core {
             self.outputs.push_back(Output::Finished { round: id, result });
         }
     }
-}
-
-/// How many entries `after` covers beyond `before`.
-fn gain(before: &VersionVector, after: &VersionVector) -> u64 {
-    after.iter().map(|(peer, sequence)| sequence.saturating_sub(before.get(peer))).sum()
 }
 
 /// Which request a response belongs to.

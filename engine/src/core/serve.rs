@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::admit::{Admission, Parting};
 use super::select::{Wanted, select};
 use super::{AfterPromise, Core, LoadPurpose, Output};
-use crate::batch::Batch;
+use crate::batch::{AuthorRow, Batch};
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
 use crate::limits::MAX_OPEN_ANSWERS;
@@ -171,8 +171,13 @@ impl Core {
             return Err(Reject::NotShared);
         }
         let closed = self.closed();
-        let admission =
-            self.ledger.admit(&mut self.authors, Arc::clone(&batch), Some(self.me), &closed);
+        let me = Some(self.me);
+        let admission = self.ledger.admit(&mut self.authors, Arc::clone(&batch), me, &closed);
+        if matches!(admission, Admission::Fresh(_) | Admission::Known) {
+            let name = self.peer_id();
+            let own = batch.authors().iter().find(|row| row.peer == name);
+            self.confirm(own.map_or(0, AuthorRow::last));
+        }
         match admission {
             Admission::Fresh(batch) => {
                 let mut fresh = batch.len() as u64;
@@ -223,11 +228,17 @@ impl Core {
         }
     }
 
+    /// Somebody has own entries up to `sequence`, with our content: they were sent, whatever the
+    /// witness says.
+    pub(super) fn confirm(&mut self, sequence: u64) {
+        self.promised = self.promised.max(sequence);
+    }
+
     /// Looks whether a peer knows own entries that we do not know or that differ from ours.
     pub(super) fn look_for_own_name(&mut self, theirs: &Frontier) {
         let Some(row) = theirs.get(self.peer_id()) else { return };
         match self.ledger.chain(self.me).hash_at(row.sequence) {
-            Some(ours) if ours == row.hash => {}
+            Some(ours) if ours == row.hash => self.confirm(row.sequence),
             Some(_) => {
                 let at = row.sequence;
                 self.part(Parting { author: self.me, at, proof: None }, None);

@@ -13,13 +13,16 @@ Exit codes:
     1  a property failed
     2  bad usage or a bad file
     3  not deterministic: the same plan ran differently twice
-    4  nothing was proved: a run was invalid because one of its faults had
-       no effect; a sweep: no seed held, or more than a tenth were invalid
+    4  nothing was proved: a run was invalid (no edit was made, or nothing was
+       exchanged); a sweep: no seed held, or more than a tenth were invalid
   130  a sweep was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
-/// Runs many virtual peers of the sync engine against hostile networks, disks and clocks.
-/// The same seed does the same, on any machine.
+/// Runs the sync engine on simulated devices: networks lose frames, devices lose power, clocks are
+/// wrong, and afterwards all must agree and nothing may be lost.
+///
+/// A seed is a number from which a whole run follows, the same on any machine. Begin with `cargo
+/// sim run`; what fails there is printed with the command that tells its story.
 #[derive(Debug, Parser)]
 #[command(name = "graphshell-sim", bin_name = "cargo sim", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -42,13 +45,13 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct RunArgs {
-    /// How many seeds.
+    /// How many seeds to run.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole::<u64>(1, u64::MAX))]
     pub(crate) seeds: u64,
-    /// The first seed, decimal or 0x hexadecimal; the others follow it.
+    /// The first seed, decimal or 0x hexadecimal; the others are the numbers after it.
     #[arg(long, value_name = "SEED", default_value_t = Seed(0))]
     pub(crate) first_seed: Seed,
-    /// This seed only.
+    /// Run this seed only.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
     pub(crate) seed: Option<Seed>,
     #[command(flatten)]
@@ -56,11 +59,11 @@ pub(crate) struct RunArgs {
     /// How many seeds run at once [default: all cores]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = whole::<usize>(1, 1_024))]
     pub(crate) threads: Option<usize>,
-    /// Run every seed twice and compare.
+    /// Run every seed twice and compare the runs.
     #[arg(long)]
     pub(crate) verify: bool,
-    /// One JSON object per line and seed, and a last one `{"summary": …}`. Seeds are strings,
-    /// 0x hexadecimal.
+    /// Print one JSON object per line and seed, and a last one `{"summary": …}`. Seeds are
+    /// strings, 0x hexadecimal.
     #[arg(long)]
     pub(crate) json: bool,
     /// Print the seed's plan as a scenario file and run nothing.
@@ -68,7 +71,10 @@ pub(crate) struct RunArgs {
     pub(crate) print_plan: bool,
 }
 
-/// Run one seed, twice, and tell what happened.
+/// Run one seed, twice, and tell what came of it.
+///
+/// Pass the same --peers and --edits as the sweep that found it; the command that a failing seed
+/// prints does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ReplayArgs {
@@ -82,7 +88,7 @@ pub(crate) struct ReplayArgs {
 
 /// Run scripted scenarios, each twice.
 ///
-/// All files are read before the first one runs.
+/// All files are read and checked before the first one runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ScenarioArgs {
@@ -96,10 +102,10 @@ pub(crate) struct ScenarioArgs {
 /// How runs are told.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// The whole story, virtual time on every line; with --json as an array `story`.
+    /// Print every event with its virtual time; with --json as an array `story`.
     #[arg(long)]
     pub(crate) verbose: bool,
-    /// One JSON object per line and run.
+    /// Print one JSON object per line and run.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -107,10 +113,10 @@ pub(crate) struct ReportArgs {
 /// What a seed expands into, beside the seed.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct ShapeArgs {
-    /// How many peers.
+    /// How many peers a seed has.
     #[arg(long, value_name = "N", default_value_t = Shape::default().peers, value_parser = whole::<usize>(2, 64))]
     peers: usize,
-    /// How many edits they make together.
+    /// How many edits the peers try together; those that turn out impossible are left out.
     #[arg(long, value_name = "N", default_value_t = Shape::default().edits, value_parser = whole::<usize>(1, 100_000))]
     edits: usize,
 }

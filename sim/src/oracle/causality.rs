@@ -20,23 +20,21 @@ pub(crate) fn judge(view: &View) -> Result<(), Finding> {
     let mut before = VersionVector::new();
     for entry in &view.history {
         let last = before.get(entry.peer_id);
+        let own = entry.version_vector.get(entry.peer_id);
+        let unseen = entry.version_vector.iter().find(|&(peer, seq)| before.get(peer) < seq);
+        let mut operations = vec![entry.dot()];
         let wrong = if entry.sequence != last + 1 {
             Some(format!("expected its author's entry {}", last + 1))
-        } else if entry.version_vector.get(entry.peer_id) != last {
-            let own = entry.version_vector.get(entry.peer_id);
+        } else if own != last {
             Some(format!("its vector covers {own} of its own author, expected {last}"))
-        } else if !before.covers(&entry.version_vector) {
-            Some("stands before something that its author had seen".to_owned())
+        } else if let Some((peer, sequence)) = unseen {
+            operations.push(Dot { peer, sequence });
+            Some("the first entry stands before the second, which its author had seen".to_owned())
         } else {
             None
         };
         if let Some(detail) = wrong {
-            return Err(Finding {
-                property: PROPERTY,
-                peers: vec![view.peer],
-                operations: vec![entry.dot()],
-                detail,
-            });
+            return Err(Finding { property: PROPERTY, peers: vec![view.peer], operations, detail });
         }
         before.raise(entry.peer_id, entry.sequence);
     }

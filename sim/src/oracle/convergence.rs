@@ -1,9 +1,9 @@
 //! After the heal all peers have the same entries, and peers with the same entries are equal byte
 //! for byte.
 //!
-//! A peer may lack an entry only if a history that forks stands in the way: the entry lies past the
-//! last one that the branches share, or relies on such an entry, or it relies on one that the peer
-//! lacks itself or has with another content (which is judged by itself, so at the root there is a
+//! A peer may lack an entry only if a history that forks stands in the way: the entry is its
+//! author's and lies past the last one that the branches share, or it relies on one that the peer
+//! lacks or has with another content (which is judged by itself, so at the root there is a
 //! reported fork).
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ fn lacks_nothing_of(
         }
         let Some(entry) = entries.get(&next) else { continue };
         let mut causes = entry.version_vector.iter().map(|(peer, sequence)| Dot { peer, sequence });
-        if causes.all(|cause| !past_fork(cause) && have_held.get(cause) == lack_held.get(cause)) {
+        if causes.all(|cause| have_held.get(cause) == lack_held.get(cause)) {
             return Err(Finding {
                 property: PROPERTY,
                 peers: vec![lack.peer, have.peer],

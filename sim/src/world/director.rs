@@ -141,17 +141,17 @@ impl Director {
     }
 
     /// Everybody syncs with its neighbour on a ring and one other; says whether anything moved.
+    /// What relies on one branch of a forked history does not pass through peers on the other, so
+    /// once there is a fork everybody syncs with everybody.
     fn turn(&mut self, turn: u64) -> Result<bool, Stopped> {
         let count = self.world.peers.len();
+        let forked = !self.world.forks().is_empty();
         for (me, peer) in self.world.peers.iter().enumerate() {
-            let next = (me + 1) % count;
             let choice = self.world.choices.about(Topic::Partner, [peer.key, turn]);
-            let other = (me + 1 + choice.below(0, count as u64 - 1) as usize) % count;
-            let mut orders = peer.orders.borrow_mut();
-            orders.push_back(Order::Sync(next));
-            if other != next {
-                orders.push_back(Order::Sync(other));
-            }
+            let other = 1 + choice.below(0, count as u64 - 1) as usize;
+            let partners = (1..count).filter(|&step| forked || step == 1 || step == other);
+            let orders = partners.map(|step| Order::Sync((me + step) % count));
+            peer.orders.borrow_mut().extend(orders);
             peer.moved.set(false);
             peer.bell.notify_one();
         }

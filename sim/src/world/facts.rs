@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use graphshell_sync::{Conflict, ConflictKind, EdgeKind, LogEntry, NodeId, Subject, VisualEdge};
+use graphshell_sync::{
+    Conflict, ConflictKind, EdgeKind, LogEntry, NodeId, PeerId, Subject, VisualEdge,
+};
 
 use super::shared::World;
 use crate::oracle::{Finding, Forks, View};
@@ -102,8 +104,10 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
             equal("entries of unknown kinds", count, &found)
         }
         Fact::Incarnations { count } => {
-            let identities = &world.peer(view.peer).image.borrow().identities;
-            equal("incarnations", count, &identities.len())
+            let ours = |author: &PeerId| world.author(*author) == Some(view.peer);
+            let authors = view.history.iter().map(|entry| entry.peer_id);
+            let found: BTreeSet<PeerId> = authors.filter(ours).collect();
+            equal("incarnations with entries", count, &found.len())
         }
         Fact::ForkReported { author_of } => {
             let of = world.plan.peer_index(author_of);

@@ -17,8 +17,6 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
-    /// As whom the device has authored, or may.
-    pub(crate) identities: BTreeSet<PeerId>,
 }
 
 impl Image {
@@ -38,10 +36,7 @@ impl Image {
                 Record::Disown { author, after } => {
                     self.held.disown(*author, *after);
                 }
-                Record::Identity { device, incarnation } => {
-                    self.identities.insert(PeerId::derive(*device, *incarnation));
-                }
-                Record::Parked(_) | Record::Fork(_) => {}
+                Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
             }
         }
         first
