@@ -273,6 +273,11 @@ impl World {
         let peer = &self.peers[me];
         let Some(author) = peer.author.get() else { return };
         let last = Dot { peer: author, sequence: told.get(author) };
+        // What others have has left already, in an earlier life.
+        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
+        if others.any(|(_, other)| other.atomic.borrow().met(last)) {
+            return;
+        }
         let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
         let promised =
             peer.image.borrow().promise.map(|promise| {
@@ -345,9 +350,11 @@ impl World {
                     let lost = before.get(*author).saturating_sub(*after);
                     self.judge(durability::judge_disowned(me, *author, *after, lost, records));
                     peer.acknowledged.borrow_mut().disowned(*author, *after);
+                    let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
+                    peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
                 }
                 Record::Identity { device, incarnation } => {
-                    self.learn_author(me, PeerId::derive(*device, *incarnation));
+                    self.authors_as(me, PeerId::derive(*device, *incarnation));
                 }
                 Record::Consent { .. } => {}
             }
