@@ -165,6 +165,12 @@ pub enum EditError {
     /// A legacy log was imported before.
     #[error("a legacy log was imported into this workspace before")]
     ImportedBefore,
+    /// This device has made edits under its present name already.
+    #[error("a legacy log is imported before the first edit")]
+    ImportTooLate,
+    /// The workspace has as many authors as it may.
+    #[error("the workspace has too many authors")]
+    TooManyAuthors,
     /// Too many edits wait for the disk.
     #[error("the disk is too far behind")]
     Busy,

@@ -23,6 +23,9 @@ pub const SEQUENCE_END: u64 = 1 << 62;
 pub const MAX_REASON_BYTES: usize = 256;
 /// Longest entry of a legacy log that is read, in bytes; a longer one was never written.
 pub const MAX_LEGACY_BYTES: usize = 16 * 1024 * 1024;
+/// Most authors with which a device still takes in the entries of a new one; the rest are kept for
+/// its own names.
+pub const MAX_FOREIGN_AUTHORS: usize = MAX_AUTHORS - 16;
 /// Most authors that may be mentioned, by batches that were refused in the end included.
 pub const MAX_NAMES: usize = 2 * MAX_AUTHORS;
 /// Most bytes of batches waiting for their causes.

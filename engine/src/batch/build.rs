@@ -61,10 +61,14 @@ impl BatchBuilder {
         })
     }
 
-    /// Whether `payload_len` more bytes with `delta_len` components surely fit.
+    /// Whether `payload_len` more bytes with `delta_len` components surely fit, even if every
+    /// author that the entry names is new here.
     pub(crate) fn fits(&self, delta_len: usize, payload_len: usize) -> bool {
         self.headers.len() < MAX_BATCH_ENTRIES
-            && self.bytes() + entry_bytes(delta_len, payload_len) <= MAX_BATCH_BYTES
+            && self.bytes()
+                + entry_bytes(delta_len, payload_len)
+                + (delta_len + 1) * AUTHOR_ROW_BYTES
+                <= MAX_BATCH_BYTES
     }
 
     /// Adds an entry that [`fits`](Self::fits). Its author's previous entry must be in the batch

@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use crate::author::{AuthorIx, Authors};
 use crate::batch::{AuthorRow, Batch, BatchBuilder};
 use crate::hash::Hash;
-use crate::limits::{MAX_AUTHORS, MAX_NAMES};
+use crate::limits::{MAX_FOREIGN_AUTHORS, MAX_NAMES};
 use crate::wire::Reject;
 
 /// What the ledger says to a batch.
@@ -58,7 +58,9 @@ impl Ledger {
             return Admission::Early;
         }
         let newcomers = batch.authors().iter().filter(unknown).count();
-        if self.population() + newcomers > MAX_AUTHORS || authors.len() + newcomers > MAX_NAMES {
+        if self.population() + newcomers > MAX_FOREIGN_AUTHORS
+            || authors.len() + newcomers > MAX_NAMES
+        {
             return Admission::Refused(Reject::TooManyAuthors);
         }
         let rows: Vec<AuthorIx> =

@@ -14,8 +14,13 @@ use crate::entry::{EdgeKind, FLAG_GENESIS, LogEntry};
 use crate::graph::{Conflict, ConflictId, ConflictKind, Resolution, Subject};
 use crate::hash::{Hash, Link, chain_next, payload_hash};
 use crate::id::{DeviceId, PeerId};
-use crate::limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_VOLATILE_ENTRIES};
+use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_VOLATILE_ENTRIES};
 use crate::state::EntryStamp;
+
+/// Bytes that an entry takes beside its payload, without its vector.
+const ENTRY_OVERHEAD: usize = 32;
+/// Most bytes of one edit, so that it surely fits one batch.
+const MAX_EDIT_BYTES: usize = MAX_BATCH_BYTES / 2;
 
 /// Own entries that no append holds yet, and the receipts of all that are not durable.
 #[derive(Debug, Default)]
@@ -118,14 +123,26 @@ impl Core {
         if self.edits.imported {
             return Err(EditError::ImportedBefore);
         }
-        for operation in operations {
-            operation.encode_payload(&mut Vec::new())?;
+        if self.ledger.chain(self.me).admitted() > 0 {
+            return Err(EditError::ImportTooLate);
         }
+        let mut chunks: Vec<&[LogEntry]> = Vec::new();
+        let (mut first, mut bytes) = (0, 0);
+        for (index, operation) in operations.iter().enumerate() {
+            let mut payload = Vec::new();
+            operation.encode_payload(&mut payload)?;
+            bytes += payload.len() + ENTRY_OVERHEAD;
+            if bytes > MAX_EDIT_BYTES / 2 || index - first == MAX_BATCH_ENTRIES / 16 {
+                chunks.push(&operations[first..index]);
+                (first, bytes) = (index, payload.len() + ENTRY_OVERHEAD);
+            }
+        }
+        chunks.push(&operations[first..]);
+        chunks.retain(|chunk| !chunk.is_empty());
+        let receipts = chunks.into_iter().map(|chunk| self.author_all(0, FLAG_GENESIS, chunk));
+        let receipts = receipts.collect::<Result<_, _>>()?;
         self.edits.imported = true;
-        operations
-            .chunks(MAX_BATCH_ENTRIES / 16)
-            .map(|chunk| self.author_all(0, FLAG_GENESIS, chunk))
-            .collect()
+        Ok(receipts)
     }
 
     /// Settles a conflict by the operations that the resolution stands for.
@@ -188,6 +205,11 @@ impl Core {
         shared: bool,
     ) -> Result<Receipt, EditError> {
         self.check_open()?;
+        if !shared {
+            // What is under way with that device ends now, not only once the disk knows.
+            self.consents.remove(&device);
+            self.end_rounds_with(device);
+        }
         let receipt = self.edits.receipt(self.peer_id(), 1, 0);
         let place = self.pipeline.submit(Pending::Consent { device, shared });
         self.edits.consents.push_back(PendingConsent { receipt, place, device, shared });
@@ -199,7 +221,14 @@ impl Core {
             return Err(EditError::Unavailable);
         }
         let volatile = self.ledger.chain(self.me).admitted() - self.ledger.chain(self.me).durable();
-        if volatile >= MAX_VOLATILE_ENTRIES as u64 { Err(EditError::Busy) } else { Ok(()) }
+        if volatile >= MAX_VOLATILE_ENTRIES as u64 {
+            return Err(EditError::Busy);
+        }
+        let newcomer = self.ledger.chain(self.me).admitted() == 0;
+        if newcomer && self.ledger.population() >= MAX_AUTHORS {
+            return Err(EditError::TooManyAuthors);
+        }
+        Ok(())
     }
 
     /// Checks an edit against the graph as it will be step by step, and adds the restores.
@@ -226,10 +255,10 @@ impl Core {
         for operation in operations {
             self.edits.scratch.payload.clear();
             operation.encode_payload(&mut self.edits.scratch.payload)?;
-            bytes += self.edits.scratch.payload.len() + 32;
+            bytes += self.edits.scratch.payload.len() + ENTRY_OVERHEAD;
         }
         let vector_bytes = self.edits.advanced.len() * 80;
-        if operations.len() > MAX_BATCH_ENTRIES || bytes + vector_bytes > MAX_BATCH_BYTES / 2 {
+        if operations.len() > MAX_BATCH_ENTRIES || bytes + vector_bytes > MAX_EDIT_BYTES {
             return Err(EditError::TooMany(operations.len()));
         }
         let builder = &self.edits.builder;
@@ -255,7 +284,10 @@ impl Core {
         payload.clear();
         operation.encode_payload(payload).expect("the payload was encoded before");
         delta.clear();
-        for author in edits.advanced.drain(..) {
+        // Genesis entries are from before everything: they have seen nothing.
+        let genesis = flags & FLAG_GENESIS != 0;
+        let seen = if genesis { 0 } else { edits.advanced.len() };
+        for author in edits.advanced.drain(..seen) {
             let applied = self.state.applied(author);
             if author != me && applied > self.ledger.chain(me).seen(author) {
                 delta.push((author, applied));
@@ -293,7 +325,6 @@ impl Core {
             delta: rows,
             payload,
         });
-        let genesis = flags & FLAG_GENESIS != 0;
         let stamp = EntryStamp { author: me, sequence, timestamp_ms, genesis };
         self.state.apply(&self.authors, stamp, delta, LogEntry::decode(kind, payload));
     }
@@ -343,7 +374,8 @@ impl Core {
                 Rebuild::StoreFailed(error) => Outcome::Refused(error.clone()),
                 Rebuild::Rotated { after } => {
                     let author = self.peer_id();
-                    let (first, last) = (receipt.first - after, receipt.last - after);
+                    let first = receipt.first.saturating_sub(*after);
+                    let last = receipt.last.saturating_sub(*after);
                     Outcome::Durable(Receipt { author, first, last, ..receipt }.dots().collect())
                 }
             };

@@ -73,8 +73,9 @@ impl Core {
                 if author == self.me {
                     self.held_back = true;
                 }
+                let from = if author == self.me { self.known_elsewhere() } else { at };
                 if let Some(round) = round.and_then(|round| self.rounds.get_mut(&round)) {
-                    round.doubt(author, at, if author == self.me { self.promised } else { at });
+                    round.doubt(author, at, from);
                     round.report.forks.push(peer);
                 }
                 if !self.forks.contains_key(&author) && self.suspected.insert(author) {
@@ -87,7 +88,7 @@ impl Core {
 
     /// Both sides of a fork are known: `ours` and `theirs` are the hashes at `common + 1`.
     pub(super) fn fork_proven(&mut self, author: AuthorIx, common: u64, ours: Hash, theirs: Hash) {
-        if author == self.me && common >= self.promised {
+        if author == self.me && common >= self.known_elsewhere() {
             return self.start_healing(common);
         }
         if self.forks.contains_key(&author) {
@@ -100,7 +101,7 @@ impl Core {
         self.pipeline.submit(Pending::Fork(proof));
         self.event(Event::Fork { author: peer, common, proven: true });
         if author == self.me {
-            self.start_healing(self.ledger.chain(author).admitted());
+            self.change_name();
         }
     }
 
@@ -118,6 +119,9 @@ impl Core {
     /// Begins to author as a new incarnation; own entries after `after` are made again.
     pub(super) fn start_healing(&mut self, after: u64) {
         if self.healing.is_none() {
+            // From here on nothing is sealed until the end, where only what lies after `after` is
+            // made again.
+            self.seal_edits();
             self.healing = Some(Healing {
                 after,
                 next: Some(0),
@@ -137,6 +141,11 @@ impl Core {
     /// The last own entry that stays under the old name.
     pub(super) fn healed_after(&self) -> u64 {
         self.healing.as_ref().map_or(0, |healing| healing.after)
+    }
+
+    /// Begins to author as a new incarnation and keeps all entries made so far.
+    pub(super) fn change_name(&mut self) {
+        self.start_healing(self.ledger.chain(self.me).admitted());
     }
 
     /// Goes on with the change of the incarnation once nothing is on its way to the disk.

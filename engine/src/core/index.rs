@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::author::AuthorIx;
-use crate::limits::MAX_LOAD_RECORDS;
+use crate::limits::{MAX_BATCH_BYTES, MAX_LOAD_RECORDS};
 
 /// One author's entries in one record: first and last sequence.
 pub(super) type Span = (AuthorIx, u64, u64);
@@ -20,10 +20,12 @@ pub(super) struct LogIndex {
 pub(super) struct IndexedRecord {
     pub(super) position: u64,
     pub(super) spans: SmallVec<[Span; 1]>,
+    /// What the record takes in memory, about.
+    pub(super) bytes: usize,
 }
 
 impl LogIndex {
-    pub(super) fn push(&mut self, position: u64, spans: SmallVec<[Span; 1]>) {
+    pub(super) fn push(&mut self, position: u64, spans: SmallVec<[Span; 1]>, bytes: usize) {
         let place = self.records.len() as u32;
         for &(author, first, _) in &spans {
             if self.by_author.len() <= author.index() {
@@ -31,7 +33,7 @@ impl LogIndex {
             }
             self.by_author[author.index()].push((first, place));
         }
-        self.records.push(IndexedRecord { position, spans });
+        self.records.push(IndexedRecord { position, spans, bytes });
     }
 
     pub(super) fn records(&self) -> &[IndexedRecord] {
@@ -39,7 +41,8 @@ impl LogIndex {
     }
 
     /// Positions, from `from` on and in the log's order, of records that hold entries in the given
-    /// ranges (author, first lacking, last wanted): enough for `entries` entries, or all.
+    /// ranges (author, first lacking, last wanted): enough for `entries` entries or
+    /// for one batch's bytes, or all.
     pub(super) fn holding(&self, lacking: &[Span], entries: usize, from: u64) -> Vec<u64> {
         let start = lacking.iter().filter_map(|&(author, first, _)| {
             let places = self.by_author.get(author.index())?;
@@ -49,7 +52,7 @@ impl LogIndex {
         let Some(start) = start.min() else { return Vec::new() };
         let start = start.max(self.records.partition_point(|record| record.position < from));
         let mut positions = Vec::new();
-        let mut found = 0u64;
+        let (mut found, mut bytes) = (0u64, 0);
         for record in &self.records[start..] {
             let held: u64 = lacking
                 .iter()
@@ -62,8 +65,10 @@ impl LogIndex {
             if held > 0 {
                 positions.push(record.position);
                 found += held;
+                bytes += record.bytes;
             }
-            if found >= entries as u64 || positions.len() == MAX_LOAD_RECORDS {
+            let enough = found >= entries as u64 || bytes >= 2 * MAX_BATCH_BYTES;
+            if enough || positions.len() == MAX_LOAD_RECORDS {
                 break;
             }
         }

@@ -65,10 +65,6 @@ impl Chain {
     pub(super) fn hashes(&self) -> &[Hash] {
         &self.hashes
     }
-
-    pub(super) fn vector(&self) -> &[u64] {
-        &self.vector
-    }
 }
 
 /// The histories of all authors.

@@ -120,7 +120,7 @@ pub(crate) enum Rebuild {
 #[derive(Debug)]
 enum AfterPromise {
     Round(u64),
-    Pull { call: u64, request: PullRequest },
+    Pull { call: u64, from: DeviceId, request: PullRequest },
 }
 
 /// What a load is for.
@@ -146,6 +146,8 @@ pub(crate) struct Core {
     me: AuthorIx,
     /// Own incarnations that the log tells of, in order.
     incarnations: Vec<Incarnation>,
+    /// The device of the last of them.
+    named_device: DeviceId,
     /// The present one.
     incarnation: Incarnation,
     /// Whether the log tells of the present one; it does so from its first entry on.
@@ -155,6 +157,8 @@ pub(crate) struct Core {
     next_incarnation: Incarnation,
     /// Own entries up to here may be sent.
     promised: u64,
+    /// Own entries up to here somebody else has, whatever was promised.
+    confirmed: u64,
     promising: Option<u64>,
     /// What waits until own entries up to a sequence may be sent.
     after_promise: Vec<(u64, AfterPromise)>,
@@ -315,11 +319,14 @@ impl Core {
         self.ended || self.pipeline.is_quiet() && self.edits.is_sealed() && self.saving.is_none()
     }
 
-    /// A core that stands in while one is replaced.
-    pub(crate) fn placeholder(config: Config) -> Self {
-        let seeds =
-            Seeds { table: [0; 4], first: Incarnation([0; 16]), next: Incarnation([0; 16]) };
-        Replay::new(config, seeds, 0, Vec::new()).finish(None)
+    /// Takes the place of a core that ended because of `why`, and tells the embedder.
+    pub(crate) fn succeed(&mut self, old: Core, why: &Rebuild) {
+        let (before, now) = (old.peer_id(), self.peer_id());
+        self.inherit(old.into_legacy(), why);
+        self.event(Event::Reset);
+        if now != before {
+            self.event(Event::Rotated { old: before, new: now });
+        }
     }
 
     /// Brings what readers see up to date with volatile edits.
@@ -394,7 +401,7 @@ impl Core {
     fn go_on(&mut self, after: AfterPromise) {
         match after {
             AfterPromise::Round(round) => self.begin_push(round),
-            AfterPromise::Pull { call, request } => self.prepare_pull(call, request),
+            AfterPromise::Pull { call, from, request } => self.prepare_pull(call, from, request),
         }
     }
 
@@ -408,9 +415,11 @@ impl Core {
             // Nothing may be sent; what was sent before stays true.
             return waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
         }
-        self.promised = promised.unwrap_or(0).max(self.promised);
+        if !self.held_back {
+            self.promised = promised.unwrap_or(0).max(self.promised);
+        }
         for (target, after) in waiting {
-            if target <= self.promised {
+            if self.held_back || target <= self.promised {
                 self.go_on(after);
             } else {
                 self.after_promise.push((target, after));

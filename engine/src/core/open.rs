@@ -13,6 +13,8 @@ use super::{Core, Edits};
 use crate::api::{Config, Event, OpenError};
 use crate::author::{AuthorIx, Authors};
 use crate::batch::Batch;
+use crate::codec::DecodeError;
+use crate::entry::FLAG_GENESIS;
 use crate::id::{Incarnation, PeerId};
 use crate::ports::Promise;
 use crate::record::{Record, Snapshot};
@@ -43,7 +45,6 @@ pub(crate) enum Replayed {
 #[derive(Debug)]
 pub(crate) struct Replay {
     core: Core,
-    device: Option<crate::id::DeviceId>,
     disowned: Vec<Disowned>,
 }
 
@@ -65,9 +66,10 @@ impl Replay {
         first_receipt: u64,
         disowned: Vec<Disowned>,
     ) -> Self {
-        let mut authors = Authors::new(seeds.table);
-        let mut ledger = Ledger::new(config.workspace);
-        let me = ledger.intern(&mut authors, PeerId::derive(config.device, seeds.first));
+        let authors = Authors::new(seeds.table);
+        let ledger = Ledger::new(config.workspace);
+        // Until the log or the end of the replay names the author.
+        let me = AuthorIx(u32::MAX);
         let core = Core {
             config,
             state: State::new(seeds.table),
@@ -80,10 +82,12 @@ impl Replay {
             me,
             incarnations: Vec::new(),
             incarnation: seeds.first,
+            named_device: config.device,
             named: false,
             table_key: seeds.table,
             next_incarnation: seeds.next,
             promised: 0,
+            confirmed: 0,
             promising: None,
             after_promise: Vec::new(),
             consents: BTreeSet::new(),
@@ -103,17 +107,15 @@ impl Replay {
             ended: false,
             outputs: VecDeque::new(),
         };
-        Replay { core, device: None, disowned }
+        Replay { core, disowned }
     }
 
     /// Starts from a snapshot instead of the log's beginning.
-    pub(crate) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), OpenError> {
-        self.core.restore(snapshot).map_err(|error| OpenError::Damaged {
-            position: snapshot.position,
-            problem: format!("the snapshot before it is unreadable {error}"),
-        })?;
-        self.device = Some(self.core.config.device);
-        Ok(())
+    ///
+    /// # Errors
+    /// If it is unreadable; the replay is of no use then.
+    pub(crate) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), DecodeError> {
+        self.core.restore(snapshot)
     }
 
     /// The position of the next record that is needed.
@@ -133,7 +135,7 @@ impl Replay {
                 core.me = core.ledger.intern(&mut core.authors, peer);
                 core.incarnations.push(incarnation);
                 (core.incarnation, core.named) = (incarnation, true);
-                self.device = Some(device);
+                core.named_device = device;
             }
             Record::Ready(batch) => {
                 if batch.workspace() != self.core.config.workspace {
@@ -193,11 +195,11 @@ impl Replay {
 
     /// The core, ready to go. `witness` is what the memory outside the store says.
     pub(crate) fn finish(self, witness: Option<Promise>) -> Core {
-        let Replay { mut core, device, .. } = self;
+        let mut core = self.core;
         core.edits.advance_all(core.authors.len());
         if core.named {
             let current = core.incarnation;
-            if core.was_restored(device, current, witness) {
+            if core.was_restored(current, witness) {
                 let old = core.peer_id();
                 core.begin_incarnation();
                 let new = core.peer_id();
@@ -206,6 +208,9 @@ impl Replay {
                 let witnessed = witness.filter(|promise| promise.incarnation == current);
                 core.promised = witnessed.map_or(0, |promise| promise.sequence);
             }
+        } else {
+            let peer = PeerId::derive(core.config.device, core.incarnation);
+            core.me = core.ledger.intern(&mut core.authors, peer);
         }
         core.settle_view_silently();
         core
@@ -214,14 +219,9 @@ impl Replay {
 
 impl Core {
     /// Whether the log is an older copy than what this device had, or another device's.
-    fn was_restored(
-        &self,
-        device: Option<crate::id::DeviceId>,
-        current: Incarnation,
-        witness: Option<Promise>,
-    ) -> bool {
+    fn was_restored(&self, current: Incarnation, witness: Option<Promise>) -> bool {
         let tail = self.ledger.chain(self.me).durable();
-        device != Some(self.config.device)
+        self.named_device != self.config.device
             || match witness {
                 None => true,
                 Some(promise) if promise.incarnation == current => tail < promise.sequence,
@@ -235,7 +235,7 @@ impl Core {
         (self.incarnation, self.named) = (self.next_incarnation, false);
         let peer = PeerId::derive(self.config.device, self.incarnation);
         self.me = self.ledger.intern(&mut self.authors, peer);
-        self.promised = 0;
+        (self.promised, self.confirmed) = (0, 0);
     }
 
     /// Writes the present incarnation down, in the log and for the witness, before its first entry.
@@ -254,7 +254,15 @@ impl Core {
         for &(author, _, last) in &spans {
             self.ledger.chain_mut(author).set_durable(last);
         }
-        self.index.push(position, spans);
+        self.index.push(position, spans, batch.memory());
+        let of_own = |peer| {
+            let own = |&incarnation| peer == PeerId::derive(self.config.device, incarnation);
+            self.incarnations.iter().any(own)
+        };
+        let genesis = batch.entries().find(|entry| entry.flags & FLAG_GENESIS != 0);
+        if genesis.is_some_and(|entry| of_own(batch.authors()[usize::from(entry.author)].peer)) {
+            self.edits.imported = true;
+        }
         self.merge(batch);
         let (ledger, authors) = (&self.ledger, &self.authors);
         self.parked.drop_where(|batch| {

@@ -122,7 +122,10 @@ impl Core {
         if self.pipeline.waiting.is_empty() {
             return self.heal_when_quiet();
         }
-        let group = self.pipeline.waiting.len().min(MAX_INFLIGHT_BATCHES * 4);
+        // The last group of a core takes everything, since nothing comes after it.
+        let last = self.pipeline.waiting.iter().any(|pending| matches!(pending, Pending::Final(_)));
+        let most = if last { usize::MAX } else { MAX_INFLIGHT_BATCHES * 4 };
+        let group = self.pipeline.waiting.len().min(most);
         self.pipeline.open.extend(self.pipeline.waiting.drain(..group));
         let records = self.pipeline.open.iter().map(Pending::record).collect();
         self.outputs.push_back(Output::Append(records));
@@ -170,8 +173,9 @@ impl Core {
                 self.settle_receipts();
                 None
             }
-            Pending::Identity { incarnation, .. } => {
+            Pending::Identity { device, incarnation } => {
                 self.incarnations.push(incarnation);
+                self.named_device = device;
                 None
             }
             Pending::Parked(_) | Pending::Fork(_) => None,
@@ -192,7 +196,7 @@ impl Core {
         for &(author, _, last) in &spans {
             self.ledger.chain_mut(author).set_durable(last);
         }
-        self.index.push(position, spans);
+        self.index.push(position, spans, batch.memory());
     }
 
     /// Merges durable batches until there is something to tell: one at a time, so that the

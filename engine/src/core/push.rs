@@ -92,7 +92,9 @@ impl Core {
         pushing.open -= 1;
         let before = pushing.acked.clone();
         if let Some(have) = have {
-            pushing.acked.join(have);
+            // What the peer has beyond what we sent is none of this round's business.
+            let of_ours = have.iter().map(|(peer, has)| (peer, has.min(pushing.sent.get(peer))));
+            pushing.acked.join(&of_ours.collect());
         }
         if published {
             let gained = gain(&pushing.acked, &pushing.sent);

@@ -117,6 +117,15 @@ impl Core {
         self.ask_frontier(id);
     }
 
+    /// Ends the rounds with a device that may not be asked any more.
+    pub(super) fn end_rounds_with(&mut self, peer: DeviceId) {
+        let ids: Vec<u64> =
+            self.rounds.iter().filter(|(_, round)| round.peer == peer).map(|(&id, _)| id).collect();
+        for id in ids {
+            self.finish(id, Err(SyncError::NoConsent(peer)));
+        }
+    }
+
     fn ask_frontier(&mut self, id: u64) {
         let frontier = self.frontier();
         let digest = frontier.digest();
@@ -201,9 +210,9 @@ impl Core {
                 Some(_) if author == self.me => self.confirm(row.sequence),
                 None if author == self.me => {
                     self.held_back = true;
-                    let promised = self.promised;
+                    let known = self.known_elsewhere();
                     if let Some(round) = self.rounds.get_mut(&id) {
-                        round.doubt(author, row.sequence, promised);
+                        round.doubt(author, row.sequence, known);
                     }
                 }
                 _ => {}
@@ -281,6 +290,10 @@ impl Core {
     }
 
     fn pulled(&mut self, id: u64, batch: Option<Batch>, more: bool) {
+        if more && batch.is_none() {
+            let what = "more to come behind nothing".to_owned();
+            return self.finish(id, Err(CallError::Nonsense(what).into()));
+        }
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.pulling = if more { Pulling::Idle } else { Pulling::Done };
         if let Some(batch) = batch {
@@ -352,7 +365,7 @@ impl Core {
         if self.held_back && self.healing.is_none() {
             // Somebody knows more of us, and nobody could say what: what was not sent is made
             // again under a new name.
-            self.start_healing(self.promised);
+            self.start_healing(self.known_elsewhere());
         }
         let frontier = self.frontier();
         let Some(round) = self.rounds.get_mut(&id) else { return };

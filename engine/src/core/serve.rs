@@ -16,6 +16,7 @@ use crate::wire::{Budget, Exclusion, Frontier, PullRequest, Reject, Request, Res
 #[derive(Debug)]
 pub(super) struct Pull {
     pub(super) call: u64,
+    from: DeviceId,
     wanted: Wanted,
     budget: Budget,
     /// Where the records loaded end.
@@ -35,7 +36,7 @@ impl Core {
         }
         match request {
             Request::Frontier(request) => self.answer_frontier(call, request.digest),
-            Request::Pull(request) => self.asked_to_pull(call, request),
+            Request::Pull(request) => self.asked_to_pull(call, from, request),
             Request::Push(request) => self.asked_to_push(call, request.batch),
         }
     }
@@ -73,18 +74,18 @@ impl Core {
         self.ledger.chain(self.me).durable() > self.promised && !self.held_back
     }
 
-    fn asked_to_pull(&mut self, call: u64, request: PullRequest) {
+    fn asked_to_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
         // Whoever asks may know more of us than we do; look before anything new is promised.
         self.look_for_own_name(&request.have);
         self.weigh_exclusions(&request.excluded);
-        self.once_promised(AfterPromise::Pull { call, request });
+        self.once_promised(AfterPromise::Pull { call, from, request });
     }
 
-    pub(super) fn prepare_pull(&mut self, call: u64, request: PullRequest) {
+    pub(super) fn prepare_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
         let excluded = self.of_no_use(&request.have, &request.excluded);
         let until = self.frontier().vector();
         let wanted = Wanted { have: request.have.vector(), until, excluded };
-        self.load_pull(Pull { call, wanted, budget: request.budget, after: 0 });
+        self.load_pull(Pull { call, from, wanted, budget: request.budget, after: 0 });
     }
 
     /// For each author that is quarantined here or by the peer, the last sequence that may be sent
@@ -138,6 +139,9 @@ impl Core {
     }
 
     pub(super) fn answer_pull(&mut self, mut pull: Pull, batches: &[Arc<Batch>]) {
+        if !self.consents.contains(&pull.from) {
+            return self.answer(pull.call, Response::Refused(Reject::NotShared));
+        }
         let selection = select(batches, &mut pull.wanted, pull.budget);
         let full = selection.full;
         match self.ledger.seal(&self.authors, selection.builder) {
@@ -193,7 +197,7 @@ impl Core {
                 Ok(0)
             }
             Admission::OwnAhead => {
-                self.start_healing(self.ledger.chain(self.me).admitted());
+                self.change_name();
                 Err(Reject::Unavailable)
             }
             Admission::Parted(parting) => Err(self.part(parting, round)),
@@ -219,7 +223,7 @@ impl Core {
                     fresh += batch.len() as u64;
                     self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
                 }
-                Admission::OwnAhead => self.start_healing(self.ledger.chain(self.me).admitted()),
+                Admission::OwnAhead => self.change_name(),
                 Admission::Parted(parting) => {
                     self.part(parting, None);
                 }
@@ -228,10 +232,14 @@ impl Core {
         }
     }
 
-    /// Somebody has own entries up to `sequence`, with our content: they were sent, whatever the
-    /// witness says.
+    /// Somebody has own entries up to `sequence`, with our content.
     pub(super) fn confirm(&mut self, sequence: u64) {
-        self.promised = self.promised.max(sequence);
+        self.confirmed = self.confirmed.max(sequence);
+    }
+
+    /// Own entries up to here have left, by the witness' word or because somebody has them.
+    pub(super) fn known_elsewhere(&self) -> u64 {
+        self.promised.max(self.confirmed)
     }
 
     /// Looks whether a peer knows own entries that we do not know or that differ from ours.

@@ -53,7 +53,7 @@ impl Core {
 
     fn encode_snapshot(&self) -> Vec<u8> {
         let mut out = vec![SNAPSHOT_VERSION];
-        out.extend_from_slice(&self.config.device.0);
+        out.extend_from_slice(&self.named_device.0);
         out.push(u8::from(self.edits.imported));
         put_varint(&mut out, self.incarnations.len() as u64);
         self.incarnations.iter().for_each(|incarnation| out.extend_from_slice(&incarnation.0));
@@ -66,13 +66,14 @@ impl Core {
             out.extend_from_slice(&proof.ours.0);
             out.extend_from_slice(&proof.theirs.0);
         }
-        self.encode_ledger(&mut out);
+        let numbers = self.encode_ledger(&mut out);
         put_varint(&mut out, self.index.records().len() as u64);
         for record in self.index.records() {
             put_varint(&mut out, record.position);
+            put_varint(&mut out, record.bytes as u64);
             put_varint(&mut out, record.spans.len() as u64);
             for &(author, first, last) in &record.spans {
-                put_varint(&mut out, u64::from(author.0));
+                put_varint(&mut out, numbers[author.index()]);
                 put_varint(&mut out, first);
                 put_varint(&mut out, last);
             }
@@ -87,18 +88,26 @@ impl Core {
         out
     }
 
-    /// Authors in the order of their numbers, so that the index can use the numbers.
-    fn encode_ledger(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.authors.len() as u64);
-        for number in 0..self.authors.len() as u32 {
-            let author = AuthorIx(number);
+    /// Writes the authors that have entries; returns the number of each in the snapshot.
+    fn encode_ledger(&self, out: &mut Vec<u8>) -> Vec<u64> {
+        let with_entries: Vec<AuthorIx> = (0..self.authors.len() as u32)
+            .map(AuthorIx)
+            .filter(|&author| self.ledger.chain(author).admitted() > 0)
+            .collect();
+        let mut numbers = vec![u64::MAX; self.authors.len()];
+        for (number, author) in with_entries.iter().enumerate() {
+            numbers[author.index()] = number as u64;
+        }
+        put_varint(out, with_entries.len() as u64);
+        for &author in &with_entries {
             let chain = self.ledger.chain(author);
             out.extend_from_slice(self.authors.peer(author).0.as_bytes());
             put_varint(out, chain.hashes().len() as u64);
             chain.hashes().iter().for_each(|hash| out.extend_from_slice(&hash.0));
-            put_varint(out, chain.vector().len() as u64);
-            chain.vector().iter().for_each(|&sequence| put_varint(out, sequence));
+            put_varint(out, with_entries.len() as u64);
+            with_entries.iter().for_each(|&seen| put_varint(out, chain.seen(seen)));
         }
+        numbers
     }
 
     /// Takes over a snapshot into a core that has seen no record.
@@ -129,6 +138,7 @@ impl Core {
         let numbers = self.restore_ledger(read)?;
         for _ in 0..read.bounded(snapshot.bytes.len(), "a count of records")? {
             let position = read.varint("a position")?;
+            let bytes = read.bounded(usize::MAX, "a record's bytes")?;
             let mut spans = SmallVec::new();
             for _ in 0..read.bounded(MAX_AUTHORS, "a count of spans")? {
                 let author = *read
@@ -137,7 +147,7 @@ impl Core {
                     .ok_or_else(|| read.error("an author's number"))?;
                 spans.push((author, read.varint("a sequence")?, read.varint("a sequence")?));
             }
-            self.index.push(position, spans);
+            self.index.push(position, spans, bytes);
         }
         for _ in 0..read.bounded(MAX_PARKED_BATCHES, "a count of parked batches")? {
             let length = read.bounded(MAX_BATCH_BYTES, "a batch's length")?;
@@ -151,7 +161,7 @@ impl Core {
         if let Some(&incarnation) = self.incarnations.last() {
             let peer = PeerId::derive(device, incarnation);
             self.me = self.ledger.intern(&mut self.authors, peer);
-            (self.incarnation, self.named) = (incarnation, true);
+            (self.incarnation, self.named, self.named_device) = (incarnation, true, device);
         }
         self.pipeline.end = snapshot.position;
         self.snapshot_at = snapshot.position;

@@ -9,7 +9,7 @@ use futures_channel::oneshot;
 use super::Ports;
 use super::subscription::{Queue, Subscription};
 use crate::api::{Config, Event, Outcome, Receipt, SyncError, SyncReport};
-use crate::core::{Core, Input, Output};
+use crate::core::{Core, Input, Output, Rebuild};
 use crate::id::DeviceId;
 use crate::ports::StoreError;
 use crate::wire::{Request, Response};
@@ -117,9 +117,21 @@ impl Inner {
         false
     }
 
-    pub(super) fn replace_core(&mut self, next: impl FnOnce(Core) -> Core) {
-        let placeholder = Core::placeholder(self.config);
-        self.core = next(std::mem::replace(&mut self.core, placeholder));
+    /// Puts `next` in the place of a core that ended because of `why`.
+    pub(super) fn replace_core(&mut self, next: Core, why: &Rebuild) {
+        // What came in while `next` was made was turned away by the old core.
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Finished { round, result } => self.finish(round, result),
+                Output::Answer { call, response } => self.answered(call, response),
+                _ => {}
+            }
+        }
+        let old = std::mem::replace(&mut self.core, next);
+        self.core.succeed(old, why);
+        if !self.checkpoints.is_empty() {
+            self.core.want_checkpoint();
+        }
     }
 
     pub(super) fn subscribe(&mut self) -> Subscription {
@@ -156,6 +168,10 @@ impl Inner {
         if !self.core.is_unsettled(receipt) {
             return Ok(Outcome::Durable(receipt.dots().collect()));
         }
+        if self.phase == Phase::Closed {
+            let what = "the workspace was closed before the edit's fate was known".to_owned();
+            return Ok(Outcome::Refused(StoreError::Failed(what)));
+        }
         let (sender, receiver) = oneshot::channel();
         self.receipts.entry(receipt.number).or_default().push(sender);
         Err(receiver)
@@ -167,6 +183,10 @@ impl Inner {
     ) -> (u64, oneshot::Receiver<Result<SyncReport, SyncError>>) {
         let (sender, receiver) = oneshot::channel();
         self.next += 1;
+        if !self.is_open() {
+            let _ = sender.send(Err(SyncError::Closed));
+            return (self.next, receiver);
+        }
         self.rounds.insert(self.next, sender);
         self.core.handle(Input::Start { round: self.next, peer });
         self.wake();

@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::api::{Event, OpenError};
+use crate::api::OpenError;
 use crate::core::{Input, Output};
 use crate::id::DeviceId;
 use crate::ports::{Clock, Entropy, Handler, Store, SyncBackend, Witness};
@@ -101,13 +101,8 @@ impl<P: Ports> Driver<P> {
                 calls.clear();
                 let config = shared.lock().config();
                 let first_receipt = shared.lock().core().next_receipt();
-                let mut core = replay::replay(&shared.ports, config, first_receipt).await?;
-                shared.lock().replace_core(|old| {
-                    let old_name = old.peer_id();
-                    core.inherit(old.into_legacy(), &why);
-                    core.announce_change(old_name);
-                    core
-                });
+                let core = replay::replay(&shared.ports, config, first_receipt).await?;
+                shared.lock().replace_core(core, &why);
                 continue;
             }
             if shared.lock().may_end() {
@@ -202,16 +197,5 @@ impl<P: Ports> Handler for Serving<P> {
     async fn handle(&self, from: DeviceId, request: Request) -> Response {
         let answer = self.shared.lock().ask(from, request);
         answer.await.unwrap_or(Response::Refused(Reject::Unavailable))
-    }
-}
-
-impl crate::core::Core {
-    /// Tells the embedder that a new core took over.
-    fn announce_change(&mut self, old: crate::id::PeerId) {
-        let new = self.peer_id();
-        self.event(Event::Reset);
-        if new != old {
-            self.event(Event::Rotated { old, new });
-        }
     }
 }

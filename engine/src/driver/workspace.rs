@@ -51,7 +51,8 @@ impl<P: Ports> Workspace<P> {
         self.edit_all(&[operation])
     }
 
-    /// Makes several operations as one edit: others see all of them or none.
+    /// Makes several operations as one edit: all of them become durable here, or none. On the way
+    /// to others they may be cut into two batches, since entries travel in causal order by size.
     ///
     /// A write to a node that is gone, and an edge or visit that touches one, restore it first.
     ///
@@ -85,7 +86,8 @@ impl<P: Ports> Workspace<P> {
     }
 
     /// Imports a log from before sync, given as its payloads in order: its live state becomes part
-    /// of the graph, without ever winning over what was done since.
+    /// of the graph, without ever winning over what was done since. To be called before the first edit
+    /// of this device.
     ///
     /// # Errors
     /// If a payload is damaged, or a log was imported before; then nothing changed.
@@ -109,7 +111,8 @@ impl<P: Ports> Workspace<P> {
         match fate {
             Ok(outcome) => outcome,
             Err(waiting) => waiting.await.unwrap_or_else(|_| {
-                Outcome::Refused(StoreError::Refused("the workspace is closed".to_owned()))
+                let what = "the workspace was closed before the edit's fate was known";
+                Outcome::Refused(StoreError::Failed(what.to_owned()))
             }),
         }
     }
@@ -155,9 +158,6 @@ impl<P: Ports> Workspace<P> {
     /// # Errors
     /// If consent is missing, or the peer refuses or is out of reach.
     pub async fn sync_with_peer(&self, peer: DeviceId) -> Result<SyncReport, SyncError> {
-        if !self.shared.lock().is_open() {
-            return Err(SyncError::Closed);
-        }
         let (round, result) = self.shared.lock().start_round(peer);
         let guard = RoundGuard { shared: &self.shared, round };
         let result = result.await.unwrap_or(Err(SyncError::Closed));
