@@ -5,6 +5,7 @@
 
 mod dice;
 mod faults;
+mod quarrel;
 mod user;
 
 use crate::plan::{Action, Peer, Plan, Step};
@@ -29,6 +30,10 @@ impl Default for Shape {
     }
 }
 
+/// Of how many edits one starts a quarrel.
+const QUARREL_EVERY: usize = 30;
+/// How many devices bring the same legacy profile: one profile on both is the case of interest.
+const LEGACY_DEVICES: usize = 2;
 /// Most edits in one step.
 const MAX_BURST: usize = 200;
 
@@ -44,7 +49,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     let swarm = Swarm::roll(&mut dice);
     let network = swarm.network(&mut dice);
     let append_ms = swarm.append_ms(&mut dice);
-    let snapshot_every = if dice.chance(25) { 0 } else { dice.between(3, 40) };
+    let snapshot_every = if dice.chance(20) { 0 } else { dice.between(2, 25) };
     let offsets: Vec<i64> = names.iter().map(|_| swarm.clock_offset_ms(&mut dice)).collect();
 
     let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
@@ -53,12 +58,11 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     let mut habits = Habits::new(habits, &names, swarm.clears, swarm.unknown_kinds);
     let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
     let peers = names.iter().zip(offsets).enumerate().map(|(place, (name, clock_offset_ms))| {
-        // Two devices at most: one profile on both is the case of interest.
-        let legacy = if place < 2 { profile.clone() } else { Vec::new() };
+        let legacy = if place < LEGACY_DEVICES { profile.clone() } else { Vec::new() };
         Peer { name: name.clone(), clock_offset_ms, legacy }
     });
     let peers = peers.collect();
-    timeline.live(seed, shape, &mut habits);
+    timeline.live(seed, shape, &mut habits, swarm.legacy);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
     let faults = swarm.names().join(", ");
@@ -88,6 +92,7 @@ struct Timeline {
 enum Intent {
     Edit,
     Decide,
+    Quarrel,
     Sync,
 }
 
@@ -106,7 +111,7 @@ impl Timeline {
     }
 
     /// The users' edits and decisions, and the rounds of sync.
-    fn live(&mut self, seed: u64, shape: &Shape, habits: &mut Habits<'_>) {
+    fn live(&mut self, seed: u64, shape: &Shape, habits: &mut Habits<'_>, legacy: bool) {
         let mut dice = Dice::new(seed, "times");
         let count = self.names.len();
         let span = shape.span_ms.max(1);
@@ -117,6 +122,9 @@ impl Timeline {
         }
         for _ in 0..bursts / 8 {
             intents.push((dice.below(span), dice.index(count), Intent::Decide));
+        }
+        for _ in 0..shape.edits / QUARREL_EVERY {
+            intents.push((dice.below(span), dice.index(count), Intent::Quarrel));
         }
         for who in 0..count {
             let mut now = dice.between(50, 900);
@@ -129,6 +137,9 @@ impl Timeline {
         intents.sort_unstable();
 
         let mut users = vec![User::default(); count];
+        if legacy {
+            users.iter_mut().take(LEGACY_DEVICES).for_each(|user| habits.brings_profile(user));
+        }
         let mut edits_left = shape.edits;
         let mut bursts_left = intents.iter().filter(|intent| intent.2 == Intent::Edit).count();
         for (at_ms, who, intent) in intents {
@@ -153,6 +164,27 @@ impl Timeline {
                         self.put(at_ms, decision);
                     }
                 }
+                Intent::Quarrel if count > 1 => {
+                    let other = (who + 1 + dice.index(count - 1)) % count;
+                    let both = users.get_disjoint_mut([who, other]).expect("two peers");
+                    let Some(quarrel) = habits.quarrel(both) else { continue };
+                    let edits = quarrel.sides.each_ref().map(Vec::len).iter().sum::<usize>();
+                    if edits > edits_left || self.is_away(other, at_ms) {
+                        continue;
+                    }
+                    edits_left -= edits;
+                    let names = [peer, self.names[other].clone()];
+                    for (peer, edits) in names.clone().into_iter().zip(quarrel.sides) {
+                        self.put(at_ms, Action::Edit { peer, edits });
+                    }
+                    let [peer, with] = names;
+                    let met_ms = at_ms + dice.between(100, 1500);
+                    self.put(met_ms, Action::Sync { peer: peer.clone(), with });
+                    let Some((about, to, choice)) = quarrel.decision else { continue };
+                    let decided_ms = met_ms + dice.between(100, 1000);
+                    self.put(decided_ms, Action::Resolve { peer, about, to, choice });
+                }
+                Intent::Quarrel => {}
                 Intent::Sync => {
                     let other = (who + 1 + dice.index(count - 1)) % count;
                     let both = users.get_disjoint_mut([who, other]);

@@ -40,12 +40,12 @@ impl Swarm {
             partitions: is_in(50),
             islands: is_in(40),
             crashes: is_in(60),
-            backups: is_in(40),
-            lost_witness: is_in(30),
+            backups: is_in(45),
+            lost_witness: is_in(50),
             clock_offsets: is_in(50),
             clock_jumps: is_in(40),
             slow_appends: is_in(30),
-            clears: is_in(30),
+            clears: is_in(40),
             unknown_kinds: is_in(40),
             legacy: is_in(25),
         }
@@ -123,6 +123,13 @@ impl Swarm {
                 }
             }
         }
+        if self.legacy && names.len() > 1 && dice.chance(60) {
+            // The second device with the profile goes online when others have worked on it.
+            let end = dice.between(span * 3 / 10, span * 9 / 10);
+            for other in names.iter().filter(|&other| *other != names[1]) {
+                timeline.cut(0, end, names[1].clone(), other.clone(), false);
+            }
+        }
         for (place, name) in names.iter().enumerate() {
             self.strike_peer((place, name), span, dice, timeline);
         }
@@ -145,13 +152,13 @@ impl Swarm {
         }
         let mut now = dice.below(span);
         while now < span {
-            if self.backups && dice.chance(25) {
+            if self.backups && dice.chance(40) {
                 timeline.put(now, Action::Backup { peer: peer() });
                 now += dice.between(300, 3000);
                 let with_witness = self.lost_witness && dice.chance(50);
                 timeline.put(now, Action::Restore { peer: peer(), with_witness });
             } else if self.crashes && dice.chance(60) {
-                let after_calls = dice.pick(&[0, 0, 1, 2, 3, 5, 8, 13]);
+                let after_calls = dice.pick(&[0, 1, 1, 2, 2, 3, 5, 8, 13]);
                 let restart = now + dice.between(100, 1500);
                 timeline.put(now, Action::Crash { peer: peer(), after_calls });
                 timeline.put(restart, Action::Restart { peer: peer() });

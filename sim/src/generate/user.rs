@@ -11,17 +11,18 @@ use super::dice::Dice;
 use crate::plan::{Action, Choice, Edit};
 use crate::web::Web;
 
-const TYPES: [EdgeType; 3] = [EdgeType::Hyperlink, EdgeType::History, EdgeType::UserGrouped];
+pub(super) const TYPES: [EdgeType; 3] =
+    [EdgeType::Hyperlink, EdgeType::History, EdgeType::UserGrouped];
 
 /// A node: the page, and whose own copy of it, if it is one that a user added a second time.
-type Tab = (usize, Option<usize>);
+pub(super) type Tab = (usize, Option<usize>);
 
 /// What one user knows and where it stands.
 #[derive(Clone, Default)]
 pub(super) struct User {
-    known: BTreeSet<Tab>,
-    removed: BTreeSet<Tab>,
-    links: BTreeSet<(Tab, Tab)>,
+    pub(super) known: BTreeSet<Tab>,
+    pub(super) removed: BTreeSet<Tab>,
+    pub(super) links: BTreeSet<(Tab, Tab)>,
     /// Pages in the order of visiting; `cursor` is one past the open one.
     history: Vec<Tab>,
     cursor: usize,
@@ -100,6 +101,13 @@ impl<'a> Habits<'a> {
             }
         }
         edits
+    }
+
+    /// The user knows what is in the legacy profile.
+    pub(super) fn brings_profile(&self, user: &mut User) {
+        let tabs = self.popular.iter().map(|&page| (page, None));
+        user.links.extend(tabs.clone().zip(tabs.clone().skip(1)));
+        user.known.extend(tabs);
     }
 
     /// At least `want` edits of one user.
@@ -190,10 +198,7 @@ impl<'a> Habits<'a> {
         let edit = match wish {
             Wish::Rename => {
                 let tab = self.known(user)?;
-                self.renamed += 1;
-                let title = Web::get().pages()[tab.0].title.as_str();
-                let title = format!("{title} ({})", self.renamed);
-                Edit::SetTitle { node: self.name(tab), title }
+                self.rename(tab)
             }
             Wish::Readdress => {
                 let node = self.known(user)?;
@@ -311,16 +316,24 @@ impl<'a> Habits<'a> {
         if set.is_empty() { None } else { set.iter().nth(self.dice.index(set.len())) }
     }
 
-    fn name(&self, (page, copy): Tab) -> String {
+    pub(super) fn name(&self, (page, copy): Tab) -> String {
         match copy {
             None => format!("p{page}"),
             Some(who) => format!("p{page}-{}", self.names[who]),
         }
     }
 
-    fn add(&mut self, tab: Tab) -> Edit {
+    pub(super) fn add(&mut self, tab: Tab) -> Edit {
         let url = Web::get().pages()[tab.0].url.clone();
         Edit::AddNode { node: self.name(tab), url, at: self.position() }
+    }
+
+    /// A title that nobody else gives.
+    pub(super) fn rename(&mut self, tab: Tab) -> Edit {
+        self.renamed += 1;
+        let title = Web::get().pages()[tab.0].title.as_str();
+        let title = format!("{title} ({})", self.renamed);
+        Edit::SetTitle { node: self.name(tab), title }
     }
 
     fn title(&self, tab: Tab) -> Edit {
@@ -328,7 +341,7 @@ impl<'a> Habits<'a> {
         Edit::SetTitle { node: self.name(tab), title }
     }
 
-    fn position(&mut self) -> Position {
+    pub(super) fn position(&mut self) -> Position {
         let mut coordinate = || self.dice.below(2000) as f32 - 1000.0;
         Position::new(coordinate(), coordinate()).expect("small whole numbers are finite")
     }

@@ -42,6 +42,12 @@ impl Atomic {
         }
     }
 
+    /// Whether the entry ever reached the peer.
+    pub(crate) fn met(&self, dot: Dot) -> bool {
+        let runs = self.runs.get(&dot.peer).map_or(&[][..], Vec::as_slice);
+        runs.iter().any(|&(first, last, _)| (first..=last).contains(&dot.sequence))
+    }
+
     /// Judges a move of what `peer` shows or stores; `ours` tells its own authors, of which it
     /// may author entries by itself (when it takes another name).
     pub(crate) fn judge(

@@ -159,8 +159,8 @@ pub(crate) fn judge_response(
     }
 }
 
-/// Judges what `peer` is about to tell of itself: nothing that its memory outside the store does
-/// not know of. Otherwise a restored backup would give the same names to other entries.
+/// Judges what `peer` is about to tell of itself, `last` at most, which nobody else has: nothing
+/// that its memory outside the store does not know of. Otherwise a restored backup would give the same names to other entries.
 pub(crate) fn judge_promised(peer: usize, last: Dot, promised: u64) -> Result<(), Finding> {
     if last.sequence <= promised {
         return Ok(());

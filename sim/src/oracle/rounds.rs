@@ -1,23 +1,26 @@
-//! A round that ends well leaves nothing behind: what either side held when it began, both hold.
+//! A round that ends well leaves nothing behind: what either side held when it began, both have.
+//!
+//! The side that began it may still have entries on their way to its disk that came in another
+//! round: it did not ask for them again.
 
 use graphshell_sync::{Dot, VersionVector};
 
 use super::Finding;
 
-/// Judges that `peer` holds what it or the other side held before the round.
+/// Judges that `peer` has what it or the other side held before the round.
 pub(crate) fn judge(
     peer: usize,
     before: &VersionVector,
-    held: &VersionVector,
+    has: impl Fn(Dot) -> bool,
 ) -> Result<(), Finding> {
-    for (author, sequence) in before.iter() {
-        let next = held.get(author) + 1;
-        if next <= sequence {
+    for (author, last) in before.iter() {
+        let mut dots = (1..=last).rev().map(|sequence| Dot { peer: author, sequence });
+        if let Some(lacking) = dots.find(|&dot| !has(dot)) {
             return Err(Finding {
                 property: "a round that ends well leaves nothing behind",
                 peers: vec![peer],
-                operations: vec![Dot { peer: author, sequence: next }],
-                detail: "a side of the round held the entry when it began, the peer does not now"
+                operations: vec![lacking],
+                detail: "a side of the round held the entry when it began, the peer lacks it now"
                     .to_owned(),
             });
         }

@@ -5,7 +5,7 @@ use graphshell_sync::{Dot, Graph, Hash, LogEntry, PeerId, SyncedLogEntry, Versio
 use uuid::Uuid;
 
 use super::durability::{self, Acknowledged};
-use super::{View, causality, convergence, forks, model};
+use super::{View, causality, convergence, forks, model, rounds};
 use crate::plan::{Edit, node_id};
 use crate::world::image::Holdings;
 
@@ -164,4 +164,55 @@ fn acknowledged_entry_that_is_gone_is_found_unless_its_disk_was_replaced() {
     assert_eq!(disowned.judge(&poorer), Ok(()));
     acknowledged.restored(&vector(1, 9));
     assert_eq!(acknowledged.judge(&poorer), Ok(()));
+}
+
+#[test]
+fn telling_more_than_the_witness_knows_is_found() {
+    let told = |sequence| durability::judge_promised(0, Dot { peer: A, sequence }, 2);
+    assert_eq!(told(2), Ok(()));
+    assert!(told(3).is_err());
+    let frontier = |sequence| Response::Frontier {
+        frontier: Frontier::new(vec![FrontierRow { peer: A, sequence, hash: Hash([0; 32]) }]),
+        excluded: Vec::new(),
+    };
+    assert_eq!(durability::told_by_response(&frontier(3)), vector(3, 0));
+    let durable = Response::Durable { have: vector(1, 2) };
+    assert_eq!(durability::told_by_response(&durable), vector(1, 2));
+}
+
+#[test]
+fn disowned_entry_that_is_not_made_again_is_found() {
+    assert_eq!(durability::judge_disowned(0, A, 1, 0, &[]), Ok(()));
+    assert!(durability::judge_disowned(0, A, 1, 1, &[]).is_err());
+}
+
+#[test]
+fn fork_of_an_author_with_its_witness_is_found() {
+    let after = Dot { peer: A, sequence: 2 };
+    assert_eq!(forks::judge_report(0, after, true), Ok(()));
+    assert!(forks::judge_report(0, after, false).is_err());
+}
+
+#[test]
+fn entry_that_a_round_left_behind_is_found() {
+    let judge = |held: VersionVector| {
+        rounds::judge(0, &vector(2, 1), |dot| dot.sequence <= held.get(dot.peer))
+    };
+    assert_eq!(judge(vector(2, 1)), Ok(()));
+    assert_eq!(judge(vector(5, 5)), Ok(()));
+    assert_eq!(judge(vector(1, 1)).unwrap_err().operations, [Dot { peer: A, sequence: 2 }]);
+    assert!(judge(vector(2, 0)).is_err());
+}
+
+#[test]
+fn vector_that_is_not_what_was_applied_is_found() {
+    let judge = |applied, forked: &[PeerId]| {
+        let authored = [(Dot { peer: B, sequence: 1 }, applied)].into_iter().collect();
+        let forks = forked.iter().map(|&author| (author, 0)).collect();
+        causality::judge_vectors(&view(0, history()), &authored, &forks)
+    };
+    assert_eq!(judge(vector(1, 0), &[]), Ok(()));
+    assert!(judge(vector(0, 0), &[]).is_err(), "it claims more than was seen");
+    assert!(judge(vector(2, 0), &[]).is_err(), "it leaves out what was seen");
+    assert_eq!(judge(vector(2, 0), &[B]), Ok(()), "the name stands for two entries");
 }

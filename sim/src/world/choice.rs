@@ -18,6 +18,8 @@ pub(crate) enum Topic {
     Partner = 5,
     /// When a peer is looked at in the middle of the run.
     Glance = 6,
+    /// How much a pull may get at once: asking and asked peer, number of the call.
+    Budget = 7,
 }
 
 /// All choices of one run.

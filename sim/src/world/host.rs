@@ -53,6 +53,9 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     let opened = workspace.version_vector();
     world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
     *peer.seen.borrow_mut() = opened;
+    // What a crash or an older disk lost may come back from others, or its names be given anew.
+    let lost = |dot| peer.image.borrow().held.get(dot).is_none();
+    peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
 
     let events = workspace.subscribe();
     let mut parts = pin!(async {

@@ -15,6 +15,7 @@ mod link;
 mod net;
 mod panics;
 mod ports;
+mod round;
 mod shared;
 mod store;
 mod timeline;

@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use turmoil::net::UdpSocket;
 
+use super::choice::Topic;
 use super::frame::{self, HEADER_BYTES, Header};
 use super::link;
 use super::shared::World;
@@ -32,6 +33,8 @@ use crate::oracle::{Finding, bounds, durability};
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
+/// How many of a thousand pulls ask for little at once.
+const RATIONED: u16 = 300;
 const PORT: u16 = 1;
 
 /// The address of a peer.
@@ -142,6 +145,21 @@ impl SimNetwork {
 }
 
 impl Inner {
+    /// Lets a peer ask for less at once than it could hold, as one with little memory would: in a
+    /// world of small histories whole ones would fit one batch. Not in calm weather.
+    fn ration(&self, to: DeviceId, request: &mut PullRequest) {
+        let world = &*self.world;
+        if !world.calm(world.now_ms())
+            && let Some(to) = world.place(to)
+        {
+            let subject = [world.peer(self.me).key, world.peer(to).key, self.calls.get()];
+            let choice = world.choices.about(Topic::Budget, subject);
+            if choice.chance(0, RATIONED) {
+                request.budget.entries = choice.within(1, (1, 40)) as u32;
+            }
+        }
+    }
+
     fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: &[u8]) {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
@@ -297,7 +315,8 @@ impl SyncBackend for SimNetwork {
         self.call(to, Request::Frontier(request)).await
     }
 
-    async fn pull(&self, to: DeviceId, request: PullRequest) -> Result<Response, CallError> {
+    async fn pull(&self, to: DeviceId, mut request: PullRequest) -> Result<Response, CallError> {
+        self.0.ration(to, &mut request);
         self.call(to, Request::Pull(request)).await
     }
 

@@ -174,7 +174,8 @@ impl World {
         self.started_ms.get().map_or(0, |start| at_ms.saturating_sub(start))
     }
 
-    fn calm(&self, at_ms: u64) -> bool {
+    /// Whether nothing goes wrong at a time: before the plan begins, after the heal.
+    pub(crate) fn calm(&self, at_ms: u64) -> bool {
         self.started_ms.get().is_none() || self.healed_ms.get().is_some_and(|heal| at_ms >= heal)
     }
 
@@ -272,6 +273,11 @@ impl World {
         let peer = &self.peers[me];
         let Some(author) = peer.author.get() else { return };
         let last = Dot { peer: author, sequence: told.get(author) };
+        // What others have has left already, in an earlier life.
+        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
+        if others.any(|(_, other)| other.atomic.borrow().met(last)) {
+            return;
+        }
         let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
         let promised =
             peer.image.borrow().promise.map(|promise| {
@@ -344,9 +350,11 @@ impl World {
                     let lost = before.get(*author).saturating_sub(*after);
                     self.judge(durability::judge_disowned(me, *author, *after, lost, records));
                     peer.acknowledged.borrow_mut().disowned(*author, *after);
+                    let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
+                    peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
                 }
                 Record::Identity { device, incarnation } => {
-                    self.learn_author(me, PeerId::derive(*device, *incarnation));
+                    self.authors_as(me, PeerId::derive(*device, *incarnation));
                 }
                 Record::Consent { .. } => {}
             }

@@ -11,15 +11,16 @@ use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{
     Conflict, EdgeKind, EdgeType, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution,
-    Subject, SyncError, SyncReport, VersionVector, Workspace,
+    Subject, SyncError, SyncReport, Workspace,
 };
 use tokio::time::sleep;
 
 use super::agenda::{Order, Task, What};
 use super::facts;
 use super::ports::{SimClock, SimPorts};
+use super::round::Round;
 use super::shared::{Life, World};
-use crate::oracle::{Finding, View, durability, model, rounds};
+use crate::oracle::{Finding, View, durability, model};
 use crate::plan::{Action, Choice, Edit, node_id};
 
 /// Most edits of one step that are made as one; an edit may take several entries.
@@ -31,16 +32,6 @@ type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 enum Done {
     Settled(Receipt, Outcome),
     Round { round: Round, result: Result<SyncReport, SyncError> },
-}
-
-/// A round that its user began.
-struct Round {
-    with: usize,
-    ordered: bool,
-    /// What either side held then.
-    before: VersionVector,
-    /// How often the other side had been started.
-    boots: u64,
 }
 
 /// What to do next.
@@ -275,6 +266,9 @@ impl<'a> User<'a> {
                 self.made(receipt);
                 if let Some(first) = receipt.dots().next() {
                     let mut authored = self.world.peer(self.me).authored.borrow_mut();
+                    // What a crash lost gives its names to what comes now.
+                    authored
+                        .retain(|dot, _| dot.peer != first.peer || dot.sequence < first.sequence);
                     authored.insert(first, applied);
                 }
                 let unsettled = &self.world.peer(self.me).unsettled;
@@ -298,9 +292,7 @@ impl<'a> User<'a> {
         self.world.tell(self.me, format_args!("begins a round with {}", other.name), &[]);
         self.world.count("rounds");
         let workspace = self.workspace;
-        let mut before = other.image.borrow().held.vector();
-        before.join(&self.world.peer(self.me).image.borrow().held.vector());
-        let round = Round { with, ordered, before, boots: other.boots.get() };
+        let round = Round::begin(self.world, (self.me, with), ordered);
         under_way.push(Box::pin(async move {
             let result = workspace.sync_with_peer(other.device).await;
             Done::Round { round, result }
@@ -338,7 +330,7 @@ impl<'a> User<'a> {
         let peer = self.world.peer(self.me);
         let name = &self.world.peer(round.with).name;
         if result.is_ok() {
-            self.judge_round(round);
+            round.judge(self.world, self.me);
         }
         match result {
             Ok(SyncReport { pushed, pulled, published, calls, lost, forks }) => {
@@ -365,18 +357,6 @@ impl<'a> User<'a> {
             peer.moved.set(peer.moved.get() || !at_rest(result));
         } else {
             peer.last_sync.set(Some(result.is_ok()));
-        }
-    }
-
-    /// Where nobody can fork and the other side was there all the time, both sides are whole.
-    fn judge_round(&self, round: &Round) {
-        let forks = self.world.peers.iter().any(|peer| peer.amnesiac.get());
-        if forks || self.world.peer(round.with).boots.get() != round.boots {
-            return;
-        }
-        for side in [self.me, round.with] {
-            let held = self.world.peer(side).image.borrow().held.vector();
-            self.world.judge(rounds::judge(side, &round.before, &held));
         }
     }
 

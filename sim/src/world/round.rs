@@ -1,0 +1,41 @@
+//! A round that a user began, and what its two sides held then.
+
+use graphshell_sync::VersionVector;
+
+use super::shared::World;
+use crate::oracle::rounds;
+
+pub(crate) struct Round {
+    /// The other side.
+    pub(crate) with: usize,
+    /// Whether the world wanted it, not the plan.
+    pub(crate) ordered: bool,
+    /// What either side held.
+    before: VersionVector,
+    /// How often the other side had been started.
+    boots: u64,
+}
+
+impl Round {
+    /// Takes note of what both sides hold.
+    pub(crate) fn begin(world: &World, (me, with): (usize, usize), ordered: bool) -> Self {
+        let other = world.peer(with);
+        let mut before = other.image.borrow().held.vector();
+        before.join(&world.peer(me).image.borrow().held.vector());
+        Round { with, ordered, before, boots: other.boots.get() }
+    }
+
+    /// Judges a round that ended well, where nobody can fork and the other side was up all along.
+    pub(crate) fn judge(&self, world: &World, me: usize) {
+        let (ours, theirs) = (world.peer(me), world.peer(self.with));
+        let may_fork = world.peers.iter().any(|peer| peer.amnesiac.get());
+        if may_fork || theirs.boots.get() != self.boots {
+            return;
+        }
+        let held = |dot| ours.image.borrow().held.get(dot).is_some();
+        let has = |dot| held(dot) || ours.atomic.borrow().met(dot);
+        world.judge(rounds::judge(me, &self.before, has));
+        let has = |dot| theirs.image.borrow().held.get(dot).is_some();
+        world.judge(rounds::judge(self.with, &self.before, has));
+    }
+}
