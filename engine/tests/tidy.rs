@@ -11,7 +11,8 @@ const MAX_LINES: usize = 500;
 const CHECKED_OTHERWISE: &[(&str, &str)] = &[
     // The same flags in fewer runs: the default sweep and the nightly shards.
     ("cargo sim run --seeds 1000 --peers 12 --json", "cargo sim run"),
-    // Another seed.
+    // Other seeds.
+    ("cargo sim run --seeds 10", "cargo sim run"),
     ("cargo sim replay 0x0 --verbose", "cargo sim replay 0x2a --verbose"),
     // Compiled only: what it measures depends on the machine.
     (

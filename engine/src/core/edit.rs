@@ -1,7 +1,9 @@
 //! Local authoring: a user's edit becomes entries that are in the graph at once (volatile) and on
 //! their way to the disk.
 
+use std::borrow::{Borrow, Cow};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::foresee::Foreseen;
@@ -40,7 +42,9 @@ pub(super) struct Edits {
 
 #[derive(Debug, Default)]
 struct Scratch {
-    payload: Vec<u8>,
+    /// The payloads of one edit, one after the other, and where each ends.
+    payloads: Vec<u8>,
+    ends: Vec<usize>,
     link: Vec<u8>,
     delta: Vec<(AuthorIx, u64)>,
     rows: Vec<(u16, u64)>,
@@ -232,31 +236,39 @@ impl Core {
     }
 
     /// Checks an edit against the graph as it will be step by step, and adds the restores.
-    fn plan_edit(&self, operations: &[LogEntry]) -> Result<Vec<LogEntry>, EditError> {
-        if operations.is_empty() {
-            return Err(EditError::Empty);
-        }
+    fn plan_edit<'a>(
+        &self,
+        operations: &'a [LogEntry],
+    ) -> Result<Vec<Cow<'a, LogEntry>>, EditError> {
+        let (last, before) = operations.split_last().ok_or(EditError::Empty)?;
         let mut planned = Vec::with_capacity(operations.len());
         let mut foreseen = Foreseen::new(self);
-        for operation in operations {
-            foreseen.step(operation, &mut planned)?;
+        for operation in before {
+            foreseen.check(operation, &mut planned)?;
+            foreseen.step(operation);
         }
+        foreseen.check(last, &mut planned)?;
         Ok(planned)
     }
 
     /// Writes operations down as own entries: in the graph at once, in the log soon.
-    fn author_all(
+    fn author_all<E: Borrow<LogEntry>>(
         &mut self,
         timestamp_ms: u64,
         flags: u8,
-        operations: &[LogEntry],
+        operations: &[E],
     ) -> Result<Receipt, EditError> {
-        let mut bytes = 0;
+        let Scratch { payloads, ends, .. } = &mut self.edits.scratch;
+        payloads.clear();
+        ends.clear();
         for operation in operations {
-            self.edits.scratch.payload.clear();
-            operation.encode_payload(&mut self.edits.scratch.payload)?;
-            bytes += self.edits.scratch.payload.len() + ENTRY_OVERHEAD;
+            operation.borrow().encode_payload(payloads)?;
+            ends.push(payloads.len());
+            if payloads.len() > MAX_BATCH_BYTES {
+                return Err(EditError::TooMany(operations.len()));
+            }
         }
+        let bytes = payloads.len() + operations.len() * ENTRY_OVERHEAD;
         let vector_bytes = self.edits.advanced.len() * 80;
         if operations.len() > MAX_BATCH_ENTRIES || bytes + vector_bytes > MAX_EDIT_BYTES {
             return Err(EditError::TooMany(operations.len()));
@@ -268,8 +280,11 @@ impl Core {
             self.seal_edits();
         }
         let first = self.ledger.chain(self.me).admitted() + 1;
-        for operation in operations {
-            self.author(timestamp_ms, flags, operation);
+        let mut start = 0;
+        for (index, operation) in operations.iter().enumerate() {
+            let end = self.edits.scratch.ends[index];
+            self.author(timestamp_ms, flags, operation.borrow().kind(), start..end);
+            start = end;
         }
         let last = self.ledger.chain(self.me).admitted();
         let receipt = self.edits.receipt(self.peer_id(), first, last);
@@ -277,12 +292,12 @@ impl Core {
         Ok(receipt)
     }
 
-    fn author(&mut self, timestamp_ms: u64, flags: u8, operation: &LogEntry) {
+    /// Writes down one entry, whose payload lies in the scratch.
+    fn author(&mut self, timestamp_ms: u64, flags: u8, kind: u16, payload: Range<usize>) {
         let me = self.me;
         let edits = &mut self.edits;
-        let Scratch { payload, link, delta, rows } = &mut edits.scratch;
-        payload.clear();
-        operation.encode_payload(payload).expect("the payload was encoded before");
+        let Scratch { payloads, link, delta, rows, .. } = &mut edits.scratch;
+        let payload = &payloads[payload];
         delta.clear();
         // Genesis entries are from before everything: they have seen nothing.
         let genesis = flags & FLAG_GENESIS != 0;
@@ -301,7 +316,6 @@ impl Core {
         }
         let chain = self.ledger.chain_mut(me);
         let sequence = chain.admitted() + 1;
-        let kind = operation.kind();
         let named = delta.iter().map(|&(author, sequence)| (self.authors.peer(author), sequence));
         let covered = Link {
             flags,

@@ -1,5 +1,6 @@
 //! Checks an edit against the graph as it will be, operation by operation.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Core;
@@ -21,45 +22,28 @@ impl<'a> Foreseen<'a> {
     }
 
     /// Checks the next operation and appends it to `planned`, behind the restores that it needs.
-    pub(super) fn step(
+    pub(super) fn check<'o>(
         &mut self,
-        operation: &LogEntry,
-        planned: &mut Vec<LogEntry>,
+        operation: &'o LogEntry,
+        planned: &mut Vec<Cow<'o, LogEntry>>,
     ) -> Result<(), EditError> {
         match *operation {
-            LogEntry::AddNode { node_id, .. } => {
-                self.exists.insert(node_id, true);
-            }
+            LogEntry::AddNode { .. } | LogEntry::ClearGraph => {}
             LogEntry::UpdateNodeTitle { node_id, .. }
             | LogEntry::PinNode { node_id, .. }
             | LogEntry::UpdateNodeUrl { node_id, .. }
             | LogEntry::MoveNode { node_id, .. } => self.ensure_exists(node_id, planned)?,
-            LogEntry::RestoreNode { node_id } => {
+            LogEntry::RestoreNode { node_id } | LogEntry::RemoveNode { node_id } => {
                 self.ensure_known(node_id)?;
-                self.exists.insert(node_id, true);
-            }
-            LogEntry::RemoveNode { node_id } => {
-                self.ensure_known(node_id)?;
-                self.exists.insert(node_id, false);
             }
             LogEntry::AddEdge { from, to, .. }
             | LogEntry::AssertEdge { from, to }
             | LogEntry::AddTraversal { from, to, .. } => {
                 self.ensure_exists(from, planned)?;
                 self.ensure_exists(to, planned)?;
-                self.edges.insert((from, to), true);
             }
-            LogEntry::RemoveEdge { from, to, kind } => {
+            LogEntry::RemoveEdge { from, to, .. } | LogEntry::SettleEdgePair { from, to } => {
                 self.ensure_connected(from, to)?;
-                if kind.is_none() {
-                    self.edges.insert((from, to), false);
-                }
-            }
-            LogEntry::SettleEdgePair { from, to } => self.ensure_connected(from, to)?,
-            LogEntry::ClearGraph => {
-                self.exists.values_mut().for_each(|exists| *exists = false);
-                self.edges.clear();
-                self.cleared = true;
             }
             LogEntry::Opaque { kind, .. } => {
                 if LogEntry::<String>::is_known_kind(kind) {
@@ -67,8 +51,34 @@ impl<'a> Foreseen<'a> {
                 }
             }
         }
-        planned.push(operation.clone());
+        planned.push(Cow::Borrowed(operation));
         Ok(())
+    }
+
+    /// Takes note of what an operation does to those after it.
+    pub(super) fn step(&mut self, operation: &LogEntry) {
+        match *operation {
+            LogEntry::AddNode { node_id, .. } | LogEntry::RestoreNode { node_id } => {
+                self.exists.insert(node_id, true);
+            }
+            LogEntry::RemoveNode { node_id } => {
+                self.exists.insert(node_id, false);
+            }
+            LogEntry::AddEdge { from, to, .. }
+            | LogEntry::AssertEdge { from, to }
+            | LogEntry::AddTraversal { from, to, .. } => {
+                self.edges.insert((from, to), true);
+            }
+            LogEntry::RemoveEdge { from, to, kind: None } => {
+                self.edges.insert((from, to), false);
+            }
+            LogEntry::ClearGraph => {
+                self.exists.values_mut().for_each(|exists| *exists = false);
+                self.edges.clear();
+                self.cleared = true;
+            }
+            _ => {}
+        }
     }
 
     fn ensure_known(&self, node: NodeId) -> Result<(), EditError> {
@@ -82,14 +92,14 @@ impl<'a> Foreseen<'a> {
     fn ensure_exists(
         &mut self,
         node: NodeId,
-        planned: &mut Vec<LogEntry>,
+        planned: &mut Vec<Cow<'_, LogEntry>>,
     ) -> Result<(), EditError> {
         let foreseen = self.exists.get(&node).copied();
         if foreseen.unwrap_or_else(|| !self.cleared && self.core.state.exists(node)) {
             return Ok(());
         }
         self.ensure_known(node)?;
-        planned.push(LogEntry::RestoreNode { node_id: node });
+        planned.push(Cow::Owned(LogEntry::RestoreNode { node_id: node }));
         self.exists.insert(node, true);
         Ok(())
     }

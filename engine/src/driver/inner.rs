@@ -152,7 +152,9 @@ impl Inner {
     }
 
     fn settle(&mut self, receipt: Receipt, outcome: &Outcome) {
-        if *outcome != Outcome::Durable(receipt.dots().collect()) {
+        let as_made =
+            matches!(outcome, Outcome::Durable(dots) if receipt.dots().eq(dots.iter().copied()));
+        if !as_made {
             self.outcomes.insert(receipt.number, outcome.clone());
         }
         for waiting in self.receipts.remove(&receipt.number).into_iter().flatten() {
