@@ -28,7 +28,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens what `store` holds as the device called `name`, shared with [`asker`].
+    /// Opens what `store` holds as the device called `name`, shared with `asker`.
     ///
     /// # Panics
     /// If the store does not open.
