@@ -78,9 +78,7 @@ impl Director {
             self.heal()?;
         }
         self.until(SETTLE_MS, "every round ends", idle)?;
-        self.until(SETTLE_MS, "every edit settles", |world| {
-            up(world).all(|me| world.peer(me).unsettled.get() == 0)
-        })?;
+        self.until(SETTLE_MS, "every edit settles", all_edits_settled)?;
         let views = self.views()?;
         self.judge(views)
     }
@@ -127,6 +125,8 @@ impl Director {
         self.until(SETTLE_MS, "every peer comes up", |world| {
             world.peers.iter().all(|peer| peer.life.get() == Life::Ready && !peer.fuse.blown())
         })?;
+        // An edit that is still on its way to the disk would come after the last round.
+        self.until(SETTLE_MS, "every edit settles", all_edits_settled)?;
         let peers = self.world.peers.len();
         let end_ms = self.now_ms() + HEAL_MS;
         for turn in 0..(3 * peers as u64).max(8) {
@@ -317,6 +317,11 @@ fn idle(world: &World) -> bool {
         let peer = world.peer(me);
         peer.busy.get() == 0 && peer.orders.borrow().is_empty()
     })
+}
+
+/// Whether the fate of every edit of a peer that is up is known.
+fn all_edits_settled(world: &World) -> bool {
+    up(world).all(|me| world.peer(me).unsettled.get() == 0)
 }
 
 /// Judges what the plan expects at its end.
