@@ -23,30 +23,56 @@ pub trait Entropy {
     fn fill(&self, out: &mut [u8]);
 }
 
-/// The operation log and the base snapshot.
+/// The operation log, with the snapshots that shorten its replay.
 ///
-/// Law: once [`append`](Self::append) has returned `Ok`, no crash loses the records; whatever
-/// happens, either all records of one append are there after it or none. Calls of `append` never
+/// Law: once [`append`](Self::append) or [`rebase`](Self::rebase) has returned `Ok`, no crash
+/// undoes it; whatever happens, either all records of one append are there after it or none. Calls that write never
 /// overlap; `load` may overlap anything.
 pub trait Store {
-    /// Opens or reopens the store. What an append left behind whose outcome was unknown is
-    /// decided once it returns.
+    /// Opens or reopens the store. What a write left behind whose outcome was unknown is decided
+    /// once it returns.
     async fn open(&self) -> Result<Opened, StoreError>;
     /// Appends records durably, as one.
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError>;
     /// The records at these positions (from 0), in the given order.
     async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError>;
-    /// Replaces the base snapshot, durably and as one.
+    /// Keeps a snapshot in the place of the one before, durably and as one. The log does not need
+    /// it; a store may lose it.
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError>;
+    /// Puts `base` under the log and drops the records before `first`, durably and as one.
+    ///
+    /// The base is a part of the log from then on, taken at the log's end; a snapshot saved before
+    /// is of no use any more.
+    async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError>;
 }
 
 /// What [`Store::open`] found.
 #[derive(Clone, Debug, Default)]
 pub struct Opened {
-    /// The base snapshot, if one was saved.
+    /// What the log stands on: its contents need not stand in the records.
+    pub base: Option<Snapshot>,
+    /// The snapshot that was saved last, if it is newer than the base.
+    ///
+    /// Its position may lie beyond `end` if the disk lost records.
     pub snapshot: Option<Snapshot>,
-    /// How many records the log has.
+    /// The position of the first record that is still there.
+    pub first: u64,
+    /// The position after the last record.
     pub end: u64,
+    /// How far the log once reached durably, as far as the store remembers: more than `end` if
+    /// the disk lost records that had been acknowledged.
+    pub watermark: u64,
+    /// Files that could not be used and were put aside under another name.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// A file of a store that could not be used. Nothing in it was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its name now.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// A store did not do what it was asked.

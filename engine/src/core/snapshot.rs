@@ -33,8 +33,17 @@ impl Core {
         if (due || self.checkpoint_wanted) && still && self.saving.is_none() {
             self.checkpoint_wanted = false;
             self.saving = Some(self.pipeline.end);
-            let snapshot = Snapshot { position: self.pipeline.end, bytes: self.encode_snapshot() };
+            let snapshot = self.snapshot();
             self.outputs.push_back(Output::SaveSnapshot(snapshot));
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            position: self.pipeline.end,
+            bytes: self.encode_snapshot(),
+            vector: self.applied(),
+            conflicts: self.state.listed().collect(),
         }
     }
 

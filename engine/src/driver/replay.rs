@@ -13,7 +13,7 @@ pub(super) async fn replay<P: Ports>(
     config: Config,
     first_receipt: u64,
 ) -> Result<Core, OpenError> {
-    let Opened { mut snapshot, end } = ports.store().open().await?;
+    let Opened { mut snapshot, end, .. } = ports.store().open().await?;
     let witness = ports.witness().read().await?;
     let mut disowned = Vec::new();
     loop {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::batch::Batch;
+use crate::graph::{ConflictKind, Subject};
 use crate::hash::Hash;
 use crate::id::{DeviceId, Incarnation, PeerId};
+use crate::vector::VersionVector;
 
 mod codec;
 
@@ -59,10 +61,15 @@ pub struct ForkProof {
 }
 
 /// A state from which the log can be replayed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Records before this position are contained.
     pub position: u64,
     /// The contents, in the engine's own format.
     pub bytes: Vec<u8>,
+    /// How far each author is applied in it; said again for whoever does not read the contents.
+    pub vector: VersionVector,
+    /// What it lists for a person to settle, in the order of the ids; said again
+    /// likewise.
+    pub conflicts: Vec<(ConflictKind, Subject)>,
 }

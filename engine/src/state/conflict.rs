@@ -8,6 +8,11 @@ use crate::graph::{Claim, Conflict, ConflictId, ConflictKind, Stamp, Subject};
 use crate::id::{Dot, NodeId};
 
 impl State {
+    /// Kind and subject of every listed conflict, in the order of the ids.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (ConflictKind, Subject)> {
+        self.open.values().copied()
+    }
+
     /// The conflicts that are listed, in the order of their ids.
     pub(crate) fn conflicts(&self, authors: &Authors) -> Vec<Conflict> {
         self.open.keys().filter_map(|&id| self.conflict(authors, id)).collect()

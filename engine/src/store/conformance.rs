@@ -15,10 +15,11 @@ use std::sync::Arc;
 use futures_util::poll;
 
 use crate::batch::{Batch, BatchBuilder, NewEntry};
+use crate::graph::{ConflictKind, Subject};
 use crate::hash::Hash;
-use crate::id::{DeviceId, Incarnation, PeerId, WorkspaceId};
+use crate::id::{DeviceId, Incarnation, NodeId, PeerId, WorkspaceId};
 use crate::limits::MAX_PAYLOAD_BYTES;
-use crate::ports::{Opened, Store};
+use crate::ports::{Opened, Store, StoreError};
 use crate::record::{ForkProof, Record, Snapshot};
 
 /// Examines a store by every claim, each at a place of its own.
@@ -35,6 +36,9 @@ pub async fn every_claim<S: Store, P: FnMut() -> S>(mut place: impl FnMut() -> P
     load_may_overlap_an_append(place()).await;
     snapshot_replaces_the_older_one(place()).await;
     snapshot_and_log_are_independent(place()).await;
+    rebase_drops_what_lies_before_it(place()).await;
+    rebase_elsewhere_is_refused(place()).await;
+    watermark_follows_the_log(place()).await;
 }
 
 /// A place that nobody wrote to opens with neither snapshot nor records.
@@ -200,6 +204,62 @@ pub async fn snapshot_and_log_are_independent<S: Store>(mut place: impl FnMut() 
     assert_eq!(all(&store, 3).await, [consent(0), consent(1), consent(2)]);
 }
 
+/// A base takes the place of the snapshot and of the records that it drops; the others keep their
+/// positions, and so do those that come later.
+pub async fn rebase_drops_what_lies_before_it<S: Store>(mut place: impl FnMut() -> S) {
+    let (store, _) = open(&mut place).await;
+    let mut records: Vec<_> = (0..6).map(|n| ready(n, 2, 300)).collect();
+    store.append(records.clone()).await.expect("appends");
+    store.save_snapshot(snapshot(4, 900)).await.expect("saves");
+    let mut first = 0;
+    for (next, length) in [(3, 70_000), (3, 10), (8, 0)] {
+        let end = records.len() as u64;
+        let base = snapshot(end, length);
+        store.rebase(base.clone(), next).await.expect("rebases");
+        first = next;
+        store.load(vec![first - 1]).await.expect_err("a dropped record was loaded");
+        assert_eq!(from(&store, first, end).await, records[first as usize..]);
+        let new = vec![consent(end), ready(end, 1, 20)];
+        store.append(new.clone()).await.expect("appends");
+        records.extend(new);
+    }
+    drop(store);
+    let (store, opened) = open(&mut place).await;
+    assert_eq!((opened.first, opened.end), (first, records.len() as u64));
+    assert_eq!((opened.base, opened.snapshot), (Some(snapshot(10, 0)), None));
+    assert_eq!(from(&store, first, opened.end).await, records[first as usize..]);
+}
+
+/// A base that is not at the log's end, or keeps what is not there, is refused and changes nothing.
+pub async fn rebase_elsewhere_is_refused<S: Store>(mut place: impl FnMut() -> S) {
+    let (store, _) = open(&mut place).await;
+    store.append((0..4).map(consent).collect()).await.expect("appends");
+    store.rebase(snapshot(4, 8), 2).await.expect("rebases");
+    for (position, first) in [(3, 2), (5, 2), (4, 1), (4, 5)] {
+        let rebased = store.rebase(snapshot(position, 8), first).await;
+        let refused = rebased.expect_err("the log holds 2 to 4");
+        assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+    }
+    drop(store);
+    let (store, opened) = open(&mut place).await;
+    assert_eq!((opened.first, opened.end, opened.base), (2, 4, Some(snapshot(4, 8))));
+    assert_eq!(from(&store, 2, 4).await, [consent(2), consent(3)]);
+}
+
+/// What was reached durably is remembered as the watermark.
+pub async fn watermark_follows_the_log<S: Store>(mut place: impl FnMut() -> S) {
+    for n in 0..3 {
+        let (store, opened) = open(&mut place).await;
+        assert_eq!((opened.end, opened.watermark), (2 * n, 2 * n));
+        assert_eq!(opened.set_aside, []);
+        store.append(vec![consent(n), consent(n)]).await.expect("appends");
+    }
+}
+
+async fn from(store: &impl Store, first: u64, end: u64) -> Vec<Record> {
+    store.load((first..end).collect()).await.expect("durable records load")
+}
+
 async fn open<S: Store>(place: &mut impl FnMut() -> S) -> (S, Opened) {
     let store = place();
     let opened = store.open().await.expect("the store opens");
@@ -207,7 +267,7 @@ async fn open<S: Store>(place: &mut impl FnMut() -> S) -> (S, Opened) {
 }
 
 async fn all(store: &impl Store, end: u64) -> Vec<Record> {
-    store.load((0..end).collect()).await.expect("durable records load")
+    from(store, 0, end).await
 }
 
 fn consent(n: u64) -> Record {
@@ -221,7 +281,14 @@ fn ready(seed: u64, entries: u64, payload: usize) -> Record {
 }
 
 fn snapshot(position: u64, length: usize) -> Snapshot {
-    Snapshot { position, bytes: noise(position, length) }
+    let peer = |n: u64| PeerId(uuid::Uuid::from_u128(u128::from(n) + 1));
+    let node = NodeId(uuid::Uuid::from_u128(u128::from(position)));
+    Snapshot {
+        position,
+        bytes: noise(position, length),
+        vector: (0..position).map(|n| (peer(n), n + 1)).collect(),
+        conflicts: vec![(ConflictKind::DeleteVsUpdate, Subject::Node(node))],
+    }
 }
 
 /// A batch of at most `entries` entries (fewer if no more fit), different for every seed.

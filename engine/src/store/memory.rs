@@ -16,7 +16,10 @@ pub struct MemoryStore {
 
 #[derive(Clone, Debug, Default)]
 struct Contents {
+    base: Option<Snapshot>,
     snapshot: Option<Snapshot>,
+    /// Records before the first that is kept were dropped.
+    first: u64,
     records: Vec<Record>,
     /// Bytes that may still be written; `None` is no limit.
     room: Option<usize>,
@@ -59,7 +62,9 @@ impl MemoryStore {
     pub fn backup(&self) -> Self {
         let contents = self.lock();
         let copy = Contents {
+            base: contents.base.clone(),
             snapshot: contents.snapshot.clone(),
+            first: contents.first,
             records: contents.records.clone(),
             ..Contents::default()
         };
@@ -72,10 +77,20 @@ impl MemoryStore {
 }
 
 impl Contents {
+    fn end(&self) -> u64 {
+        self.first + self.records.len() as u64
+    }
+
     fn writable(&self) -> Result<(), StoreError> {
         match self.unsettled {
             Some(_) => Err(StoreError::Failed("an append failed; open the store again".into())),
             None => Ok(()),
+        }
+    }
+
+    fn give_room(&mut self, bytes: usize) {
+        if let Some(room) = &mut self.room {
+            *room = room.saturating_add(bytes);
         }
     }
 
@@ -95,7 +110,14 @@ impl Store for MemoryStore {
         let mut contents = self.lock();
         let leftover = contents.unsettled.take().unwrap_or_default();
         contents.records.extend(leftover);
-        Ok(Opened { snapshot: contents.snapshot.clone(), end: contents.records.len() as u64 })
+        Ok(Opened {
+            base: contents.base.clone(),
+            snapshot: contents.snapshot.clone(),
+            first: contents.first,
+            end: contents.end(),
+            watermark: contents.end(),
+            set_aside: Vec::new(),
+        })
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
@@ -119,11 +141,12 @@ impl Store for MemoryStore {
     async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError> {
         let contents = self.lock();
         let record = |position: u64| {
-            let found = usize::try_from(position).ok().and_then(|at| contents.records.get(at));
-            found.cloned().ok_or_else(|| {
-                let end = contents.records.len();
+            let place = position.checked_sub(contents.first);
+            let place = place.and_then(|place| usize::try_from(place).ok());
+            place.and_then(|place| contents.records.get(place)).cloned().ok_or_else(|| {
+                let (first, end) = (contents.first, contents.end());
                 StoreError::Damaged(format!(
-                    "no record at position {position}: the log ends at {end}"
+                    "no record at position {position}: the log holds {first} to {end}"
                 ))
             })
         };
@@ -135,9 +158,27 @@ impl Store for MemoryStore {
         contents.writable()?;
         contents.take_room(|| snapshot.bytes.len())?;
         let old = contents.snapshot.replace(snapshot);
-        if let (Some(room), Some(old)) = (&mut contents.room, old) {
-            *room = room.saturating_add(old.bytes.len());
+        contents.give_room(old.map_or(0, |old| old.bytes.len()));
+        Ok(())
+    }
+
+    async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
+        let mut contents = self.lock();
+        contents.writable()?;
+        let (from, end) = (contents.first, contents.end());
+        if base.position != end || !(from..=end).contains(&first) {
+            return Err(StoreError::Refused(format!(
+                "the base is at {}, the records from {first} on are to stay, but the log holds \
+                 {from} to {end}",
+                base.position
+            )));
         }
+        contents.take_room(|| base.bytes.len())?;
+        let dropped: Vec<_> = contents.records.drain(..(first - from) as usize).collect();
+        contents.first = first;
+        let old = [contents.base.replace(base), contents.snapshot.take()];
+        let old: usize = old.iter().flatten().map(|old| old.bytes.len()).sum();
+        contents.give_room(old + dropped.iter().map(bytes_of).sum::<usize>());
         Ok(())
     }
 }
@@ -223,7 +264,7 @@ mod tests {
     fn replaced_snapshot_gives_its_room_back() {
         let store = MemoryStore::new();
         store.limit_room(Some(10));
-        let snapshot = |length| Snapshot { position: 0, bytes: vec![0; length] };
+        let snapshot = |length| Snapshot { bytes: vec![0; length], ..Snapshot::default() };
         for _ in 0..3 {
             block_on(store.save_snapshot(snapshot(5))).expect("the old and the new one have room");
         }

@@ -1,6 +1,10 @@
 //! Stores that ship with the engine, and the exam that every store must pass.
 
 pub mod conformance;
+#[cfg(feature = "vault")]
+pub mod medium;
 mod memory;
+#[cfg(feature = "vault")]
+pub mod vault;
 
 pub use memory::{Leftover, MemoryStore, MemoryWitness};

@@ -9,6 +9,9 @@ use graphshell_sync::{Batch, DeviceId, Dot, Hash, PeerId, Record, Snapshot, Vers
 /// A device's disk and keyring. Cloning it is a backup.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Image {
+    pub(crate) base: Option<Snapshot>,
+    /// The position of the first record that is still there.
+    pub(crate) first: u64,
     /// Encoded records, in the order of the log.
     pub(crate) records: Vec<Rc<[u8]>>,
     pub(crate) snapshot: Option<Snapshot>,
@@ -20,6 +23,24 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// The position after the last record.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.records.len() as u64
+    }
+
+    /// The encoded record at a position, if it is there.
+    pub(crate) fn record(&self, position: u64) -> Option<&[u8]> {
+        let place = position.checked_sub(self.first)?;
+        self.records.get(usize::try_from(place).ok()?).map(AsRef::as_ref)
+    }
+
+    /// Puts a base under the log and drops the records before `first`.
+    pub(crate) fn rebase(&mut self, base: Snapshot, first: u64) {
+        self.records.drain(..(first - self.first) as usize);
+        self.first = first;
+        (self.base, self.snapshot) = (Some(base), None);
+    }
+
     /// Adds records, all of them. The error says how they contradict what was there before.
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<(), Contradiction> {
         let mut first = Ok(());

@@ -39,6 +39,7 @@ struct Writing<'a> {
 enum What {
     Records(Vec<Record>),
     Snapshot(Snapshot),
+    Base(Snapshot, u64),
     Promise(Promise),
 }
 
@@ -61,6 +62,11 @@ impl Writing<'_> {
                 self.world.note(self.me, "has taken a snapshot", &snapshot.bytes);
                 self.world.count("snapshots");
                 self.world.peer(self.me).image.borrow_mut().snapshot = Some(snapshot);
+            }
+            What::Base(base, first) => {
+                self.world.note(self.me, "has put a base under its log", &base.bytes);
+                self.world.count("bases");
+                self.world.peer(self.me).image.borrow_mut().rebase(base, first);
             }
             What::Promise(promise) => {
                 self.world.note(self.me, "has noted its promise", &promise.sequence.to_le_bytes());
@@ -104,7 +110,14 @@ impl Store for SimStore {
         let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
         let image = peer.image.borrow();
-        Ok(Opened { snapshot: image.snapshot.clone(), end: image.records.len() as u64 })
+        Ok(Opened {
+            base: image.base.clone(),
+            snapshot: image.snapshot.clone(),
+            first: image.first,
+            end: image.end(),
+            watermark: image.end(),
+            set_aside: Vec::new(),
+        })
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
@@ -118,8 +131,7 @@ impl Store for SimStore {
         let image = peer.image.borrow();
         let read = |position: u64| {
             let bytes = image
-                .records
-                .get(position as usize)
+                .record(position)
                 .ok_or_else(|| StoreError::Refused(format!("no record at position {position}")))?;
             Record::decode(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
         };
@@ -128,6 +140,11 @@ impl Store for SimStore {
 
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         self.write(What::Snapshot(snapshot)).await;
+        Ok(())
+    }
+
+    async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
+        self.write(What::Base(base, first)).await;
         Ok(())
     }
 }
