@@ -10,6 +10,7 @@ pub(crate) mod convergence;
 pub(crate) mod durability;
 pub(crate) mod forks;
 pub(crate) mod model;
+pub(crate) mod reopened;
 pub(crate) mod rounds;
 
 use std::collections::BTreeMap;

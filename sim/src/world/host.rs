@@ -3,12 +3,13 @@
 //! Turmoil swallows a panic in a spawned task, so nothing is spawned. After every poll the oracles
 //! see what a reader would see.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use graphshell_sync::{Config, Event, Outcome, PeerId, Subscription, Workspace};
+use graphshell_sync::ports::StoreError;
+use graphshell_sync::{Config, Event, OpenError, Outcome, PeerId, Subscription, Workspace};
 use tokio::time::sleep;
 
 use super::net::SimNetwork;
@@ -45,8 +46,8 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     let (workspace, driver) = match Workspace::open(config, ports).await {
         Ok(opened) => opened,
         Err(error) => {
-            stopped(world, me, format!("the workspace does not open: {error}"));
-            return Ok(());
+            gives_up(world, me, "the workspace does not open", &error);
+            return pending().await;
         }
     };
     world.authors_as(me, workspace.peer_id());
@@ -63,7 +64,11 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         tokio::select! {
             biased;
             ended = fuse.guard(driver.run()) => {
-                stopped(world, me, format!("the driver ended: {ended:?}"));
+                match ended {
+                    Ok(()) => stopped(world, me, "the driver ended".to_owned()),
+                    Err(error) => gives_up(world, me, "the driver ended", &error),
+                }
+                pending().await
             }
             () = fuse.guard(network.receive()) => {}
             () = fuse.guard(listen(world, me, events)) => {
@@ -81,6 +86,18 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     })
     .await;
     Ok(())
+}
+
+/// The engine cannot go on with its store.
+fn gives_up(world: &World, me: usize, what: &str, error: &OpenError) {
+    let Some(drive) = &world.peer(me).drive else {
+        return stopped(world, me, format!("{what}: {error}"));
+    };
+    let damaged = !matches!(
+        error,
+        OpenError::Store(StoreError::Failed(_) | StoreError::Refused(_))
+    );
+    drive.does_not_open(world, me, damaged, &error.to_string());
 }
 
 fn stopped(world: &World, me: usize, detail: String) {
@@ -163,6 +180,9 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 world.learn_author(me, new);
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
+                let peer = world.peer(me);
+                world.judge(forks::judge_rotation(me, peer.excused.get()));
+                peer.drive.iter().for_each(|drive| drive.untold.set(false));
             }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);

@@ -6,6 +6,8 @@
 mod agenda;
 mod choice;
 mod director;
+mod disk;
+mod drive;
 mod facts;
 mod frame;
 mod fuse;
@@ -16,6 +18,7 @@ mod net;
 mod panics;
 mod ports;
 mod round;
+mod sealed;
 mod shared;
 mod store;
 mod timeline;

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use super::Failure;
 use super::agenda::{Order, Task};
 use super::choice::{self, Choices};
+use super::disk::SimDisk;
+use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::Image;
 use super::timeline::Timeline;
@@ -54,6 +56,11 @@ pub(crate) struct Peer {
     pub(crate) fuse: Fuse,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
+    /// Its disk, if the plan has disks.
+    pub(crate) drive: Option<Drive>,
+    /// Whether something happened that may cost it its name: its disk or keyring was replaced, failed, or lost
+    /// what it held.
+    pub(crate) excused: Cell<bool>,
     /// Writes to the store so far, over all lives.
     pub(crate) appends: Cell<u64>,
     /// Writes to the witness so far, over all lives.
@@ -104,6 +111,8 @@ pub(crate) enum Life {
 
 impl World {
     pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
+        let choices = Choices::new(plan.seed);
+        let drive = |key| plan.disk.map(|faults| Drive::new(SimDisk::new(choices, key, faults)));
         let peer = |peer: &crate::plan::Peer| Peer {
             name: peer.name.clone(),
             key: choice::key(&peer.name),
@@ -113,6 +122,8 @@ impl World {
             fuse: Fuse::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
+            drive: drive(choice::key(&peer.name)),
+            excused: Cell::default(),
             appends: Cell::new(0),
             promises: Cell::new(0),
             sent: RefCell::default(),
@@ -134,7 +145,7 @@ impl World {
         };
         World {
             plan: plan.clone(),
-            choices: Choices::new(plan.seed),
+            choices,
             timeline: Timeline::new(plan),
             peers: plan.peers.iter().map(peer).collect(),
             started_ms: Cell::new(None),
@@ -377,6 +388,7 @@ impl World {
     pub(crate) fn back_up(&self, me: usize) {
         let peer = &self.peers[me];
         *peer.backup.borrow_mut() = Some(peer.image.borrow().clone());
+        peer.drive.iter().for_each(Drive::back_up);
         self.note(me, "is backed up", &[]);
         self.count("backups");
     }
@@ -391,6 +403,8 @@ impl World {
         if !with_witness {
             image.promise = peer.image.borrow().promise;
         }
+        peer.drive.iter().for_each(Drive::restore);
+        peer.excused.set(true);
         peer.amnesiac.set(peer.amnesiac.get() || with_witness);
         peer.acknowledged.borrow_mut().restored(&image.held.vector());
         *peer.image.borrow_mut() = image;

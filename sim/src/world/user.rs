@@ -19,12 +19,15 @@ use super::agenda::{Order, Task, What};
 use super::facts;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
-use super::shared::{Life, World};
+use super::shared::{Life, Peer, World};
 use crate::oracle::{Finding, View, durability, model};
 use crate::plan::{Action, Choice, Edit, node_id};
 
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
+
+/// After how long a user tries again what the store refused, in virtual milliseconds.
+const RETRY_MS: u64 = 50;
 
 type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 
@@ -78,24 +81,39 @@ struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    /// Imports the legacy log and shares the workspace with everybody, durably.
+    /// Imports the legacy log and shares the workspace with everybody, durably; what the store
+    /// refuses is tried again.
     async fn set_up(&self) {
-        let peer = self.world.peer(self.me);
-        let mut receipts = self.import_legacy();
-        for other in &self.world.peers {
-            let shared = peer.image.borrow().shared.contains(&other.device);
-            if other.device != peer.device && !shared {
-                match self.workspace.share_with(other.device, true) {
-                    Ok(receipt) => receipts.push(receipt),
-                    Err(error) => {
-                        let name = &other.name;
-                        self.fail("consent is taken", format!("consent for {name}: {error}"));
-                    }
-                }
+        loop {
+            let mut receipts = self.import_legacy();
+            receipts.extend(self.lacking().filter_map(|other| self.share_with(other)));
+            let mut refused = false;
+            for receipt in receipts {
+                refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
             }
+            if !refused && self.lacking().next().is_none() {
+                return;
+            }
+            sleep(Duration::from_millis(RETRY_MS)).await;
         }
-        for receipt in receipts {
-            self.workspace.settled(receipt).await;
+    }
+
+    /// The others with whom the workspace is not shared yet.
+    fn lacking(&self) -> impl Iterator<Item = &'a Peer> + use<'a> {
+        let peer = self.world.peer(self.me);
+        let others = self.world.peers.iter().filter(|other| other.device != peer.device);
+        others.filter(|other| !peer.image.borrow().shared.contains(&other.device))
+    }
+
+    fn share_with(&self, other: &Peer) -> Option<Receipt> {
+        match self.workspace.share_with(other.device, true) {
+            Ok(receipt) => Some(receipt),
+            Err(EditError::Unavailable) => None,
+            Err(error) => {
+                let name = &other.name;
+                self.fail("consent is taken", format!("consent for {name}: {error}"));
+                None
+            }
         }
     }
 
@@ -113,7 +131,7 @@ impl<'a> User<'a> {
                 receipts
             }
             // It did so in an earlier life.
-            Err(ImportError::Edit(EditError::ImportedBefore)) => Vec::new(),
+            Err(ImportError::Edit(EditError::ImportedBefore | EditError::Unavailable)) => Vec::new(),
             Err(error) => {
                 self.fail("a legacy log is taken", error.to_string());
                 Vec::new()
@@ -187,6 +205,14 @@ impl<'a> User<'a> {
                 pending().await
             }
             Action::Crash { after_calls, .. } => peer.fuse.arm(*after_calls),
+            Action::PowerCut { after_calls, program_only, .. } => {
+                let drive = peer.drive.as_ref().expect("the plan has disks");
+                drive.cut_after(*after_calls, *program_only);
+                if *after_calls == 0 {
+                    peer.fuse.blow();
+                    pending().await
+                }
+            }
             Action::Backup { .. } => self.world.back_up(self.me),
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
@@ -196,6 +222,9 @@ impl<'a> User<'a> {
             Action::Partition { .. }
             | Action::Mend { .. }
             | Action::Weather { .. }
+            | Action::FillDisk { .. }
+            | Action::ClearDisk { .. }
+            | Action::Rot { .. }
             | Action::ClockJump { .. } => unreachable!("on no peer's agenda"),
         }
     }
@@ -384,10 +413,17 @@ impl<'a> User<'a> {
                 history,
             }),
             Err(error) => {
-                self.fail("the history can be read", error.to_string());
+                let may_fail = self.world.peer(self.me).drive.is_some() && !self.calm();
+                if !may_fail {
+                    self.fail("the history can be read", error.to_string());
+                }
                 None
             }
         }
+    }
+
+    fn calm(&self) -> bool {
+        self.world.calm(self.world.now_ms())
     }
 
     fn fail(&self, property: &'static str, detail: String) {
