@@ -4,12 +4,14 @@
 //! generator guesses what peers know, and what turns out impossible is a no-op at run time.
 
 mod dice;
+mod disk;
 mod faults;
 mod quarrel;
 mod user;
 
 use crate::plan::{Action, Peer, Plan, Step};
 use dice::Dice;
+use disk::Disks;
 use faults::Swarm;
 use user::{Habits, User};
 
@@ -54,6 +56,11 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
 
     let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
     swarm.strike(shape, &mut dice, &mut timeline);
+    let mut dice = Dice::new(seed, "disks");
+    let disks = Disks::roll(&mut dice);
+    if let Some(disks) = &disks {
+        disks.strike(shape, &mut dice, &mut timeline);
+    }
     let habits = Dice::new(seed, "users");
     let mut habits = Habits::new(habits, &names, swarm.clears, swarm.unknown_kinds);
     let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
@@ -65,7 +72,9 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     timeline.live(seed, shape, &mut habits, swarm.legacy);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
-    let faults = swarm.names().join(", ");
+    let mut faults = swarm.names();
+    faults.extend(disks.iter().flat_map(Disks::names));
+    let faults = faults.join(", ");
     let faults = if faults.is_empty() { "nothing".to_owned() } else { faults };
     Plan {
         why: format!("Seed {seed:#x}: {} users browse; what may go wrong: {faults}.", names.len()),
@@ -74,6 +83,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         network,
         append_ms,
         snapshot_every,
+        disk: disks.as_ref().map(Disks::rates),
         steps: timeline.steps,
         heal: true,
         expect: Vec::new(),

@@ -360,7 +360,8 @@ fn fact_nodes(fact: &Fact) -> Vec<&str> {
         | Fact::Incarnations { .. }
         | Fact::ForkReported { .. }
         | Fact::NoFork
-        | Fact::LastSync { .. } => Vec::new(),
+        | Fact::LastSync { .. }
+        | Fact::Counted { .. } => Vec::new(),
     }
 }
 

@@ -181,7 +181,7 @@ impl<'a> User<'a> {
     fn is_boot(&self, task: Task) -> bool {
         let What::Step(step) = task.what else { return false };
         let action = &self.world.plan.steps[step].action;
-        matches!(action, Action::Restart { .. } | Action::Restore { .. })
+        matches!(action, Action::Restart { .. } | Action::Restore { .. } | Action::Rot { .. })
     }
 
     async fn step(&self, step: usize, under_way: &UnderWay<'a>) {
@@ -200,6 +200,7 @@ impl<'a> User<'a> {
             }
             Action::Crash { after_calls: 0, .. }
             | Action::Restart { .. }
+            | Action::Rot { .. }
             | Action::Restore { .. } => {
                 peer.fuse.blow();
                 pending().await
@@ -224,7 +225,6 @@ impl<'a> User<'a> {
             | Action::Weather { .. }
             | Action::FillDisk { .. }
             | Action::ClearDisk { .. }
-            | Action::Rot { .. }
             | Action::ClockJump { .. } => unreachable!("on no peer's agenda"),
         }
     }

@@ -446,7 +446,7 @@ impl SimDisk {
         let choice = disk.choices.about(Topic::Rot, [disk.key, nth]);
         let Some(&id) = disk.image.names.get(name) else { return false };
         let Some(file) = disk.image.files.get_mut(&id) else { return false };
-        let mut bytes = vec![0; file.length() as usize];
+        let mut bytes = vec![0; file.filled() as usize];
         file.read(0, &mut bytes);
         let Some(forged) = forge(choice, &bytes) else { return false };
         file.set_length(forged.len() as u64);
