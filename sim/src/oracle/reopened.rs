@@ -85,15 +85,15 @@ impl<'a> Shows<'a> {
         self.opened.watermark > self.opened.end
     }
 
-    /// Judges whether it says so, the log having reached `checkpoint` when its database, which the disk kept,
-    /// was last written durably.
-    pub(crate) fn admits_loss(&self, checkpoint: u64) -> Result<(), Finding> {
+    /// Judges whether it says so, the database, which the disk kept, having been told that the log reached
+    /// `acknowledged`.
+    pub(crate) fn admits_loss(&self, acknowledged: u64) -> Result<(), Finding> {
         let end = self.opened.end;
-        if checkpoint <= end || self.says_loss() || !self.opened.set_aside.is_empty() {
+        if acknowledged <= end || self.says_loss() || !self.opened.set_aside.is_empty() {
             return Ok(());
         }
         let detail = format!(
-            "the log ends at {end}, the database was told of {checkpoint} records, and the store does not say that \
+            "the log ends at {end}, the database was told of {acknowledged} records, and the store does not say that \
              any are missing"
         );
         Err(self.finding("no loss is silent", detail))

@@ -49,8 +49,8 @@ struct Kept {
     log: Vec<What>,
     /// What was not acknowledged: it may be found or not.
     in_flight: Option<What>,
-    /// How far the log reached when the database was last written durably.
-    checkpoint: u64,
+    /// How far the log reached when the last of it was acknowledged: the database was told.
+    acknowledged: u64,
 }
 
 impl Drive {
@@ -90,10 +90,8 @@ impl Drive {
         if matches!(what, What::Records(_) | What::Base(..)) {
             self.kept.borrow_mut().log.push(what.clone());
         }
-        if matches!(what, What::Snapshot(_) | What::Base(..)) {
-            self.kept.borrow_mut().checkpoint = world.peer(me).image.borrow().end();
-        }
         what.keep(world, me);
+        self.kept.borrow_mut().acknowledged = world.peer(me).image.borrow().end();
     }
 
     /// Copies disk and memory of it aside.
@@ -168,12 +166,12 @@ impl Drive {
             return world.judge(Err(shows.differs(&peer.image.borrow())));
         };
         if !rest_too {
-            world.judge(shows.admits_loss(kept.checkpoint));
+            world.judge(shows.admits_loss(kept.acknowledged));
         }
         world.count("logs cut short by the disk");
         world.note(me, "has lost the end of its log to the disk", &[]);
         kept.log.truncate(writes);
-        kept.checkpoint = kept.checkpoint.min(image.end());
+        kept.acknowledged = image.end();
         self.untold.set(shows.says_loss());
         peer.excused.set(true);
         peer.becomes(image);
@@ -217,7 +215,7 @@ impl Drive {
         let name = match part {
             Part::Log => medium::LOG,
             Part::Database => medium::DATABASE,
-            Part::Keys => KEYS,
+            Part::Keys => medium::KEYS,
         };
         let rotten = match how {
             Rot::Flip => self.disk.rot(name, nth, false),

@@ -3,7 +3,7 @@
 //! The vault is synchronous, so a call of it happens at one instant in the middle of the time that it
 //! takes. The power may go at any disk call within it: then the peer never runs again in this life.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;

@@ -13,6 +13,9 @@ pub(crate) const LOG: &str = "log.jnl";
 /// The file of the database.
 pub(crate) const DATABASE: &str = "state.redb";
 
+/// The file of sealed keys.
+pub(crate) const KEYS: &str = "keys.json";
+
 /// A log, a database and small files on one disk.
 #[derive(Debug)]
 pub(crate) struct SimMedium {
