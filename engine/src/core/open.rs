@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::acknowledged::Acknowledged;
 use super::admit::Admission;
+use super::compact::Compaction;
 use super::index::LogIndex;
 use super::ledger::Ledger;
+use super::offer::Offers;
 use super::parked::Parked;
 use super::pipeline::{Pending, Pipeline, spans};
 use super::select::{Wanted, select};
+use super::snapshot::Root;
 use super::{Core, Edits};
 use crate::api::{Config, Event, OpenError};
 use crate::author::{AuthorIx, Authors};
@@ -91,6 +95,7 @@ impl Replay {
             promising: None,
             after_promise: Vec::new(),
             consents: BTreeSet::new(),
+            acknowledged: Acknowledged::default(),
             forks: BTreeMap::new(),
             suspected: BTreeSet::new(),
             healing: None,
@@ -104,6 +109,10 @@ impl Replay {
             snapshot_at: 0,
             saving: None,
             checkpoint_wanted: false,
+            root: Root::default(),
+            compaction: Compaction::default(),
+            joining: None,
+            offers: Offers::default(),
             ended: false,
             outputs: VecDeque::new(),
         };
@@ -264,6 +273,11 @@ impl Core {
             self.edits.imported = true;
         }
         self.merge(batch);
+        self.drop_known_parked();
+    }
+
+    /// Forgets parked batches whose entries have all come.
+    pub(super) fn drop_known_parked(&mut self) {
         let (ledger, authors) = (&self.ledger, &self.authors);
         self.parked.drop_where(|batch| {
             batch.authors().iter().all(|row| {
