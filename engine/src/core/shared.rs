@@ -39,6 +39,10 @@ impl Shared {
     pub(super) fn ends(&self) -> impl Iterator<Item = (AuthorIx, u64)> + '_ {
         self.chains.iter().map(|chain| (chain.author, chain.len()))
     }
+
+    pub(super) fn peer(&self, author: AuthorIx) -> PeerId {
+        self.authors.peer(author)
+    }
 }
 
 /// What the ledger says to a snapshot of another device.
@@ -88,7 +92,8 @@ impl Core {
             return Err(Reject::TooManyAuthors);
         }
         let told: u64 = chains.iter().map(LaterChain::len).sum();
-        let applied = (0..authors.len() as u32).map(|author| state.applied(AuthorIx(author))).sum();
+        let all = (0..authors.len() as u32).map(AuthorIx);
+        let applied: u64 = all.map(|author| state.applied(author)).sum();
         let equal = chains.iter().all(|chain| state.applied(chain.author) == chain.len());
         if told != applied || !equal {
             return Err(malformed(rest.error("a state of exactly the entries that are named")));

@@ -196,6 +196,7 @@ impl Core {
         }
         self.pipeline.end = snapshot.position;
         self.snapshot_at = snapshot.position;
+        self.compaction.tried_at = snapshot.position;
         Ok(())
     }
 }
