@@ -39,7 +39,7 @@
 //! let open = |device, name| {
 //!     let network = LocalFilesystemBackend::new(folder.path(), workspace, device, name);
 //!     let ports = Device { network, store: MemoryStore::new(), witness: MemoryWitness::new() };
-//!     let config = Config { workspace, device, snapshot_every: 1_000 };
+//!     let config = Config { workspace, device, snapshot_every: 1_000, compact_every: 10_000 };
 //!     let (handle, driver) = block_on(Workspace::open(config, ports))?;
 //!     std::thread::spawn(move || block_on(driver.run()));
 //!     Ok::<_, graphshell_sync::OpenError>(handle)

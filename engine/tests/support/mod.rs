@@ -227,7 +227,9 @@ impl World {
     }
 
     pub fn open_with(&mut self, device: &Device, snapshot_every: u64) -> Workspace<Device> {
-        let config = Config { workspace: WORKSPACE, device: device.id, snapshot_every };
+        let compact_every = 0;
+        let config =
+            Config { workspace: WORKSPACE, device: device.id, snapshot_every, compact_every };
         let opened = futures_executor::block_on(Workspace::open(config, device.clone()));
         let (workspace, driver) = opened.expect("the workspace opens");
         self.drivers.push((device.id, Box::pin(driver.run())));
