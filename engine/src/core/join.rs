@@ -57,7 +57,10 @@ impl Core {
         match self.weighed(&bytes) {
             Ok((_, Weighed::Parted(parting))) => {
                 let reject = self.part(parting, Some(round));
-                self.finish(round, Err(reject.into()));
+                // If our own name is to change, the round is made again under the new one.
+                if self.healing.is_none() {
+                    self.finish(round, Err(reject.into()));
+                }
             }
             Ok((_, Weighed::OwnAhead)) => self.change_name(),
             Ok((_, Weighed::Refused(reject))) | Err(reject) => {
