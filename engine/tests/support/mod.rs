@@ -249,12 +249,8 @@ impl World {
     }
 
     pub fn try_open(&mut self, device: &Device) -> Result<Workspace<Device>, OpenError> {
-        let config = Config {
-            workspace: WORKSPACE,
-            device: device.id,
-            snapshot_every: 0,
-            compact_every: 0,
-        };
+        let config =
+            Config { workspace: WORKSPACE, device: device.id, snapshot_every: 0, compact_every: 0 };
         let opened = futures_executor::block_on(Workspace::open(config, device.clone()));
         opened.map(|(workspace, _)| workspace)
     }
