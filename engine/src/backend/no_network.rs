@@ -4,9 +4,7 @@ use std::future::pending;
 
 use crate::id::DeviceId;
 use crate::ports::{CallError, Handler, PeerInfo, SyncBackend};
-use crate::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Response, SnapshotRequest,
-};
+use crate::wire::{Frontier, FrontierRequest, PullRequest, PushRequest, Response, SnapshotRequest};
 
 /// Reaches nobody, and nobody reaches it.
 #[derive(Clone, Copy, Debug, Default)]

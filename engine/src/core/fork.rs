@@ -181,9 +181,8 @@ impl Core {
         healing.loading = false;
         for batch in batches {
             let peers = batch.authors();
-            let own = |e: &EntryRef<'_>| {
-                peers[usize::from(e.author)].peer == me && e.sequence > root
-            };
+            let own =
+                |e: &EntryRef<'_>| peers[usize::from(e.author)].peer == me && e.sequence > root;
             for entry in batch.entries().filter(own) {
                 for &(row, sequence) in entry.delta {
                     healing.vector.insert(peers[usize::from(row)].peer, sequence);

@@ -57,7 +57,10 @@ impl Core {
         match self.weighed(&bytes) {
             Ok((_, Weighed::Parted(parting))) => {
                 let reject = self.part(parting, Some(round));
-                self.finish(round, Err(reject.into()));
+                // If our own name is to change, the round is made again under the new one.
+                if self.healing.is_none() {
+                    self.finish(round, Err(reject.into()));
+                }
             }
             Ok((_, Weighed::OwnAhead)) => self.change_name(),
             Ok((_, Weighed::Refused(reject))) | Err(reject) => {
@@ -88,11 +91,8 @@ impl Core {
     /// The base as it is with the snapshot joined: made of a copy, since nothing of it may show
     /// before it is durable.
     fn joined_base(&self, bytes: &[u8]) -> (Snapshot, Root) {
-        let seeds = Seeds {
-            table: self.table_key,
-            first: self.incarnation,
-            next: self.next_incarnation,
-        };
+        let seeds =
+            Seeds { table: self.table_key, first: self.incarnation, next: self.next_incarnation };
         let mut copy = Replay::new(self.config, seeds, 0, Vec::new()).into_core();
         copy.restore(&self.snapshot()).expect("what was written just now can be read");
         copy.absorb(copy.read_shared(bytes).expect("it was read before"));

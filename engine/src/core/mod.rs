@@ -358,9 +358,7 @@ impl Core {
         let (before, now) = (old.peer_id(), self.peer_id());
         self.inherit(old.into_legacy(), why);
         self.event(Event::Reset);
-        let told = |output: &Output| {
-            matches!(output, Output::Event(Event::Rotated { new, .. }) if *new == now)
-        };
+        let told = |output: &Output| matches!(output, Output::Event(Event::Rotated { new, .. }) if *new == now);
         if now != before && !self.outputs.iter().any(told) {
             self.event(Event::Rotated { old: before, new: now });
         }

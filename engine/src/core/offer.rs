@@ -86,9 +86,11 @@ impl Core {
     /// Lets go of a snapshot that somebody has whole, or that does not reach what is cut by now.
     fn drop_old_offer(&mut self) {
         let Some(offer) = &self.offers.offer else { return };
-        let short = offer.covers.iter().enumerate().any(|(number, &covered)| {
-            covered < self.index.floor(AuthorIx(number as u32))
-        });
+        let short = offer
+            .covers
+            .iter()
+            .enumerate()
+            .any(|(number, &covered)| covered < self.index.floor(AuthorIx(number as u32)));
         let newcomer = (offer.covers.len()..self.authors.len())
             .any(|number| self.index.floor(AuthorIx(number as u32)) > 0);
         if short || newcomer || offer.done_at.is_some_and(|at| at < self.pipeline.end) {

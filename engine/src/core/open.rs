@@ -225,11 +225,8 @@ impl Replay {
         core.index.keep(0..end);
         core.pipeline.end = end;
         let Some(newer) = newer else { return Ok(()) };
-        let seeds = Seeds {
-            table: core.table_key,
-            first: core.incarnation,
-            next: core.next_incarnation,
-        };
+        let seeds =
+            Seeds { table: core.table_key, first: core.incarnation, next: core.next_incarnation };
         let mut later = Replay::new(core.config, seeds, 0, Vec::new()).core;
         later.restore(newer).map_err(|error| error.to_string())?;
         let shared = core.read_shared(&later.encode_shared()).map_err(|error| error.to_string())?;

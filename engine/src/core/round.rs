@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::admit::Parting;
 use super::fetch::Fetch;
-use super::push::{Pushing, gain};
 use super::promise::AfterPromise;
+use super::push::{Pushing, gain};
 use super::{Core, Output};
 use crate::api::{SyncError, SyncReport};
 use crate::author::AuthorIx;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::admit::{Admission, Parting};
-use super::select::{Wanted, select};
 use super::promise::AfterPromise;
+use super::select::{Wanted, select};
 use super::{Core, LoadPurpose, Output};
 use crate::batch::{AuthorRow, Batch};
 use crate::hash::Hash;

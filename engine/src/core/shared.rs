@@ -12,9 +12,9 @@
 //! signed: as it could author them, it could put them here. What it says of entries that are
 //! known here is checked by their running hashes, and does not count beside ours.
 
+use super::Core;
 use super::admit::Parting;
 use super::ledger::{LaterChain, Ledger};
-use super::Core;
 use crate::author::{AuthorIx, Authors};
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;

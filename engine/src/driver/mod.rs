@@ -162,9 +162,7 @@ async fn perform<P: Ports>(shared: &Shared<P>, output: Output) -> Happened {
             shared.lock().checkpointed(&result);
             Input::SnapshotSaved(result)
         }
-        Output::Rebase { base, first } => {
-            Input::Rebased(ports.store().rebase(base, first).await)
-        }
+        Output::Rebase { base, first } => Input::Rebased(ports.store().rebase(base, first).await),
         Output::Ask { call, to, request } => {
             let network = ports.network();
             let response = match request {

@@ -19,6 +19,9 @@ use crate::plan::{Part, Rot};
 /// Times in a row that a store may fail to open on a disk where nothing fails any more.
 const MAX_TRIES: u32 = 10;
 
+/// Times in a row that its user opens a store on a disk that did wrong.
+const PATIENCE: u32 = 3;
+
 /// The disk of one peer.
 pub(crate) struct Drive {
     pub(crate) disk: SimDisk,
@@ -28,6 +31,8 @@ pub(crate) struct Drive {
     pub(crate) trouble: Cell<Option<Trouble>>,
     /// Whether the store said that it lost something, and the engine has not told its user yet.
     pub(crate) untold: Cell<bool>,
+    /// Whether the store may be in the middle of recovering from a loss.
+    recovers: Cell<bool>,
     tries: Cell<u32>,
     kept: RefCell<Kept>,
     backup: RefCell<Option<(DiskImage, Kept)>>,
@@ -60,6 +65,7 @@ impl Drive {
             stop: Cell::new(Stop::Killed),
             trouble: Cell::default(),
             untold: Cell::default(),
+            recovers: Cell::default(),
             tries: Cell::default(),
             kept: RefCell::default(),
             backup: RefCell::default(),
@@ -118,7 +124,8 @@ impl Drive {
             world.tell(me, format_args!("puts {} aside: {}", aside.name, aside.why), &[]);
         }
         let shows = reopened::Shows::new(me, opened, records);
-        world.judge(shows.no_false_alarm(guilt.log, guilt.rest));
+        let recovers = peer.image.borrow().lost > 0 || self.recovers.get();
+        world.judge(shows.no_false_alarm(guilt.log || recovers, guilt.rest));
         let acknowledged = shows.is(&peer.image.borrow());
         let mut kept = self.kept.borrow_mut();
         let in_flight = kept.in_flight.take();
@@ -129,7 +136,7 @@ impl Drive {
         };
         world.judge(shows.snapshot_is_one_of(snapshots.as_ref(), new, guilt.rest || guilt.log));
         if !acknowledged {
-            let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow()));
+            let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow(), None));
             if let (Some(what), true) = (in_flight, after.is_some_and(|image| shows.is(&image))) {
                 world.count("writes found though never acknowledged");
                 kept.log.push(what.clone());
@@ -142,7 +149,9 @@ impl Drive {
                 self.lost(world, me, &shows, guilt.rest);
             }
         }
-        peer.image.borrow_mut().snapshot = opened.snapshot.clone();
+        let mut image = peer.image.borrow_mut();
+        image.snapshot = opened.snapshot.clone();
+        self.recovers.set(image.lost > 0);
         // All of the log was read and is as it was written: what rotted there is of no effect.
         self.disk.absolve_log();
     }
@@ -150,19 +159,20 @@ impl Drive {
     /// The disk lost a part of the log: what is left must be what was there once, and if anything can
     /// tell that something is missing, the store must say so.
     fn lost(&self, world: &World, me: usize, shows: &reopened::Shows<'_>, rest_too: bool) {
+        let peer = world.peer(me);
         let mut kept = self.kept.borrow_mut();
         let mut image = Image::default();
+        let source = peer.image.borrow().held.clone();
         let mut found = shows.is(&image).then(|| (0, image.clone()));
         for (nth, what) in kept.log.iter().enumerate() {
-            if let Some(after) = what.after(&image) {
+            if let Some(after) = what.after(&image, Some(&source)) {
                 image = after;
             }
             if shows.is(&image) {
                 found = Some((nth + 1, image.clone()));
             }
         }
-        let peer = world.peer(me);
-        let Some((writes, image)) = found else {
+        let Some((writes, mut image)) = found else {
             return world.judge(Err(shows.differs(&peer.image.borrow())));
         };
         if !rest_too {
@@ -171,9 +181,9 @@ impl Drive {
         world.count("logs cut short by the disk");
         world.note(me, "has lost the end of its log to the disk", &[]);
         kept.log.truncate(writes);
+        image.lost = kept.acknowledged.saturating_sub(image.end());
         kept.acknowledged = image.end();
         self.untold.set(shows.says_loss());
-        peer.excused.set(true);
         peer.becomes(image);
     }
 
@@ -183,6 +193,8 @@ impl Drive {
         world.tell(me, format_args!("cannot use its store: {why}"), why.as_bytes());
         self.tries.set(self.tries.get() + 1);
         let guilt = self.disk.guilt();
+        // A key file that rotted looks like a wrong key.
+        let damaged = damaged || guilt.rest && self.tries.get() > PATIENCE;
         let calm = world.calm(world.now_ms());
         if damaged && !(guilt.log || guilt.rest) || calm && !damaged && self.tries.get() > MAX_TRIES
         {
@@ -205,8 +217,8 @@ impl Drive {
         self.disk.replace(DiskImage::default());
         self.kept.take();
         self.untold.set(false);
+        self.recovers.set(false);
         let peer = world.peer(me);
-        peer.excused.set(true);
         peer.becomes(Image::default());
     }
 
@@ -225,6 +237,14 @@ impl Drive {
         };
         let effect = if rotten { "" } else { ", without effect" };
         world.tell(me, format_args!("has a {part:?} that rots ({how:?}){effect}"), &[]);
+        self.report(world);
+    }
+
+    /// Takes so many groups off the end of the log, as if they had never been there; one stays.
+    pub(crate) fn lose_tail(&self, world: &World, me: usize, nth: u64, groups: usize) {
+        self.disk.forge(medium::LOG, nth, |_, log| journal::without_last(groups, log));
+        world.tell(me, format_args!("loses its last {groups} appends"), &[]);
+        world.count("tails lost");
         self.report(world);
     }
 
@@ -268,6 +288,8 @@ impl super::shared::Peer {
     fn becomes(&self, mut image: Image) {
         let mut now = self.image.borrow_mut();
         image.promise = now.promise;
+        self.set_back.set(true);
+        *self.handed.borrow_mut() = Some(now.held.clone());
         let held: VersionVector = image.held.vector();
         self.acknowledged.borrow_mut().restored(&held);
         *now = image;

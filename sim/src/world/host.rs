@@ -42,6 +42,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         workspace: workspace_id(),
         device: peer.device,
         snapshot_every: world.plan.snapshot_every,
+        compact_every: world.plan.compact_every,
     };
     let (workspace, driver) = match Workspace::open(config, ports).await {
         Ok(opened) => opened,
@@ -181,8 +182,17 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
-                world.judge(forks::judge_rotation(me, peer.excused.get()));
-                peer.drive.iter().for_each(|drive| drive.untold.set(false));
+                let excused = peer.excused.get() || peer.set_back.get();
+                world.judge(forks::judge_rotation(me, excused));
+            }
+            Event::Lost { records } => {
+                world.tell(me, format_args!("reports that {records} records are lost"), &[]);
+                world.count("losses told");
+                world.peer(me).drive.iter().for_each(|drive| drive.untold.set(false));
+            }
+            Event::SetAside(file) => {
+                world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);
+                world.count("files set aside");
             }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);

@@ -12,7 +12,7 @@ use graphshell_sync::{Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
-use super::image::Image;
+use super::image::{Holdings, Image};
 use super::sealed::SealedStore;
 use super::shared::World;
 
@@ -79,9 +79,7 @@ impl What {
                 world.peer(me).image.borrow_mut().snapshot = Some(snapshot);
             }
             What::Base(base, first) => {
-                world.note(me, "has put a base under its log", &base.bytes);
-                world.count("bases");
-                world.peer(me).image.borrow_mut().rebase(base, first);
+                world.rebased(me, base, first);
             }
             What::Promise(promise) => {
                 world.note(me, "has noted its promise", &promise.sequence.to_le_bytes());
@@ -90,12 +88,13 @@ impl What {
         }
     }
 
-    /// What an image is once this is written, if it is a part of the log.
-    pub(super) fn after(&self, image: &Image) -> Option<Image> {
+    /// What an image is once this is written, if it is a part of the log; `source` holds what a
+    /// base covers beyond the image.
+    pub(super) fn after(&self, image: &Image, source: Option<&Holdings>) -> Option<Image> {
         let mut after = image.clone();
         match self {
             What::Records(records) => _ = after.append(records),
-            What::Base(base, first) => after.rebase(base.clone(), *first),
+            What::Base(base, first) => _ = after.rebase(base.clone(), *first, source),
             What::Snapshot(_) | What::Promise(_) => return None,
         }
         Some(after)
@@ -149,7 +148,7 @@ impl Store for SimStore {
             snapshot: image.snapshot.clone(),
             first: image.first,
             end: image.end(),
-            watermark: image.end(),
+            watermark: image.end() + image.lost,
             set_aside: Vec::new(),
         })
     }

@@ -19,7 +19,7 @@ use super::agenda::{Order, Task, What};
 use super::facts;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
-use super::shared::{Life, Peer, World};
+use super::shared::{Life, World};
 use crate::oracle::{Finding, View, durability, model};
 use crate::plan::{Action, Choice, Edit, node_id};
 
@@ -35,6 +35,7 @@ type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 enum Done {
     Settled(Receipt, Outcome),
     Round { round: Round, result: Result<SyncReport, SyncError> },
+    Stored,
 }
 
 /// What to do next.
@@ -65,6 +66,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
             Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
             Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
             Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
+            Next::Order(Order::Share) => _ = user.share_with_all(false).await,
             Next::Order(Order::View) => {
                 let view = user.view().await;
                 *peer.view.borrow_mut() = view;
@@ -85,32 +87,46 @@ impl<'a> User<'a> {
     /// refuses is tried again.
     async fn set_up(&self) {
         loop {
-            let mut receipts = self.import_legacy();
-            receipts.extend(self.lacking().filter_map(|other| self.share_with(other)));
             let mut refused = false;
-            for receipt in receipts {
+            for receipt in self.import_legacy() {
                 refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
             }
-            if !refused && self.lacking().next().is_none() {
+            let without_late = self.world.healed_ms.get().is_none();
+            if self.share_with_all(without_late).await && !refused {
                 return;
             }
             sleep(Duration::from_millis(RETRY_MS)).await;
         }
     }
 
-    /// The others with whom the workspace is not shared yet.
-    fn lacking(&self) -> impl Iterator<Item = &'a Peer> + use<'a> {
-        let peer = self.world.peer(self.me);
-        let others = self.world.peers.iter().filter(|other| other.device != peer.device);
-        others.filter(|other| !peer.image.borrow().shared.contains(&other.device))
+    /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
+    /// whether that is done.
+    async fn share_with_all(&self, without_late: bool) -> bool {
+        let plan = &self.world.plan;
+        let late = |peer: usize| without_late && plan.peers[peer].late;
+        if late(self.me) {
+            return true;
+        }
+        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
+        let receipts: Vec<_> = others.clone().filter_map(|other| self.share_with(other)).collect();
+        for receipt in receipts {
+            self.workspace.settled(receipt).await;
+        }
+        let shared = self.workspace.shared_with();
+        others.into_iter().all(|other| shared.contains(&self.world.peer(other).device))
     }
 
-    fn share_with(&self, other: &Peer) -> Option<Receipt> {
-        match self.workspace.share_with(other.device, true) {
+    /// Shares the workspace with another peer, unless it is.
+    fn share_with(&self, other: usize) -> Option<Receipt> {
+        let device = self.world.peer(other).device;
+        if self.workspace.shared_with().contains(&device) {
+            return None;
+        }
+        match self.workspace.share_with(device, true) {
             Ok(receipt) => Some(receipt),
             Err(EditError::Unavailable) => None,
             Err(error) => {
-                let name = &other.name;
+                let name = &self.world.peer(other).name;
                 self.fail("consent is taken", format!("consent for {name}: {error}"));
                 None
             }
@@ -181,7 +197,8 @@ impl<'a> User<'a> {
     fn is_boot(&self, task: Task) -> bool {
         let What::Step(step) = task.what else { return false };
         let action = &self.world.plan.steps[step].action;
-        matches!(action, Action::Restart { .. } | Action::Restore { .. } | Action::Rot { .. })
+        use Action::{LoseTail, Restart, Restore, Rot};
+        matches!(action, Restart { .. } | Restore { .. } | LoseTail { .. } | Rot { .. })
     }
 
     async fn step(&self, step: usize, under_way: &UnderWay<'a>) {
@@ -201,7 +218,8 @@ impl<'a> User<'a> {
             Action::Crash { after_calls: 0, .. }
             | Action::Restart { .. }
             | Action::Rot { .. }
-            | Action::Restore { .. } => {
+            | Action::Restore { .. }
+            | Action::LoseTail { .. } => {
                 peer.fuse.blow();
                 pending().await
             }
@@ -215,6 +233,14 @@ impl<'a> User<'a> {
                 }
             }
             Action::Backup { .. } => self.world.back_up(self.me),
+            Action::Checkpoint { .. } => self.store(under_way, false),
+            Action::Compact { .. } => self.store(under_way, true),
+            Action::Share { with, .. } => {
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                let name = &self.world.peer(with).name;
+                self.world.tell(self.me, format_args!("shares the workspace with {name}"), &[]);
+                self.share_with(with);
+            }
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
                     self.world.judge(facts::judge(self.world, &view, that));
@@ -328,10 +354,28 @@ impl<'a> User<'a> {
         }));
     }
 
+    /// Takes a snapshot, or cuts the log.
+    fn store(&self, under_way: &UnderWay<'a>, cut: bool) {
+        let (world, me, workspace) = (self.world, self.me, self.workspace);
+        under_way.push(Box::pin(async move {
+            if !cut {
+                let taken = workspace.checkpoint().await;
+                world.tell(me, format_args!("was to take a snapshot: {taken:?}"), &[]);
+                return Done::Stored;
+            }
+            match workspace.compact().await {
+                Ok(records) => world.tell(me, format_args!("cut {records} records"), &[]),
+                Err(error) => world.tell(me, format_args!("cuts nothing: {error}"), &[]),
+            }
+            Done::Stored
+        }));
+    }
+
     fn ended(&self, done: Done) {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
+            Done::Stored => {}
         }
     }
 
@@ -358,11 +402,11 @@ impl<'a> User<'a> {
     fn round_ended(&self, round: &Round, result: &Result<SyncReport, SyncError>) {
         let peer = self.world.peer(self.me);
         let name = &self.world.peer(round.with).name;
-        if result.is_ok() {
-            round.judge(self.world, self.me);
+        if let Ok(report) = result {
+            round.judge(self.world, self.me, report.peer_behind);
         }
         match result {
-            Ok(SyncReport { pushed, pulled, published, calls, lost, forks }) => {
+            Ok(SyncReport { pushed, pulled, published, calls, lost, forks, .. }) => {
                 let forks = forks.len();
                 self.world.tell(
                     self.me,
@@ -404,14 +448,17 @@ impl<'a> User<'a> {
     async fn view(&self) -> Option<View> {
         let workspace = self.workspace;
         match workspace.history().await {
-            Ok(history) => Some(View {
-                peer: self.me,
-                graph: workspace.graph(),
-                applied: workspace.version_vector(),
-                frontier: workspace.durable_frontier(),
-                state: workspace.state_bytes(),
-                history,
-            }),
+            Ok(history) => {
+                let frontier = workspace.durable_frontier();
+                Some(View {
+                    peer: self.me,
+                    graph: workspace.graph(),
+                    applied: workspace.version_vector(),
+                    state: workspace.state_bytes(),
+                    history: self.world.whole_history(self.me, &frontier).unwrap_or(history),
+                    frontier,
+                })
+            }
             Err(error) => {
                 let may_fail = self.world.peer(self.me).drive.is_some() && !self.calm();
                 if !may_fail {

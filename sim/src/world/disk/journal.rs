@@ -306,6 +306,13 @@ pub(crate) fn without_a_group(choice: Choice, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(written(&groups))
 }
 
+/// The file without so many of its last groups; one group stays.
+pub(crate) fn without_last(count: usize, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut groups = recover(bytes).ok()?.groups;
+    groups.truncate(groups.len().saturating_sub(count).max(1));
+    Some(written(&groups))
+}
+
 fn written(groups: &[Group]) -> Vec<u8> {
     let parts = groups.iter().enumerate().flat_map(|(nth, group)| encode(nth as u64, group));
     parts.collect::<Vec<_>>().concat()
