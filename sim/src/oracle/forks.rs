@@ -60,8 +60,9 @@ pub(crate) fn judge_rotation(peer: usize, excused: bool) -> Result<(), Finding> 
         property: "no false alarm",
         peers: vec![peer],
         operations: Vec::new(),
-        detail: "the peer authors under another name, although nothing that it had was lost or set \
+        detail:
+            "the peer authors under another name, although nothing that it had was lost or set \
                  back"
-            .to_owned(),
+                .to_owned(),
     })
 }

@@ -3,6 +3,7 @@
 //! Some watch one peer while it runs (what leaves it, what becomes durable, what its reader sees),
 //! the others judge all peers at the end. None repairs or steers anything.
 
+pub(crate) mod at_rest;
 pub(crate) mod atomic;
 pub(crate) mod bounds;
 pub(crate) mod causality;

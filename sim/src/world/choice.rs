@@ -28,6 +28,8 @@ pub(crate) enum Topic {
     Rot = 10,
     /// What the store's own randomness is: peer, boot.
     Sealing = 11,
+    /// Whose disk is copied and tampered with at the end.
+    Transplant = 12,
 }
 
 /// All choices of one run.

@@ -189,6 +189,9 @@ impl Director {
 
     fn judge(&self, views: Vec<View>) -> Go {
         let world = &*self.world;
+        for (me, peer) in world.peers.iter().enumerate() {
+            peer.drive.iter().for_each(|drive| drive.judge_end(world, me));
+        }
         let forks = world.forks();
         let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
         let views: Vec<_> = views

@@ -8,13 +8,15 @@ use std::cell::{Cell, RefCell};
 use graphshell_sync::ports::Opened;
 use graphshell_sync::{Record, VersionVector};
 
+use super::choice::Topic;
 use super::disk::{DiskImage, Guilt, SimDisk, Stop, journal, medium};
 use super::image::Image;
 use super::panics;
 use super::shared::World;
 use super::store::What;
+use super::transplant;
 use crate::oracle::{Finding, reopened};
-use crate::plan::{Part, Rot};
+use crate::plan::{Disk, Part, Rot};
 
 /// Times in a row that a store may fail to open on a disk where nothing fails any more.
 const MAX_TRIES: u32 = 10;
@@ -237,7 +239,7 @@ impl Drive {
         };
         let effect = if rotten { "" } else { ", without effect" };
         world.tell(me, format_args!("has a {part:?} that rots ({how:?}){effect}"), &[]);
-        self.report(world);
+        self.report(world, me);
     }
 
     /// Takes so many groups off the end of the log, as if they had never been there; one stays.
@@ -245,7 +247,7 @@ impl Drive {
         self.disk.forge(medium::LOG, nth, |_, log| journal::without_last(groups, log));
         world.tell(me, format_args!("loses its last {groups} appends"), &[]);
         world.count("tails lost");
-        self.report(world);
+        self.report(world, me);
     }
 
     /// The peer's power goes, or its program ends, after so many more disk calls.
@@ -256,18 +258,57 @@ impl Drive {
         }
     }
 
-    /// Adds what the disk did to the run's counts.
-    pub(crate) fn report(&self, world: &World) {
+    /// Adds what the disk did to the run's counts, and shows the oracle what the log was given.
+    pub(crate) fn report(&self, world: &World, me: usize) {
+        world.judge(world.at_rest().judge_sealed(me, &self.disk.take_given()));
         for (what, times) in self.disk.take_counts() {
             world.count_many(what, times);
+        }
+    }
+
+    /// Judges every byte that is stored anywhere.
+    fn judge_stored(&self, world: &World, me: usize) {
+        self.disk.look_at_all(|file, bytes| {
+            world.judge(world.at_rest().judge_bytes(me, file, bytes));
+        });
+    }
+
+    /// Judges what the peer has at the end of the run.
+    pub(crate) fn judge_end(&self, world: &World, me: usize) {
+        self.judge_stored(world, me);
+        if self.untold.get() {
+            world.judge(Err(Finding {
+                property: "no loss is silent",
+                peers: vec![me],
+                operations: Vec::new(),
+                detail: "the store said that records are lost, and the peer never told its user"
+                    .to_owned(),
+            }));
+        }
+        let choice = world.choices.about(Topic::Transplant, []);
+        if choice.below(0, world.peers.len() as u64) == me as u64 {
+            self.transplant(world, me);
+        }
+    }
+
+    /// Lets values change places on a copy of the disk, and a vault look at them.
+    fn transplant(&self, world: &World, me: usize) {
+        let peer = world.peer(me);
+        let copy = SimDisk::new(world.choices, peer.key, Disk::default());
+        copy.replace(self.disk.copy());
+        match panics::forgive(|| transplant::judge(me, peer, copy)) {
+            Ok(true) => world.count("sealed values tried in another's place"),
+            Ok(false) => {}
+            Err(finding) => world.judge(Err(finding)),
         }
     }
 
     /// Ends what the present life did to the disk.
     pub(crate) fn settle(&self, world: &World, me: usize) {
         let stop = self.stop.replace(Stop::Killed);
+        self.judge_stored(world, me);
         self.disk.settle(stop);
-        self.report(world);
+        self.report(world, me);
         world.note(
             me,
             match stop {

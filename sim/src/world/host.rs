@@ -94,10 +94,8 @@ fn gives_up(world: &World, me: usize, what: &str, error: &OpenError) {
     let Some(drive) = &world.peer(me).drive else {
         return stopped(world, me, format!("{what}: {error}"));
     };
-    let damaged = !matches!(
-        error,
-        OpenError::Store(StoreError::Failed(_) | StoreError::Refused(_))
-    );
+    let damaged =
+        !matches!(error, OpenError::Store(StoreError::Failed(_) | StoreError::Refused(_)));
     drive.does_not_open(world, me, damaged, &error.to_string());
 }
 

@@ -5,6 +5,7 @@
 
 mod agenda;
 mod archive;
+mod backup;
 mod choice;
 mod director;
 mod disk;
@@ -14,6 +15,7 @@ mod frame;
 mod fuse;
 mod host;
 pub(crate) mod image;
+mod legacy;
 mod link;
 mod net;
 mod panics;
@@ -23,6 +25,7 @@ mod sealed;
 mod shared;
 mod store;
 mod timeline;
+mod transplant;
 mod user;
 
 use std::collections::BTreeMap;

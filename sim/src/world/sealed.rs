@@ -31,7 +31,13 @@ pub(super) struct SealedStore {
 }
 
 /// The vault's randomness: one stream per life.
-struct Sealing(RefCell<ChaCha12Rng>);
+pub(super) struct Sealing(RefCell<ChaCha12Rng>);
+
+impl Sealing {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        Sealing(RefCell::new(ChaCha12Rng::from_seed(seed)))
+    }
+}
 
 impl Entropy for Sealing {
     fn fill(&self, out: &mut [u8]) {
@@ -45,7 +51,7 @@ impl SealedStore {
         let peer = world.peer(me);
         let drive = peer.drive.as_ref()?;
         let seed = world.choices.about(Topic::Sealing, [peer.key, peer.boots.get()]);
-        let entropy = Sealing(RefCell::new(ChaCha12Rng::from_seed(seed.bytes())));
+        let entropy = Sealing::new(seed.bytes());
         let medium = SimMedium::new(drive.disk.clone());
         let vault = Vault::new(medium, workspace_id(), master_key(peer), Box::new(entropy));
         Some(SealedStore { world: world.clone(), me, vault: RefCell::new(vault) })
@@ -68,7 +74,7 @@ impl SealedStore {
         let before = choice.below(1, took + 1);
         sleep(Duration::from_millis(before)).await;
         let result = work(&mut self.vault.borrow_mut());
-        self.drive().report(&self.world);
+        self.drive().report(&self.world, self.me);
         if !self.drive().disk.is_on() {
             self.world.note(self.me, "dies in the middle of a disk call", &[]);
             self.world.count("writes cut by a crash");
@@ -129,6 +135,6 @@ impl SealedStore {
 }
 
 /// The key of a peer's vault, as its keyring keeps it through everything.
-fn master_key(peer: &Peer) -> MasterKey {
+pub(super) fn master_key(peer: &Peer) -> MasterKey {
     MasterKey::from_bytes(blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
 }

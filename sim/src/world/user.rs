@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use graphshell_sync::legacy::{LegacyEdgeType, LegacyLogEntry, encode_legacy};
+use graphshell_sync::legacy::encode_legacy;
 use graphshell_sync::limits::MAX_BATCH_ENTRIES;
 use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{
-    Conflict, EdgeKind, EdgeType, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution,
-    Subject, SyncError, SyncReport, Workspace,
+    Conflict, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject, SyncError,
+    SyncReport, Workspace,
 };
 use tokio::time::sleep;
 
 use super::agenda::{Order, Task, What};
 use super::facts;
+use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
@@ -147,7 +148,9 @@ impl<'a> User<'a> {
                 receipts
             }
             // It did so in an earlier life.
-            Err(ImportError::Edit(EditError::ImportedBefore | EditError::Unavailable)) => Vec::new(),
+            Err(ImportError::Edit(EditError::ImportedBefore | EditError::Unavailable)) => {
+                Vec::new()
+            }
             Err(error) => {
                 self.fail("a legacy log is taken", error.to_string());
                 Vec::new()
@@ -476,51 +479,6 @@ impl<'a> User<'a> {
     fn fail(&self, property: &'static str, detail: String) {
         let (peers, operations) = (vec![self.me], Vec::new());
         self.world.judge(Err(Finding { property, peers, operations, detail }));
-    }
-}
-
-/// A plan's edit as the entry that a browser before sync wrote; the plan is valid, so there is one.
-fn legacy(edit: &Edit) -> LegacyLogEntry {
-    let id = |name: &String| node_id(name).to_string();
-    match edit {
-        Edit::AddNode { node, url, at } => LegacyLogEntry::AddNode {
-            node_id: id(node),
-            url: url.clone(),
-            position_x: at.x(),
-            position_y: at.y(),
-        },
-        Edit::SetTitle { node, title } => {
-            LegacyLogEntry::UpdateNodeTitle { node_id: id(node), title: title.clone() }
-        }
-        Edit::SetUrl { node, url } => {
-            LegacyLogEntry::UpdateNodeUrl { node_id: id(node), new_url: url.clone() }
-        }
-        Edit::Pin { node, pinned } => {
-            LegacyLogEntry::PinNode { node_id: id(node), is_pinned: *pinned }
-        }
-        Edit::RemoveNode { node } => LegacyLogEntry::RemoveNode { node_id: id(node) },
-        Edit::AddEdge { from, to, edge_type } => LegacyLogEntry::AddEdge {
-            from_node_id: id(from),
-            to_node_id: id(to),
-            edge_type: legacy_type(*edge_type),
-        },
-        Edit::RemoveEdge { from, to, kind: Some(EdgeKind::Typed(edge_type)) } => {
-            LegacyLogEntry::RemoveEdge {
-                from_node_id: id(from),
-                to_node_id: id(to),
-                edge_type: legacy_type(*edge_type),
-            }
-        }
-        Edit::Clear => LegacyLogEntry::ClearGraph,
-        other => unreachable!("no operation of a legacy log: {other:?}"),
-    }
-}
-
-fn legacy_type(edge_type: EdgeType) -> LegacyEdgeType {
-    match edge_type {
-        EdgeType::Hyperlink => LegacyEdgeType::Hyperlink,
-        EdgeType::History => LegacyEdgeType::History,
-        EdgeType::UserGrouped => LegacyEdgeType::UserGrouped,
     }
 }
 

@@ -74,8 +74,8 @@ impl SimJournal {
             return Ok(journal);
         }
         let bytes = journal.read_to_zeros().map_err(failed)?;
-        let Recovered { groups, end } = recover(&bytes)
-            .map_err(|what| StoreError::Damaged(format!("{name}: {what}")))?;
+        let Recovered { groups, end } =
+            recover(&bytes).map_err(|what| StoreError::Damaged(format!("{name}: {what}")))?;
         journal.groups = groups.len() as u64;
         groups.into_iter().for_each(|group| journal.apply(group));
         journal.end = end as u64;
@@ -138,6 +138,7 @@ impl Journal for SimJournal {
             let what = "a commit failed before; open it again";
             return Err(StoreError::Failed(format!("{}: {what}", self.name)));
         }
+        self.disk.give(&changes);
         let length = encode(self.groups, &changes).iter().map(Vec::len).sum();
         if !self.disk.has_room(self.file, self.end, length).map_err(failed)? {
             return Err(failed(ErrorKind::StorageFull.into()));

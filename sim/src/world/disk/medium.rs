@@ -105,6 +105,12 @@ impl Medium for SimMedium {
     }
 }
 
+/// The database of a disk, if it has one.
+pub(crate) fn database(disk: &SimDisk) -> Result<Option<SimStateFile>, Error> {
+    let file = disk.find(DATABASE)?;
+    Ok(file.map(|file| SimStateFile { disk: disk.clone(), file }))
+}
+
 /// The database's file, as redb wants it.
 #[derive(Debug)]
 pub(crate) struct SimStateFile {
