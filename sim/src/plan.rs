@@ -309,7 +309,7 @@ impl Plan {
     pub fn cuts_logs(&self) -> bool {
         let cuts =
             |step: &Step| matches!(step.action, Action::Compact { .. } | Action::LoseTail { .. });
-        self.compact_every > 0 || self.steps.iter().any(cuts)
+        self.compact_every > 0 || self.disk.is_some() || self.steps.iter().any(cuts)
     }
 }
 

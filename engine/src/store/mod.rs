@@ -3,6 +3,8 @@
 pub mod conformance;
 #[cfg(feature = "vault")]
 pub mod medium;
+#[cfg(feature = "vault")]
+pub mod medium_conformance;
 mod memory;
 #[cfg(feature = "vault")]
 pub mod vault;

@@ -30,6 +30,8 @@ pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::
 async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     let peer = world.peer(me);
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
+    // A device whose keyring knows nothing yet cannot tell a crash from a backup.
+    let unwitnessed = peer.image.borrow().promise.is_none();
     let network = SimNetwork::bind(world.clone(), me).await?;
     let ports = SimPorts {
         clock: SimClock::new(world.clone(), me),
@@ -72,7 +74,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
                 pending().await
             }
             () = fuse.guard(network.receive()) => {}
-            () = fuse.guard(listen(world, me, events)) => {
+            () = fuse.guard(listen(world, me, events, unwitnessed)) => {
                 stopped(world, me, "the events ended".to_owned());
             }
             () = fuse.guard(user::act(world, me, &workspace)) => {}
@@ -123,7 +125,7 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
 }
 
 /// Writes the engine's events into the trace.
-async fn listen(world: &World, me: usize, mut events: Subscription) {
+async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed: bool) {
     while let Some(event) = events.next().await {
         match event {
             Event::Changed(delta) => {
@@ -180,7 +182,7 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
-                let excused = peer.excused.get() || peer.set_back.get();
+                let excused = peer.excused.get() || peer.set_back.get() || unwitnessed;
                 world.judge(forks::judge_rotation(me, excused));
             }
             Event::Lost { records } => {

@@ -1,6 +1,6 @@
 //! The real store of one peer, on its simulated disk, in virtual time.
 //!
-//! The vault is synchronous, so a call of it happens at one instant in the middle of the time that it
+//! The vault is synchronous, so a call of it happens at one instant at the end of the time that it
 //! takes. The power may go at any disk call within it: then the peer never runs again in this life.
 
 use std::cell::RefCell;
@@ -61,7 +61,7 @@ impl SealedStore {
         self.world.peer(self.me).drive.as_ref().expect("a sealed store has a disk")
     }
 
-    /// Does `work` in the middle of the time that it takes.
+    /// Does `work` at the end of the time that it takes: what is durable is acknowledged then.
     async fn call<T>(
         &self,
         work: impl FnOnce(&mut Vault<SimMedium>) -> Result<T, StoreError>,
@@ -71,8 +71,7 @@ impl SealedStore {
         let nth = peer.appends.replace(peer.appends.get() + 1);
         let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
         let took = choice.within(0, self.world.plan.append_ms);
-        let before = choice.below(1, took + 1);
-        sleep(Duration::from_millis(before)).await;
+        sleep(Duration::from_millis(took)).await;
         let result = work(&mut self.vault.borrow_mut());
         self.drive().report(&self.world, self.me);
         if !self.drive().disk.is_on() {
@@ -85,7 +84,6 @@ impl SealedStore {
             self.world.tell(self.me, format_args!("is told by its store: {error}"), &[]);
             self.world.count("store errors");
         }
-        sleep(Duration::from_millis(took - before)).await;
         peer.fuse.pass().await;
         result
     }

@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 
 use graphshell_sync::ports::StoreError;
-use graphshell_sync::store::medium::{Change, Journal};
+use graphshell_sync::store::medium::{Change, Journal, MAX_VALUE_BYTES};
 
 use super::super::choice::Choice;
 use super::{FileId, SimDisk};
@@ -123,10 +123,9 @@ impl SimJournal {
         self.disk.sync(self.file)?;
         Ok(at + buffer.len() as u64)
     }
-}
 
-impl Journal for SimJournal {
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+    /// [`commit`](Journal::commit) of values of any length.
+    fn commit_any(&mut self, changes: Group) -> Result<(), StoreError> {
         let failed = |error: std::io::Error| {
             let what = format!("{}: {error}", self.name);
             match error.kind() {
@@ -138,7 +137,6 @@ impl Journal for SimJournal {
             let what = "a commit failed before; open it again";
             return Err(StoreError::Failed(format!("{}: {what}", self.name)));
         }
-        self.disk.give(&changes);
         let length = encode(self.groups, &changes).iter().map(Vec::len).sum();
         if !self.disk.has_room(self.file, self.end, length).map_err(failed)? {
             return Err(failed(ErrorKind::StorageFull.into()));
@@ -155,6 +153,23 @@ impl Journal for SimJournal {
                 Err(StoreError::Failed(format!("{}: {error}", self.name)))
             }
         }
+    }
+}
+
+impl Journal for SimJournal {
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let longest = changes.iter().map(|change| match change {
+            Change::Put(_, value) => value.len(),
+            Change::Remove(_) => 0,
+        });
+        if let Some(length) = longest.max().filter(|&length| length > MAX_VALUE_BYTES) {
+            return Err(StoreError::Refused(format!(
+                "{}: a value of {length} bytes, expected at most {MAX_VALUE_BYTES}",
+                self.name
+            )));
+        }
+        self.disk.give(&changes);
+        self.commit_any(changes)
     }
 
     fn range(

@@ -418,3 +418,6 @@ impl SimDisk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
