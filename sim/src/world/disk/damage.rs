@@ -105,7 +105,7 @@ impl Inner {
         self.forget_nameless();
     }
 
-    fn forget_nameless(&mut self) {
+    pub(super) fn forget_nameless(&mut self) {
         let named: Vec<FileId> = self.image.names.values().copied().collect();
         self.image.files.retain(|id, _| named.contains(id));
     }
