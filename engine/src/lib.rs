@@ -128,7 +128,7 @@ pub mod wire;
 pub use api::{Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport};
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;
-pub use driver::{Driver, ImportError, Ports, Subscription, SyncOrchestrator, Workspace};
+pub use driver::{Driver, ImportError, PortSet, Ports, Subscription, SyncOrchestrator, Workspace};
 pub use entry::{
     EdgeKind, EdgeType, LogEntry, NotFinite, PayloadError, Position, SyncedLogEntry, Trigger,
 };
