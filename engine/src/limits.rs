@@ -62,6 +62,19 @@ pub const MAX_VECTOR_FILE_BYTES: usize = 512 * 1024;
 /// Most author ranges of one folder's batch files that are remembered; other files are read anew.
 pub const MAX_INDEXED_RANGES: usize = 256 * 1024;
 
+/// Bytes of records at which a block of the stored log is full; one longer record has a block of
+/// its own.
+pub const BLOCK_TARGET_BYTES: usize = 128 * 1024;
+/// Longest block of the stored log, in bytes, before it is compressed.
+pub const MAX_BLOCK_BYTES: usize = MAX_BATCH_BYTES + 1024;
+/// Bytes of a stored snapshot that are compressed and sealed as one.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 256 * 1024;
+/// Longest sealed value of a store, in bytes: compression makes nothing longer by more than 1 in
+/// 128.
+pub const MAX_SEALED_BYTES: usize = MAX_BLOCK_BYTES + MAX_BLOCK_BYTES / 128 + 128;
+/// Memory that the store's database may keep pages in, in bytes.
+pub const STATE_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
 /// Bytes that one entry can take beside its payload: flags, author, time, kind, length, and one
 /// vector component for every author.
 pub const MAX_HEADER_BYTES: usize = 64 + MAX_AUTHORS * 13;
@@ -81,6 +94,10 @@ const _: () = assert!(
     "a batch, and a frontier with its exclusions, fit a frame"
 );
 const _: () = assert!(MAX_PARKED_BYTES >= MAX_BATCH_BYTES, "any batch can wait");
+const _: () = assert!(
+    BLOCK_TARGET_BYTES + 64 <= MAX_BLOCK_BYTES && SNAPSHOT_CHUNK_BYTES <= MAX_BLOCK_BYTES,
+    "a full block and a chunk of a snapshot can be read back"
+);
 const _: () =
     assert!(MAX_BATCH_ENTRIES <= u16::MAX as usize + 1 && MAX_AUTHORS <= u16::MAX as usize);
 const _: () = assert!(
