@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::files;
 use super::keys::KeySource;
 use super::medium::FolderMedium;
 use super::witness::DeviceWitness;
 use super::worker::Worker;
-use super::files;
 use crate::id::WorkspaceId;
 use crate::ports::{Opened, Store, StoreError};
 use crate::record::{Record, Snapshot};
@@ -92,9 +92,9 @@ impl Disk {
     }
 
     fn vault(&mut self) -> Result<&mut Vault<FolderMedium>, StoreError> {
-        self.vault.as_mut().ok_or_else(|| {
-            StoreError::Refused(format!("{} was not opened", self.folder.display()))
-        })
+        self.vault
+            .as_mut()
+            .ok_or_else(|| StoreError::Refused(format!("{} was not opened", self.folder.display())))
     }
 }
 

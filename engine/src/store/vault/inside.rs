@@ -84,8 +84,7 @@ impl<J: Journal> Inside<J> {
     ) -> Result<(), StoreError> {
         self.rows = self.derive(base)?;
         let conflicts = base.map_or(&[][..], |(snapshot, _)| &snapshot.conflicts);
-        let reset =
-            self.state.reset(&self.sealer, entropy, self.log.mark(), &self.rows, conflicts);
+        let reset = self.state.reset(&self.sealer, entropy, self.log.mark(), &self.rows, conflicts);
         reset.map_err(|trouble| trouble.of(medium))
     }
 

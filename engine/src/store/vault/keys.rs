@@ -167,7 +167,8 @@ impl KeyRing {
     ) -> Result<(Self, &'m MasterKey), StoreError> {
         let damaged = |what: &dyn fmt::Display| StoreError::Damaged(format!("{name}: {what}"));
         let refused = |what: String| Err(StoreError::Refused(format!("{name}: {what}")));
-        let AnyKeyFile { format } = serde_json::from_slice(text).map_err(|error| damaged(&error))?;
+        let AnyKeyFile { format } =
+            serde_json::from_slice(text).map_err(|error| damaged(&error))?;
         if format != u64::from(FORMAT) {
             return refused(format!("it has format {format}, this engine knows {FORMAT}"));
         }
@@ -188,7 +189,10 @@ impl KeyRing {
             keys.insert(wrapped.id, key);
         }
         if !keys.contains_key(&file.active) {
-            return Err(damaged(&format_args!("data key {}, the active one, is missing", file.active)));
+            return Err(damaged(&format_args!(
+                "data key {}, the active one, is missing",
+                file.active
+            )));
         }
         Ok((KeyRing { workspace, keys, active: file.active }, master))
     }

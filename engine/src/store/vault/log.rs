@@ -153,7 +153,9 @@ impl<J: Journal> Log<J> {
             }
             let name = Name::Base { generation, chunk: next, chunks };
             let chunk = sealer.unpack(name, whole.sealed, SNAPSHOT_CHUNK_BYTES);
-            plain.extend_from_slice(&chunk.map_err(|error| error.at(format_args!("{file}: {place}")))?);
+            plain.extend_from_slice(
+                &chunk.map_err(|error| error.at(format_args!("{file}: {place}")))?,
+            );
             next += 1;
             Ok(())
         })?;
@@ -261,7 +263,9 @@ impl<J: Journal> Log<J> {
         let mut rest = positions;
         while let Some(&position) = rest.first() {
             let block = self.block_of(position)?;
-            if let Some((first, open)) = self.open.iter().find(|(first, _)| *first == self.blocks[block].first) {
+            if let Some((first, open)) =
+                self.open.iter().find(|(first, _)| *first == self.blocks[block].first)
+            {
                 records.push(open[(position - first) as usize].clone());
                 rest = &rest[1..];
                 continue;

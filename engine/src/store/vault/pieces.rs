@@ -116,7 +116,9 @@ pub(super) fn each(
     for pair in journal.range(first..=last) {
         let (key, value) = pair?;
         let (at, piece) = parse_key(&key).ok_or_else(|| {
-            StoreError::Damaged(format!("{file}: expected a key of {KEY_BYTES} bytes, found {key:?}"))
+            StoreError::Damaged(format!(
+                "{file}: expected a key of {KEY_BYTES} bytes, found {key:?}"
+            ))
         })?;
         let place = Place { kind, at };
         let damaged = |what: String| StoreError::Damaged(format!("{file}: {place}: {what}"));

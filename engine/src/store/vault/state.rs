@@ -8,8 +8,8 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use uuid::Uuid;
 
 use super::guard::{Trouble, guarded};
-use super::rows::{Rows, Touched};
 use super::log::Mark;
+use super::rows::{Rows, Touched};
 use super::seal::{Name, SealError, Sealer};
 use super::stored::{self, Footing};
 use crate::codec::{DecodeError, Reader, put_varint};
@@ -100,9 +100,9 @@ impl State {
         for (key, row) in self.rows(sealer, VERSION_VECTOR_TABLE, "version_vector", meta.authors)? {
             let author = Uuid::from_slice(&key).ok().map(PeerId);
             let sequence = row.try_into().ok().map(u64::from_be_bytes);
-            let (author, sequence) = author.zip(sequence).ok_or_else(|| {
-                unusable("version_vector: expected an author and a sequence")
-            })?;
+            let (author, sequence) = author
+                .zip(sequence)
+                .ok_or_else(|| unusable("version_vector: expected an author and a sequence"))?;
             found.rows.authors.insert(author, sequence);
         }
         for (key, row) in self.rows(sealer, PEER_TABLE, "peers", meta.peers)? {
@@ -181,7 +181,11 @@ impl State {
                 let sequence = rows.authors.get(author).map(|sequence| sequence.to_be_bytes());
                 (author.0.into_bytes(), sequence)
             };
-            write.rows(VERSION_VECTOR_TABLE, "version_vector", touched.authors.iter().map(author))?;
+            write.rows(
+                VERSION_VECTOR_TABLE,
+                "version_vector",
+                touched.authors.iter().map(author),
+            )?;
             let peer = |device: &DeviceId| {
                 (device.0, rows.peers.get(device).map(|&shared| [u8::from(shared)]))
             };
@@ -212,7 +216,8 @@ impl State {
                 write.clear(table)?;
             }
             let authors = rows.authors.iter();
-            let author = authors.map(|(a, sequence)| (a.0.into_bytes(), Some(sequence.to_be_bytes())));
+            let author =
+                authors.map(|(a, sequence)| (a.0.into_bytes(), Some(sequence.to_be_bytes())));
             write.rows(VERSION_VECTOR_TABLE, "version_vector", author)?;
             let peers = rows.peers.iter();
             let peers = peers.map(|(device, &shared)| (device.0, Some([u8::from(shared)])));

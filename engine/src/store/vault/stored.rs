@@ -35,7 +35,11 @@ pub(super) struct Footing {
 pub(super) fn encode(snapshot: &Snapshot, footing: &Footing) -> AlignedVec {
     let contents = Contents {
         position: snapshot.position,
-        vector: snapshot.vector.iter().map(|(peer, sequence)| (peer.0.into_bytes(), sequence)).collect(),
+        vector: snapshot
+            .vector
+            .iter()
+            .map(|(peer, sequence)| (peer.0.into_bytes(), sequence))
+            .collect(),
         conflicts: snapshot.conflicts.iter().map(encode_conflict).collect(),
         first: footing.first,
         before: footing.before,
