@@ -25,7 +25,8 @@ pub trait Medium {
     /// # Errors
     /// [`Refused`](StoreError::Refused) if another program has it open.
     fn lock(&mut self) -> Result<(), StoreError>;
-    /// Opens the log, or begins an empty one. What a cut left of an unfinished commit is gone.
+    /// Opens the log, or begins an empty one. What a cut left of an unfinished commit is gone, and
+    /// what is found survives the next one: whoever reads it relies on it.
     fn journal(&mut self) -> Result<Self::Journal, StoreError>;
     /// Opens the database's file, or begins an empty one.
     fn state(&mut self) -> Result<Self::State, StoreError>;
