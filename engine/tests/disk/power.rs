@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use graphshell_sync::ports::StoreError;
 use graphshell_sync::store::disk::{FjallJournal, FolderMedium};
 use graphshell_sync::store::medium::{Change, Journal, Medium};
 
@@ -68,6 +69,56 @@ fn torn_commit_of_any_size_is_there_or_not() {
         }
     }
     println!("{images} images, {whole} of them with all of the commit");
+}
+
+#[test]
+fn damage_that_no_power_cut_explains_is_refused_and_nothing_is_cut_off() {
+    const COMMITS: u8 = 6;
+    let place = tempfile::tempdir().expect("a folder");
+    let mut dice = Dice(9);
+    let mut journal = FjallJournal::open(&place.path().join("log")).expect("it opens");
+    let mut last_begins = 0;
+    for commit in 0..COMMITS {
+        let image = Image::of(place.path());
+        last_begins = image.bytes(&image.journals().pop().expect("a journal")).len();
+        journal.commit(pieces(&mut dice, commit, 3_000)).expect("commits");
+    }
+    drop(journal);
+    let image = Image::of(place.path());
+    let path = image.journals().pop().expect("a journal");
+    for round in 0..60 {
+        let at = dice.below(last_begins);
+        let mut bytes = image.bytes(&path).to_vec();
+        match round % 2 {
+            0 => bytes[at] ^= 1 << dice.below(8),
+            _ => bytes[at..last_begins.min(at + 4_096)].fill(0),
+        }
+        if bytes == image.bytes(&path) {
+            continue;
+        }
+        let mut damaged = image.clone();
+        damaged.put(&path, bytes);
+        let copy = tempfile::tempdir_in(place.path()).expect("a folder");
+        damaged.write(copy.path());
+        let before = Image::of(copy.path());
+        let opened = FjallJournal::open(&copy.path().join("log")).map(|_| ());
+        assert!(
+            matches!(&opened, Err(StoreError::Damaged(why)) if why.contains(".jnl")),
+            "byte {at}: {opened:?}"
+        );
+        assert_eq!(Image::of(copy.path()), before, "byte {at}: something was changed");
+    }
+}
+
+#[test]
+fn journal_that_was_not_made_to_its_end_is_made_anew() {
+    let place = tempfile::tempdir().expect("a folder");
+    let unfinished = place.path().join("log.new");
+    std::fs::create_dir(&unfinished).unwrap();
+    std::fs::write(unfinished.join("0.jnl"), b"half").unwrap();
+    let mut journal = FjallJournal::open(&place.path().join("log")).expect("it opens");
+    journal.commit(vec![Change::Put(vec![1], vec![1])]).expect("commits");
+    assert!(!unfinished.exists());
 }
 
 /// `size` bytes in values as long as they may be.
@@ -139,6 +190,7 @@ fn log_of_several_journals_and_tables_survives() {
     const COMMITS: u32 = 90;
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path().join("log");
+    let image = || Image::of(place.path());
     let commit = |n: u32| -> Vec<Change> {
         let key = |piece: u32| [n.to_be_bytes(), piece.to_be_bytes()].concat();
         (0..1_600).map(|piece| Change::Put(key(piece), vec![n as u8; 512])).collect()

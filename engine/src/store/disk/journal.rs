@@ -201,9 +201,11 @@ fn damaged(folder: &Path, error: &fjall::Error) -> StoreError {
         _ => return StoreError::Damaged(text),
     };
     match io.kind() {
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound => {
-            StoreError::Damaged(text)
-        }
+        // fjall looks for places before the beginning of files that are too short.
+        ErrorKind::InvalidData
+        | ErrorKind::InvalidInput
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::NotFound => StoreError::Damaged(text),
         _ => StoreError::Failed(text),
     }
 }

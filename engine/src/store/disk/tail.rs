@@ -100,7 +100,7 @@ enum Rest {
     Nothing,
     /// One commit at most, with parts missing.
     Unfinished,
-    /// More than one commit.
+    /// More than one commit, or one that cannot stand here.
     Commits,
 }
 
@@ -109,6 +109,10 @@ fn scan(path: &Path) -> io::Result<End> {
     let (mut whole, mut last) = (0, None);
     loop {
         match read_commit(&mut input) {
+            // The checksum does not cover the sequence.
+            Ok((sequence, _)) if last.is_some_and(|last| sequence <= last) => {
+                return Ok(End { whole, rest: Rest::Commits });
+            }
             Ok((sequence, length)) => {
                 whole += length;
                 last = Some(sequence);
@@ -122,7 +126,7 @@ fn scan(path: &Path) -> io::Result<End> {
         }
     }
     input.seek(SeekFrom::Start(whole))?;
-    Ok(End { whole, rest: look_at_rest(&mut input, last)? })
+    Ok(End { whole, rest: look_at_rest(&mut input)? })
 }
 
 /// Reads one whole commit; its sequence and its length in bytes.
@@ -163,8 +167,8 @@ fn read_commit(input: &mut impl Read) -> io::Result<(u64, u64)> {
     if sound { Ok((sequence, length + 13)) } else { Err(unreadable()) }
 }
 
-/// Looks through what follows the last whole commit, whose sequence was `last`.
-fn look_at_rest(input: &mut impl BufRead, last: Option<u64>) -> io::Result<Rest> {
+/// Looks through what follows the last whole commit.
+fn look_at_rest(input: &mut impl BufRead) -> io::Result<Rest> {
     const SEEN_BYTES: usize = START_BYTES + CHANGE_BYTES;
     let mut rest = Rest::Nothing;
     let mut window = Vec::new();
@@ -175,7 +179,7 @@ fn look_at_rest(input: &mut impl BufRead, last: Option<u64>) -> io::Result<Rest>
         if window.iter().any(|&byte| byte != 0) {
             rest = Rest::Unfinished;
             let begun = (from..window.len().saturating_sub(SEEN_BYTES - 1))
-                .any(|at| begins_commit(&window[at..at + SEEN_BYTES], last));
+                .any(|at| begins_commit(&window[at..at + SEEN_BYTES]));
             if begun {
                 return Ok(Rest::Commits);
             }
@@ -190,12 +194,11 @@ fn look_at_rest(input: &mut impl BufRead, last: Option<u64>) -> io::Result<Rest>
 
 /// Whether these are a start marker and the fields of a first change. Bytes that mean something
 /// else look like this with a probability below 2⁻¹⁰⁰.
-fn begins_commit(bytes: &[u8], last: Option<u64>) -> bool {
+fn begins_commit(bytes: &[u8]) -> bool {
     let (start, change) = bytes.split_at(START_BYTES);
     start[0] == START
         && (1..COUNT_END).contains(&u32_at(start, 1))
         && u64_at(start, 5) < SEQUENCE_END
-        && last.is_none_or(|last| u64_at(start, 5) > last)
         && change[0] == CHANGE
         && change[1] <= 4
         && change[2] <= 1
