@@ -17,7 +17,11 @@ const CHECKED_OTHERWISE: &[(&str, &str)] = &[
     // Compiled only: what it measures depends on the machine.
     (
         "cargo bench --package graphshell-benches",
-        "cargo bench --package graphshell-benches --no-run --profile sim",
+        "cargo bench --package graphshell-benches --features store --no-run --profile sim",
+    ),
+    (
+        "cargo bench --package graphshell-benches --features store --bench store",
+        "cargo bench --package graphshell-benches --features store --no-run --profile sim",
     ),
 ];
 
