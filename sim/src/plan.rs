@@ -42,6 +42,9 @@ pub struct Plan {
     /// Records after which a peer takes a snapshot; 0 means never.
     #[serde(default)]
     pub snapshot_every: u64,
+    /// Records after which a peer cuts from its log what all have; 0 means only when a step says.
+    #[serde(default)]
+    pub compact_every: u64,
     /// What happens, by time.
     pub steps: Vec<Step>,
     /// Whether the network heals after the last step and all peers sync until nothing moves.
@@ -72,6 +75,13 @@ pub struct Peer {
     /// A legacy log that it imports before its first step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy: Vec<Edit>,
+    /// Whether nobody shares the workspace with it, nor it with anybody, until a step does.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(value: &i64) -> bool {
@@ -195,6 +205,31 @@ pub enum Action {
         #[serde(default)]
         with_witness: bool,
     },
+    /// The peer dies; its disk forgets its last records, although they had been durable; it
+    /// starts again.
+    LoseTail {
+        /// Who.
+        peer: String,
+        /// How many records, at most.
+        records: usize,
+    },
+    /// The peer takes a snapshot.
+    Checkpoint {
+        /// Who.
+        peer: String,
+    },
+    /// The peer cuts from its log what all have with which it shares the workspace.
+    Compact {
+        /// Who.
+        peer: String,
+    },
+    /// The peer shares the workspace with another, one way.
+    Share {
+        /// Who.
+        peer: String,
+        /// With whom.
+        with: String,
+    },
     /// The peer's wall clock jumps.
     ClockJump {
         /// Who.
@@ -230,6 +265,15 @@ pub enum Choice {
         /// Which.
         edge_type: EdgeType,
     },
+}
+
+impl Plan {
+    /// Whether logs may begin later than with their first record.
+    pub fn cuts_logs(&self) -> bool {
+        let cuts =
+            |step: &Step| matches!(step.action, Action::Compact { .. } | Action::LoseTail { .. });
+        self.compact_every > 0 || self.steps.iter().any(cuts)
+    }
 }
 
 impl Action {

@@ -6,6 +6,7 @@
 pub(crate) mod atomic;
 pub(crate) mod bounds;
 pub(crate) mod causality;
+pub(crate) mod compaction;
 pub(crate) mod convergence;
 pub(crate) mod durability;
 pub(crate) mod forks;

@@ -187,7 +187,7 @@ impl<'a> Before<'a> {
                     format!("1 to {MAX_STROLL}"),
                 )
             }
-            Action::Sync { peer: who, with } => {
+            Action::Sync { peer: who, with } | Action::Share { peer: who, with } => {
                 peer(".peer", who)?;
                 peer(".with", with)?;
                 check(who != with, ".with", quoted(with), "another peer")
@@ -226,11 +226,17 @@ impl<'a> Before<'a> {
                 let saved = self.backed_up.contains(who.as_str());
                 check(saved, ".peer", quoted(who), "a peer that an earlier step backed up")
             }
+            Action::LoseTail { peer: who, records } => {
+                peer(".peer", who)?;
+                check(*records > 0, ".records", records, "at least one record")
+            }
             Action::ClockJump { peer: who, by_ms } => {
                 peer(".peer", who)?;
                 check_clock(".by_ms", *by_ms)
             }
-            Action::Expect { peer: who, .. } => peer(".peer", who),
+            Action::Checkpoint { peer: who }
+            | Action::Compact { peer: who }
+            | Action::Expect { peer: who, .. } => peer(".peer", who),
         }
     }
 }

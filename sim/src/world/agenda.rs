@@ -28,6 +28,8 @@ pub(crate) enum What {
 pub(crate) enum Order {
     /// A round with another peer.
     Sync(usize),
+    /// Share the workspace with everybody.
+    Share,
     /// Everything that can be read off it.
     View,
 }
@@ -43,6 +45,10 @@ fn peer_of(action: &Action) -> Option<&str> {
         | Action::Restart { peer }
         | Action::Backup { peer }
         | Action::Restore { peer, .. }
+        | Action::LoseTail { peer, .. }
+        | Action::Checkpoint { peer }
+        | Action::Compact { peer }
+        | Action::Share { peer, .. }
         | Action::Expect { peer, .. } => Some(peer),
         Action::Partition { .. }
         | Action::Mend { .. }

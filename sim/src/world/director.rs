@@ -125,6 +125,11 @@ impl Director {
         self.until(SETTLE_MS, "every peer comes up", |world| {
             world.peers.iter().all(|peer| peer.life.get() == Life::Ready && !peer.fuse.blown())
         })?;
+        for peer in &self.world.peers {
+            peer.orders.borrow_mut().push_back(Order::Share);
+            peer.bell.notify_one();
+        }
+        self.until(SETTLE_MS, "everybody shares with everybody", idle)?;
         // An edit that is still on its way to the disk would come after the last round.
         self.until(SETTLE_MS, "every edit settles", all_edits_settled)?;
         let peers = self.world.peers.len();
@@ -193,7 +198,11 @@ impl Director {
             }
             if world.plan.heal {
                 forks::judge(images.iter().map(|image| &image.held).enumerate(), &forks)?;
-                convergence::complete(&views, &forks)?;
+                // A snapshot is refused as a whole if it holds the other branch of a fork.
+                let cut = images.iter().any(|image| image.base.is_some());
+                if forks.is_empty() || !cut {
+                    convergence::complete(&views, &forks)?;
+                }
             }
             convergence::equal(&views)?;
             for (index, (view, _)) in views.iter().enumerate() {
@@ -287,6 +296,10 @@ impl Director {
                 Action::Restart { .. } => return Some(at_ms),
                 Action::Restore { with_witness, .. } => {
                     self.world.restore(me, with_witness);
+                    return Some(at_ms);
+                }
+                Action::LoseTail { records, .. } => {
+                    self.world.lose_tail(me, records);
                     return Some(at_ms);
                 }
                 Action::Backup { .. } => self.world.back_up(me),

@@ -41,6 +41,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         workspace: workspace_id(),
         device: peer.device,
         snapshot_every: world.plan.snapshot_every,
+        compact_every: world.plan.compact_every,
     };
     let (workspace, driver) = match Workspace::open(config, ports).await {
         Ok(opened) => opened,
@@ -163,6 +164,13 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 world.learn_author(me, new);
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
+            }
+            Event::Lost { records } => {
+                world.tell(me, format_args!("reports that {records} records are lost"), &[]);
+            }
+            Event::SetAside(file) => {
+                world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);
+                world.count("files set aside");
             }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);

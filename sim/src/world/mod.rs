@@ -4,6 +4,7 @@
 //! and only then judgement; properties that hold at any time are watched throughout.
 
 mod agenda;
+mod archive;
 mod choice;
 mod director;
 mod facts;

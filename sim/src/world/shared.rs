@@ -7,18 +7,22 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use graphshell_sync::{DeviceId, Dot, PeerId, Receipt, Record, VersionVector};
+use graphshell_sync::wire::Frontier;
+use graphshell_sync::{
+    DeviceId, Dot, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
+};
 use tokio::sync::Notify;
 
 use super::Failure;
 use super::agenda::{Order, Task};
+use super::archive::Archive;
 use super::choice::{self, Choices};
 use super::fuse::Fuse;
-use super::image::Image;
+use super::image::{Holdings, Image};
 use super::timeline::Timeline;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
-use crate::oracle::{Finding, Forks, View};
+use crate::oracle::{Finding, Forks, View, compaction};
 use crate::plan::{Network, Plan, device_id};
 use crate::trace::{Line, Trace};
 
@@ -39,6 +43,8 @@ pub(crate) struct World {
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
+    /// All entries that were ever durable; only where logs may be cut.
+    archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
     authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
 }
@@ -83,6 +89,10 @@ pub(crate) struct Peer {
     /// Whether its disk and keyring were ever replaced together by older ones: then nothing tells
     /// it that it forgot something.
     pub(crate) amnesiac: Cell<bool>,
+    /// Whether its disk ever forgot something.
+    pub(crate) set_back: Cell<bool>,
+    /// What the device holds that handed it a snapshot last; its own past, if its disk forgot.
+    pub(crate) handed: RefCell<Option<Holdings>>,
     /// What was applied when its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
@@ -127,6 +137,8 @@ impl World {
             forks: RefCell::default(),
             author: Cell::new(None),
             amnesiac: Cell::new(false),
+            set_back: Cell::new(false),
+            handed: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             atomic: RefCell::default(),
@@ -144,6 +156,7 @@ impl World {
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),
+            archive: RefCell::default(),
             authors: RefCell::default(),
         }
     }
@@ -342,7 +355,12 @@ impl World {
         let mut entries = 0;
         for record in records {
             match record {
-                Record::Ready(batch) => entries += batch.len(),
+                Record::Ready(batch) => {
+                    entries += batch.len();
+                    if self.plan.cuts_logs() {
+                        self.archive.borrow_mut().add(batch);
+                    }
+                }
                 Record::Parked(_) => self.count("batches parked"),
                 Record::Fork(_) => self.count("forks proven"),
                 Record::Disown { author, after } => {
@@ -373,6 +391,66 @@ impl World {
         self.judge(whole);
     }
 
+    /// A peer has put a base under its log.
+    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
+        let peer = &self.peers[me];
+        let mut image = peer.image.borrow_mut();
+        let (before, vector, recovers) = (image.held.vector(), base.vector.clone(), image.lost > 0);
+        let bytes = base.bytes.clone();
+        let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
+        let count = dropped.len();
+        self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
+        if recovers {
+            self.count("records lost and recovered");
+        } else if count > 0 {
+            self.count("logs compacted");
+        } else {
+            self.count("snapshots joined");
+        }
+        let after = image.held.vector();
+        self.judge(compaction::judge_base(me, &after, &vector));
+        // What a snapshot brings shows and is stored as one.
+        peer.atomic.borrow_mut().joined(&before, &after);
+        let cut: Vec<Dot> = dropped
+            .iter()
+            .filter_map(|record| match record {
+                Record::Ready(batch) => Some(batch.dots()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let member = |other: &&Peer| image.shared.contains(&other.device) && !other.set_back.get();
+        let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
+        for device in members {
+            let other = self.place(device).expect("it is a peer");
+            let held = &self.peers[other].image.borrow().held;
+            self.judge(compaction::judge_cut(me, &cut, [(other, held)].into_iter()));
+        }
+    }
+
+    /// The history that a frontier of a peer stands for, whatever its log still holds of it;
+    /// `None` if the log is whole.
+    pub(crate) fn whole_history(
+        &self,
+        me: usize,
+        frontier: &Frontier,
+    ) -> Option<Vec<SyncedLogEntry>> {
+        self.peers[me].image.borrow().base.as_ref()?;
+        Some(self.archive.borrow().history(frontier))
+    }
+
+    /// A peer's disk forgets its last records.
+    pub(crate) fn lose_tail(&self, me: usize, records: usize) {
+        let peer = &self.peers[me];
+        let mut image = peer.image.borrow_mut();
+        *peer.handed.borrow_mut() = Some(image.held.clone());
+        image.lose_tail(records);
+        peer.set_back.set(true);
+        peer.acknowledged.borrow_mut().restored(&image.held.vector());
+        self.tell(me, format_args!("loses its last {records} records"), &[]);
+        self.count("tails lost");
+    }
+
     /// Copies a peer's disk and keyring aside.
     pub(crate) fn back_up(&self, me: usize) {
         let peer = &self.peers[me];
@@ -392,6 +470,7 @@ impl World {
             image.promise = peer.image.borrow().promise;
         }
         peer.amnesiac.set(peer.amnesiac.get() || with_witness);
+        peer.set_back.set(true);
         peer.acknowledged.borrow_mut().restored(&image.held.vector());
         *peer.image.borrow_mut() = image;
         let keyring = if with_witness { "with" } else { "without" };

@@ -64,9 +64,7 @@ impl Writing<'_> {
                 self.world.peer(self.me).image.borrow_mut().snapshot = Some(snapshot);
             }
             What::Base(base, first) => {
-                self.world.note(self.me, "has put a base under its log", &base.bytes);
-                self.world.count("bases");
-                self.world.peer(self.me).image.borrow_mut().rebase(base, first);
+                self.world.rebased(self.me, base, first);
             }
             What::Promise(promise) => {
                 self.world.note(self.me, "has noted its promise", &promise.sequence.to_le_bytes());
@@ -115,7 +113,7 @@ impl Store for SimStore {
             snapshot: image.snapshot.clone(),
             first: image.first,
             end: image.end(),
-            watermark: image.end(),
+            watermark: image.end() + image.lost,
             set_aside: Vec::new(),
         })
     }

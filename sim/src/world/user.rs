@@ -32,6 +32,7 @@ type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 enum Done {
     Settled(Receipt, Outcome),
     Round { round: Round, result: Result<SyncReport, SyncError> },
+    Stored,
 }
 
 /// What to do next.
@@ -62,6 +63,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
             Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
             Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
             Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
+            Next::Order(Order::Share) => user.share_with_all(false).await,
             Next::Order(Order::View) => {
                 let view = user.view().await;
                 *peer.view.borrow_mut() = view;
@@ -80,22 +82,39 @@ struct User<'a> {
 impl<'a> User<'a> {
     /// Imports the legacy log and shares the workspace with everybody, durably.
     async fn set_up(&self) {
-        let peer = self.world.peer(self.me);
-        let mut receipts = self.import_legacy();
-        for other in &self.world.peers {
-            let shared = peer.image.borrow().shared.contains(&other.device);
-            if other.device != peer.device && !shared {
-                match self.workspace.share_with(other.device, true) {
-                    Ok(receipt) => receipts.push(receipt),
-                    Err(error) => {
-                        let name = &other.name;
-                        self.fail("consent is taken", format!("consent for {name}: {error}"));
-                    }
-                }
-            }
+        for receipt in self.import_legacy() {
+            self.workspace.settled(receipt).await;
         }
+        self.share_with_all(self.world.healed_ms.get().is_none()).await;
+    }
+
+    /// Shares the workspace with everybody, durably; the late are left out if that is wanted.
+    async fn share_with_all(&self, without_late: bool) {
+        let plan = &self.world.plan;
+        let late = |peer: usize| without_late && plan.peers[peer].late;
+        if late(self.me) {
+            return;
+        }
+        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
+        let receipts: Vec<_> = others.filter_map(|other| self.share_with(other)).collect();
         for receipt in receipts {
             self.workspace.settled(receipt).await;
+        }
+    }
+
+    /// Shares the workspace with another peer, unless it is.
+    fn share_with(&self, other: usize) -> Option<Receipt> {
+        let device = self.world.peer(other).device;
+        if self.workspace.shared_with().contains(&device) {
+            return None;
+        }
+        match self.workspace.share_with(device, true) {
+            Ok(receipt) => Some(receipt),
+            Err(error) => {
+                let name = &self.world.peer(other).name;
+                self.fail("consent is taken", format!("consent for {name}: {error}"));
+                None
+            }
         }
     }
 
@@ -163,7 +182,7 @@ impl<'a> User<'a> {
     fn is_boot(&self, task: Task) -> bool {
         let What::Step(step) = task.what else { return false };
         let action = &self.world.plan.steps[step].action;
-        matches!(action, Action::Restart { .. } | Action::Restore { .. })
+        matches!(action, Action::Restart { .. } | Action::Restore { .. } | Action::LoseTail { .. })
     }
 
     async fn step(&self, step: usize, under_way: &UnderWay<'a>) {
@@ -182,12 +201,21 @@ impl<'a> User<'a> {
             }
             Action::Crash { after_calls: 0, .. }
             | Action::Restart { .. }
-            | Action::Restore { .. } => {
+            | Action::Restore { .. }
+            | Action::LoseTail { .. } => {
                 peer.fuse.blow();
                 pending().await
             }
             Action::Crash { after_calls, .. } => peer.fuse.arm(*after_calls),
             Action::Backup { .. } => self.world.back_up(self.me),
+            Action::Checkpoint { .. } => self.store(under_way, false),
+            Action::Compact { .. } => self.store(under_way, true),
+            Action::Share { with, .. } => {
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                let name = &self.world.peer(with).name;
+                self.world.tell(self.me, format_args!("shares the workspace with {name}"), &[]);
+                self.share_with(with);
+            }
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
                     self.world.judge(facts::judge(self.world, &view, that));
@@ -299,10 +327,28 @@ impl<'a> User<'a> {
         }));
     }
 
+    /// Takes a snapshot, or cuts the log.
+    fn store(&self, under_way: &UnderWay<'a>, cut: bool) {
+        let (world, me, workspace) = (self.world, self.me, self.workspace);
+        under_way.push(Box::pin(async move {
+            if !cut {
+                let taken = workspace.checkpoint().await;
+                world.tell(me, format_args!("was to take a snapshot: {taken:?}"), &[]);
+                return Done::Stored;
+            }
+            match workspace.compact().await {
+                Ok(records) => world.tell(me, format_args!("cut {records} records"), &[]),
+                Err(error) => world.tell(me, format_args!("cuts nothing: {error}"), &[]),
+            }
+            Done::Stored
+        }));
+    }
+
     fn ended(&self, done: Done) {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
+            Done::Stored => {}
         }
     }
 
@@ -329,11 +375,11 @@ impl<'a> User<'a> {
     fn round_ended(&self, round: &Round, result: &Result<SyncReport, SyncError>) {
         let peer = self.world.peer(self.me);
         let name = &self.world.peer(round.with).name;
-        if result.is_ok() {
-            round.judge(self.world, self.me);
+        if let Ok(report) = result {
+            round.judge(self.world, self.me, report.peer_behind);
         }
         match result {
-            Ok(SyncReport { pushed, pulled, published, calls, lost, forks }) => {
+            Ok(SyncReport { pushed, pulled, published, calls, lost, forks, .. }) => {
                 let forks = forks.len();
                 self.world.tell(
                     self.me,
@@ -375,14 +421,17 @@ impl<'a> User<'a> {
     async fn view(&self) -> Option<View> {
         let workspace = self.workspace;
         match workspace.history().await {
-            Ok(history) => Some(View {
-                peer: self.me,
-                graph: workspace.graph(),
-                applied: workspace.version_vector(),
-                frontier: workspace.durable_frontier(),
-                state: workspace.state_bytes(),
-                history,
-            }),
+            Ok(history) => {
+                let frontier = workspace.durable_frontier();
+                Some(View {
+                    peer: self.me,
+                    graph: workspace.graph(),
+                    applied: workspace.version_vector(),
+                    state: workspace.state_bytes(),
+                    history: self.world.whole_history(self.me, &frontier).unwrap_or(history),
+                    frontier,
+                })
+            }
             Err(error) => {
                 self.fail("the history can be read", error.to_string());
                 None

@@ -10,13 +10,13 @@ use super::model::Model;
 use super::{Delta, Replica, node};
 use crate::graph::{ConflictId, Graph};
 
-fn choices() -> impl Strategy<Value = Vec<Index>> {
+pub(super) fn choices() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 8..40)
 }
 
 /// Says how `delta` fails to tell a reader of `before` what `after` is; a delta may name more
 /// nodes and pairs than differ, but no conflict that does not.
-fn complain(before: &Graph, after: &Graph, delta: &Delta) -> Option<String> {
+pub(super) fn complain(before: &Graph, after: &Graph, delta: &Delta) -> Option<String> {
     let nodes: BTreeSet<_> = before.nodes.keys().chain(after.nodes.keys()).collect();
     for id in nodes {
         if before.nodes.get(id) != after.nodes.get(id) && !delta.nodes.contains(id) {

@@ -2,7 +2,7 @@
 
 use super::{Replica, State, node, peer};
 use crate::author::Authors;
-use crate::entry::{LogEntry, SyncedLogEntry};
+use crate::entry::{EdgeType, LogEntry, SyncedLogEntry};
 use crate::limits::MAX_AUTHORS;
 
 fn synced(sequence: u64, entry: LogEntry) -> SyncedLogEntry {
@@ -28,6 +28,32 @@ fn what_was_only_mentioned_is_not_written_down() {
         written(LogEntry::AssertEdge { from, to }),
         written(LogEntry::SettleEdgePair { from: to, to: from }),
     );
+}
+
+#[test]
+fn a_settlement_among_edges_of_one_type_is_not_written_down() {
+    let (from, to) = (node(1), node(2));
+    let by = |who, seen: &[u8], entry| SyncedLogEntry {
+        entry,
+        timestamp_ms: 1,
+        peer_id: peer(who),
+        sequence: 1,
+        version_vector: seen.iter().map(|&other| (peer(other), 1)).collect(),
+        genesis: false,
+    };
+    let edge = |edge_type| LogEntry::AddEdge { from, to, edge_type };
+    let mut kept = Replica::new(1, &[]);
+    kept.apply_all(&[
+        by(1, &[], edge(EdgeType::History)),
+        by(2, &[], edge(EdgeType::History)),
+        by(3, &[1, 2], LogEntry::SettleEdgePair { from, to }),
+    ]);
+    let mut reopened = kept.reopened(2, &[]);
+    // Only now two types meet, and the settlement had seen but one of them.
+    let other = [by(4, &[], edge(EdgeType::Hyperlink))];
+    kept.apply_all(&other);
+    reopened.apply_all(&other);
+    assert_eq!(kept.bytes(), reopened.bytes());
 }
 
 #[test]
