@@ -11,7 +11,7 @@ use crate::state::pair::Pair;
 use crate::state::register::Register;
 use crate::state::removal::Removal;
 use crate::state::rivals::Chains;
-use crate::state::{EntryStamp, Opaque, State};
+use crate::state::{EntryStamp, State};
 
 impl State {
     /// Appends the canonical bytes of a state that was [refreshed](Self::refresh).
@@ -21,7 +21,11 @@ impl State {
         let mut encoder = Encoder { out, table: &table };
         encoder.head(self);
         self.encode_graph(&mut encoder);
-        encoder.opaque(&self.opaque);
+        let stamped = self.opaque.iter().map(|opaque| (opaque.stamp, opaque));
+        encoder.list(stamped, |encoder, opaque| {
+            encoder.number(u64::from(opaque.kind));
+            encoder.bytes(&opaque.payload);
+        });
     }
 
     fn encode_graph(&self, encoder: &mut Encoder<'_>) {
@@ -104,14 +108,6 @@ impl Encoder<'_> {
         if let Some(clear) = &state.clear {
             self.removal(clear);
         }
-    }
-
-    pub(super) fn opaque(&mut self, opaque: &[Opaque]) {
-        let stamped = opaque.iter().map(|opaque| (opaque.stamp, opaque));
-        self.list(stamped, |encoder, opaque| {
-            encoder.number(u64::from(opaque.kind));
-            encoder.bytes(&opaque.payload);
-        });
     }
 
     fn number(&mut self, number: u64) {
