@@ -4,7 +4,7 @@
 //! One snapshot is fetched or joined at a time, and no more is kept of it than came.
 
 use super::Core;
-use super::round::Pulling;
+use super::round::{Pulling, Round};
 use crate::api::SyncError;
 use crate::hash::Hash;
 use crate::limits::{MAX_SNAPSHOT_PART_BYTES, MAX_SNAPSHOT_PARTS};
@@ -73,8 +73,16 @@ impl Core {
         if let Some(round) = self.rounds.get_mut(&id) {
             round.pulling = Pulling::Idle;
         }
-        // Rounds that waited for this one ask again.
-        self.continue_rounds();
+        self.continue_round(id);
+    }
+
+    /// Lets rounds that wait for the snapshot of another one ask again once that is over, however
+    /// it ended.
+    pub(super) fn wake_waiting(&mut self) {
+        let waits = |round: &Round| matches!(round.pulling, Pulling::Waiting);
+        if self.rounds.values().any(waits) && self.joining.is_none() {
+            self.continue_rounds();
+        }
     }
 
     /// The entries of others that the gate turns away while a snapshot is joined.

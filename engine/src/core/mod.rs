@@ -228,8 +228,9 @@ impl Core {
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() && !self.ended {
             self.merge_some();
-            self.flush();
             self.consider_join();
+            self.wake_waiting();
+            self.flush();
             self.consider_snapshot();
             self.consider_compaction();
             self.consider_offers();

@@ -9,7 +9,7 @@ use std::fmt;
 
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{
-    DeviceId, Dot, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
+    DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
 };
 use tokio::sync::Notify;
 
@@ -411,14 +411,13 @@ impl World {
         self.judge(compaction::judge_base(me, &after, &vector));
         // What a snapshot brings shows and is stored as one.
         peer.atomic.borrow_mut().joined(&before, &after);
-        let cut: Vec<Dot> = dropped
-            .iter()
-            .filter_map(|record| match record {
-                Record::Ready(batch) => Some(batch.dots()),
-                _ => None,
-            })
-            .flatten()
-            .collect();
+        // What was disowned stands in the log too, and nobody is to have it.
+        let counts = |&(dot, hash): &(Dot, Hash)| image.held.get(dot) == Some(hash);
+        let batches = dropped.iter().filter_map(|record| match record {
+            Record::Ready(batch) => Some(batch.running_hashes()),
+            _ => None,
+        });
+        let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
         let member = |other: &&Peer| image.shared.contains(&other.device) && !other.set_back.get();
         let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
         for device in members {
