@@ -5,6 +5,7 @@
 
 mod cuts;
 mod dice;
+mod disk;
 mod faults;
 mod quarrel;
 mod user;
@@ -12,6 +13,7 @@ mod user;
 use crate::plan::{Action, Peer, Plan, Step};
 use cuts::Cuts;
 use dice::Dice;
+use disk::Disks;
 use faults::Swarm;
 use user::{Habits, User};
 
@@ -56,6 +58,11 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
 
     let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
     swarm.strike(shape, &mut dice, &mut timeline);
+    let mut dice = Dice::new(seed, "disks");
+    let disks = Disks::roll(&mut dice);
+    if let Some(disks) = &disks {
+        disks.strike(shape, &mut dice, &mut timeline);
+    }
     let habits = Dice::new(seed, "users");
     let mut habits = Habits::new(habits, &names, swarm.clears, swarm.unknown_kinds);
     let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
@@ -73,6 +80,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     timeline.steps.sort_by_key(|step| step.at_ms);
 
     let mut faults = swarm.names();
+    faults.extend(disks.iter().flat_map(Disks::names));
     faults.extend(cuts.names);
     let faults = faults.join(", ");
     let faults = if faults.is_empty() { "nothing".to_owned() } else { faults };
@@ -83,6 +91,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         network,
         append_ms,
         snapshot_every,
+        disk: disks.as_ref().map(Disks::rates),
         compact_every: cuts.compact_every,
         steps: timeline.steps,
         heal: true,

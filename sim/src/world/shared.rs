@@ -3,7 +3,7 @@
 //! Peers come and go, this stays. Oracles that watch a running peer are called from here, at the
 //! moment that they judge.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
@@ -17,9 +17,12 @@ use super::Failure;
 use super::agenda::{Order, Task};
 use super::archive::Archive;
 use super::choice::{self, Choices};
+use super::disk::SimDisk;
+use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::{Holdings, Image};
 use super::timeline::Timeline;
+use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
 use crate::oracle::{Finding, Forks, View, compaction};
@@ -43,6 +46,7 @@ pub(crate) struct World {
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
+    at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
     archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
@@ -60,6 +64,11 @@ pub(crate) struct Peer {
     pub(crate) fuse: Fuse,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
+    /// Its disk, if the plan has disks.
+    pub(crate) drive: Option<Drive>,
+    /// Whether something happened that may cost it its name: its disk or keyring was replaced, failed, or lost
+    /// what it held.
+    pub(crate) excused: Cell<bool>,
     /// Writes to the store so far, over all lives.
     pub(crate) appends: Cell<u64>,
     /// Writes to the witness so far, over all lives.
@@ -114,6 +123,8 @@ pub(crate) enum Life {
 
 impl World {
     pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
+        let choices = Choices::new(plan.seed);
+        let drive = |key| plan.disk.map(|faults| Drive::new(SimDisk::new(choices, key, faults)));
         let peer = |peer: &crate::plan::Peer| Peer {
             name: peer.name.clone(),
             key: choice::key(&peer.name),
@@ -123,6 +134,8 @@ impl World {
             fuse: Fuse::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
+            drive: drive(choice::key(&peer.name)),
+            excused: Cell::default(),
             appends: Cell::new(0),
             promises: Cell::new(0),
             sent: RefCell::default(),
@@ -146,7 +159,7 @@ impl World {
         };
         World {
             plan: plan.clone(),
-            choices: Choices::new(plan.seed),
+            choices,
             timeline: Timeline::new(plan),
             peers: plan.peers.iter().map(peer).collect(),
             started_ms: Cell::new(None),
@@ -156,9 +169,15 @@ impl World {
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),
+            at_rest: OnceCell::new(),
             archive: RefCell::default(),
             authors: RefCell::default(),
         }
+    }
+
+    /// What must not be found on any disk.
+    pub(crate) fn at_rest(&self) -> &AtRest {
+        self.at_rest.get_or_init(|| AtRest::new(&self.plan))
     }
 
     pub(crate) fn peer(&self, peer: usize) -> &Peer {
@@ -436,44 +455,5 @@ impl World {
     ) -> Option<Vec<SyncedLogEntry>> {
         self.peers[me].image.borrow().base.as_ref()?;
         Some(self.archive.borrow().history(frontier))
-    }
-
-    /// A peer's disk forgets its last records.
-    pub(crate) fn lose_tail(&self, me: usize, records: usize) {
-        let peer = &self.peers[me];
-        let mut image = peer.image.borrow_mut();
-        *peer.handed.borrow_mut() = Some(image.held.clone());
-        image.lose_tail(records);
-        peer.set_back.set(true);
-        peer.acknowledged.borrow_mut().restored(&image.held.vector());
-        self.tell(me, format_args!("loses its last {records} records"), &[]);
-        self.count("tails lost");
-    }
-
-    /// Copies a peer's disk and keyring aside.
-    pub(crate) fn back_up(&self, me: usize) {
-        let peer = &self.peers[me];
-        *peer.backup.borrow_mut() = Some(peer.image.borrow().clone());
-        self.note(me, "is backed up", &[]);
-        self.count("backups");
-    }
-
-    /// Replaces a peer's disk, and its keyring if that is wanted, by the copy set aside; without
-    /// a copy nothing happens.
-    pub(crate) fn restore(&self, me: usize, with_witness: bool) {
-        let peer = &self.peers[me];
-        let Some(mut image) = peer.backup.borrow().clone() else {
-            return self.note(me, "has no backup to be restored from", &[]);
-        };
-        if !with_witness {
-            image.promise = peer.image.borrow().promise;
-        }
-        peer.amnesiac.set(peer.amnesiac.get() || with_witness);
-        peer.set_back.set(true);
-        peer.acknowledged.borrow_mut().restored(&image.held.vector());
-        *peer.image.borrow_mut() = image;
-        let keyring = if with_witness { "with" } else { "without" };
-        self.tell(me, format_args!("is restored from its backup, {keyring} its keyring"), &[]);
-        self.count("restores");
     }
 }
