@@ -19,6 +19,7 @@ use crate::web::Web;
 
 pub use edit::Edit;
 pub use fact::{Expectation, Fact, Listed};
+pub(crate) use layout::pretty;
 pub use names::{device_id, node_id, workspace_id};
 pub use validate::{Flaw, PlanError};
 
