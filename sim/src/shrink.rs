@@ -93,6 +93,7 @@ pub fn shrink(plan: &Plan, failure: &Failure, judge: &mut dyn Judge) -> Plan {
         }
     }
     search.names();
+    search.pace();
     search.best
 }
 

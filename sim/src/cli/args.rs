@@ -21,7 +21,7 @@ Exit codes:
     3  not deterministic: the same plan ran differently twice
     4  nothing was proved: a run was invalid (no edit was made, or nothing was
        exchanged); a sweep: no seed held, or more than a tenth were invalid
-  130  a sweep was interrupted; what was finished is reported
+  130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
 /// Runs the sync engine on simulated devices: networks lose frames, devices lose power, clocks are

@@ -14,7 +14,7 @@ use super::args::Seed;
 use super::file::{self, FileError};
 use super::judge::Judged;
 use super::record::block;
-use super::subject::Subject;
+use super::subject::{Subject, quoted};
 use super::text::hanging;
 
 /// Most kinds that are told apart; what looks different in every seed must not fill the memory.
@@ -161,28 +161,28 @@ impl Kinds {
             let mut lines = vec![kind.fingerprint.to_string(), how_many];
             if kind.seeds > 2 && !kind.common_faults.is_empty() {
                 let faults: Vec<&str> = kind.common_faults.iter().map(String::as_str).collect();
-                lines.push(format!("in all of them: {}", faults.join(", ")));
+                lines.push(format!("faults in all of them: {}", faults.join(", ")));
             }
             text += "\n";
             text += &hanging(&format!("  {}  ", kind.id), &lines.join("\n"), columns);
             // Never wrapped, to be copied whole.
             text += &format!("\n            {}", kind.soonest.replay);
-            text += &format!("\n            cargo sim shrink {}", self.shrink_what(kind));
+            text += &format!("\n            cargo sim shrink {}", shrink_what(kind));
         }
         if self.others > 0 {
             text += &format!("\n  and {} failing seeds of other kinds", self.others);
         }
         Some(text + "\n")
     }
+}
 
-    /// What to shrink: the capsule, or the seed with its flags.
-    fn shrink_what(&self, kind: &Kind) -> String {
-        let of_seed = || {
-            let words = kind.soonest.replay.strip_prefix("cargo sim replay ");
-            words.unwrap_or_default().trim_end_matches(" --verbose").to_owned()
-        };
-        kind.soonest.capsule.clone().unwrap_or_else(of_seed)
-    }
+/// What to shrink: the capsule, or the seed with its flags.
+fn shrink_what(kind: &Kind) -> String {
+    let of_seed = || {
+        let words = kind.soonest.replay.strip_prefix("cargo sim replay ");
+        words.unwrap_or_default().trim_end_matches(" --verbose").to_owned()
+    };
+    kind.soonest.capsule.as_deref().map_or_else(of_seed, quoted)
 }
 
 impl Kind {

@@ -78,15 +78,14 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     let Sweep { tally, mut failures, .. } = sweep;
     failures.sort();
     let done = Seeds { count: tally.runs(), ..seeds };
-    let asked = if args.span.is_some() { done.count } else { seeds.count };
     let mut report = Report::new(recipe.flags(), done, tally, failures);
     report.seconds = start.elapsed().as_secs_f64();
-    report.interrupted = interrupt::seen() && !output.is_closed();
+    report.interrupted = interrupt::seen() && done.count < seeds.count && !output.is_closed();
     let exit = report.publish(&SweepOutput { json: args.json, files: &args.reports }, output)?;
     if report.interrupted && !args.json {
         let done = HumanCount(done.count);
         output.line(match args.span {
-            None => format!("interrupted after {done} of {} seeds", HumanCount(asked)),
+            None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
             Some(_) => format!("interrupted after {done} seeds"),
         })?;
     }

@@ -56,7 +56,8 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
     };
     let origin = match &subject {
         Subject::Seed { .. } => subject.title() + &args.shape.recipe().flags(),
-        Subject::Scenario { .. } | Subject::Capsule { .. } => subject.title(),
+        Subject::Capsule { .. } => format!("seed {:#x}", plan.seed),
+        Subject::Scenario { .. } => subject.title(),
     };
     shrink::tell(&mut small, failure, &origin);
     let path = args.out.clone().unwrap_or_else(|| {

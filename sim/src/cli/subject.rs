@@ -116,7 +116,7 @@ pub(crate) fn replay_file(file: &Path) -> String {
 }
 
 /// A word that a POSIX shell takes as `text`.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text.to_owned();

@@ -69,7 +69,9 @@ impl Search<'_> {
             }
         }
         self.once(|plan| edited(plan, short_texts));
-        self.once(|plan| edited(plan, no_positions));
+        if !self.once(|plan| edited(plan, no_positions)) {
+            self.once(|plan| edited(plan, plain_positions));
+        }
     }
 }
 
@@ -98,6 +100,19 @@ fn short_texts(plan: &mut Value) {
 
 fn no_positions(plan: &mut Value) {
     each_edit(plan, &mut |edit| drop(edit.as_object_mut().and_then(|edit| edit.remove("at"))));
+}
+
+/// Gives each position that an edit names a plain one of its own.
+fn plain_positions(plan: &mut Value) {
+    let mut nth = 0;
+    each_edit(plan, &mut |edit| {
+        for field in ["at", "to"] {
+            if let Some(position) = edit.get_mut(field).filter(|position| position.is_array()) {
+                nth += 1;
+                *position = json!([f64::from(nth), 0.0]);
+            }
+        }
+    });
 }
 
 fn each_edit(plan: &mut Value, visit: &mut impl FnMut(&mut Value)) {

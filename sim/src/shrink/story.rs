@@ -23,6 +23,9 @@ impl Search<'_> {
     pub(super) fn names(&mut self) {
         let peers: BTreeSet<&str> = self.best.peers.iter().map(|peer| peer.name.as_str()).collect();
         let old = pages(&self.best);
+        if old.iter().all(|name| PAGES.contains(&name.as_str())) {
+            return;
+        }
         let mut free =
             (0..).map(page).filter(|name| !peers.contains(name.as_str()) && !old.contains(name));
         let names: Names = old.iter().cloned().zip(&mut free).collect();

@@ -5,6 +5,8 @@ use crate::plan::Plan;
 
 /// Distances between two steps that are tried for all steps at once, in virtual milliseconds.
 const DISTANCES: [u64; 5] = [0, 10, 100, 500, 1_000];
+/// Distance at which a reader sees one step follow the other.
+const APART: u64 = 100;
 
 impl Search<'_> {
     /// Moves steps together: all at one distance, no two farther apart than a bound, everything
@@ -27,7 +29,7 @@ impl Search<'_> {
                 (closer != *plan).then_some(closer)
             });
         }
-        for grain in [100, 10] {
+        for grain in [APART, 10] {
             self.once(|plan| {
                 let mut plan = plan.clone();
                 plan.steps
@@ -36,6 +38,15 @@ impl Search<'_> {
                 Some(plan)
             });
         }
+    }
+}
+
+impl Search<'_> {
+    /// Moves steps that happen at once apart, so that the plan reads as one thing after the other.
+    pub(super) fn pace(&mut self) {
+        self.once(|plan| {
+            Some(with_gaps(plan, |step, gap| if step == 0 { gap } else { gap.max(APART) }))
+        });
     }
 }
 
