@@ -214,7 +214,7 @@ seed 0x2a  failed: convergence
     fn the_record_of_a_failure_has_every_field() {
         let expected = concat!(
             r#"{"seed":"0x2a","verdict":"failed","trace_hash":"aa","virtual_ms":40123,"#,
-            r#""operations":300,"messages":1200,"fingerprint":"FINGER","#,
+            r#""operations":300,"messages":1200,"fingerprint":"b851ddea","#,
             r#""property":"convergence","peers":["α","β"],"#,
             r#""operations_concerned":["α#3"],"failed_at_ms":12345,"#,
             r#""detail":"graphs differ in one title","#,
