@@ -105,9 +105,11 @@ impl Capsule {
         }
     }
 
-    /// Whether the text says of itself that it is a capsule.
+    /// Whether the text says of itself that it is a capsule, be it damaged or of another format.
     pub fn is_one(text: &str) -> bool {
-        serde_json::from_str::<Head>(text).is_ok_and(|head| head.capsule.is_some())
+        let begins = text.trim_start().strip_prefix('{').map(str::trim_start);
+        begins.is_some_and(|text| text.starts_with("\"capsule\""))
+            || serde_json::from_str::<Head>(text).is_ok_and(|head| head.capsule.is_some())
     }
 
     /// Reads a capsule and validates its plan.
