@@ -190,7 +190,6 @@ fn log_of_several_journals_and_tables_survives() {
     const COMMITS: u32 = 90;
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path().join("log");
-    let image = || Image::of(place.path());
     let commit = |n: u32| -> Vec<Change> {
         let key = |piece: u32| [n.to_be_bytes(), piece.to_be_bytes()].concat();
         (0..1_600).map(|piece| Change::Put(key(piece), vec![n as u8; 512])).collect()
