@@ -14,23 +14,12 @@
 //! ```
 //! use futures_executor::block_on;
 //! use graphshell_sync::backend::LocalFilesystemBackend;
-//! # use graphshell_sync::store::{MemoryStore, MemoryWitness};
-//! # use graphshell_sync::{Ports, SystemClock, SystemEntropy};
-//! use graphshell_sync::{Config, DeviceId, LogEntry, NodeId, Outcome, Position, Workspace, WorkspaceId};
+//! use graphshell_sync::store::{MemoryStore, MemoryWitness};
+//! use graphshell_sync::{
+//!     Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SystemClock, SystemEntropy,
+//!     Workspace, WorkspaceId,
+//! };
 //! use uuid::uuid;
-//! # struct Device { store: MemoryStore, witness: MemoryWitness, network: LocalFilesystemBackend }
-//! # impl Ports for Device {
-//! #     type Clock = SystemClock;
-//! #     type Entropy = SystemEntropy;
-//! #     type Store = MemoryStore;
-//! #     type Witness = MemoryWitness;
-//! #     type Network = LocalFilesystemBackend;
-//! #     fn clock(&self) -> &SystemClock { &SystemClock }
-//! #     fn entropy(&self) -> &SystemEntropy { &SystemEntropy }
-//! #     fn store(&self) -> &MemoryStore { &self.store }
-//! #     fn witness(&self) -> &MemoryWitness { &self.witness }
-//! #     fn network(&self) -> &LocalFilesystemBackend { &self.network }
-//! # }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let workspace = WorkspaceId(uuid!("5b1c52f0-3f5b-4c1e-9a56-0d5c7a1f2e33"));
@@ -38,7 +27,9 @@
 //! let folder = tempfile::tempdir()?;
 //! let open = |device, name| {
 //!     let network = LocalFilesystemBackend::new(folder.path(), workspace, device, name);
-//!     let ports = Device { network, store: MemoryStore::new(), witness: MemoryWitness::new() };
+//!     let (clock, entropy) = (SystemClock, SystemEntropy);
+//!     let (store, witness) = (MemoryStore::new(), MemoryWitness::new());
+//!     let ports = PortSet { clock, entropy, store, witness, network };
 //!     let config = Config { workspace, device, snapshot_every: 1_000, compact_every: 10_000 };
 //!     let (handle, driver) = block_on(Workspace::open(config, ports))?;
 //!     std::thread::spawn(move || block_on(driver.run()));
@@ -98,9 +89,10 @@
 //!
 //! # What is not here
 //!
-//! No store that lasts: [`store::MemoryStore`] ends with the program, and whoever embeds the engine
-//! writes a [`ports::Store`] and examines it with [`store::conformance`]. No network but a shared
-//! folder ([`backend`]). `ARCHITECTURE.md` beside this crate's manifest explains the inside.
+//! Without the feature `store` no store that lasts: [`store::MemoryStore`] ends with the program, and
+//! whoever embeds the engine writes a [`ports::Store`] and examines it with [`store::conformance`].
+//! With it there is `store::disk`: the log and a database in a folder, sealed. No network but a
+//! shared folder ([`backend`]). `ARCHITECTURE.md` beside this crate's manifest explains the inside.
 
 mod api;
 mod author;
@@ -128,7 +120,7 @@ pub mod wire;
 pub use api::{Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport};
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;
-pub use driver::{Driver, ImportError, Ports, Subscription, SyncOrchestrator, Workspace};
+pub use driver::{Driver, ImportError, PortSet, Ports, Subscription, SyncOrchestrator, Workspace};
 pub use entry::{
     EdgeKind, EdgeType, LogEntry, NotFinite, PayloadError, Position, SyncedLogEntry, Trigger,
 };
@@ -143,7 +135,7 @@ pub use state::Delta;
 pub use system::{SystemClock, SystemEntropy};
 pub use vector::VersionVector;
 
-/// Compiles and runs the examples of the README.
-#[cfg(doctest)]
+/// Compiles and runs the examples of the README, which are about the store on disk.
+#[cfg(all(doctest, feature = "store"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

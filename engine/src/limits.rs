@@ -40,6 +40,8 @@ pub const MAX_VOLATILE_ENTRIES: usize = 256 * 1024;
 pub const MAX_OPEN_ANSWERS: usize = 64;
 /// Most records loaded from the log for one outgoing batch.
 pub const MAX_LOAD_RECORDS: usize = MAX_BATCH_ENTRIES;
+/// Records loaded at once while a log is replayed; as many are loaded ahead.
+pub const REPLAY_RECORDS: u64 = 64;
 /// Events that one slow subscriber may fall behind before it is told that it lagged.
 pub const MAX_QUEUED_EVENTS: usize = 1024;
 /// Requests of one round that may be lost before the round gives up.

@@ -387,7 +387,7 @@ impl Core {
 
     /// Brings derived facts up to date without telling anybody: readers start from here.
     fn settle_view_silently(&mut self) {
-        let _ = self.state.refresh();
+        self.state.refresh_silently();
     }
 }
 

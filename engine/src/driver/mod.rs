@@ -7,6 +7,7 @@
 
 mod inner;
 mod orchestrator;
+mod port_set;
 mod replay;
 mod subscription;
 mod workspace;
@@ -28,6 +29,7 @@ use crate::wire::{Reject, Request, Response};
 use inner::Shared;
 
 pub use orchestrator::SyncOrchestrator;
+pub use port_set::PortSet;
 pub use subscription::Subscription;
 pub use workspace::{ImportError, Workspace};
 

@@ -1,10 +1,13 @@
 //! From an opened store to a core.
 
+use futures_util::future::maybe_done;
+use futures_util::poll;
+
 use super::Ports;
 use crate::api::{Config, Event, OpenError};
 use crate::core::{Core, Replay, Replayed, Seeds};
 use crate::id::Incarnation;
-use crate::limits::MAX_LOAD_RECORDS;
+use crate::limits::REPLAY_RECORDS;
 use crate::ports::{Entropy, Opened, SetAside, Store, Witness};
 
 /// Opens the store and replays its log, from the snapshot if there is one, else from the base.
@@ -64,10 +67,21 @@ pub(super) async fn replay<P: Ports>(
 }
 
 async fn feed<P: Ports>(ports: &P, replay: &mut Replay, end: u64) -> Result<Replayed, OpenError> {
-    while replay.position() < end {
-        let first = replay.position();
-        let last = end.min(first + MAX_LOAD_RECORDS as u64);
-        for record in ports.store().load((first..last).collect()).await? {
+    let load = |first: u64| {
+        let last = end.min(first + REPLAY_RECORDS);
+        (last, Box::pin(maybe_done(ports.store().load((first..last).collect()))))
+    };
+    let mut next = (replay.position() < end).then(|| load(replay.position()));
+    while let Some((last, mut loading)) = next.take() {
+        loading.as_mut().await;
+        let records = loading.as_mut().take_output().expect("it was waited for")?;
+        if last < end {
+            // Begins now, so that a store that waits elsewhere loads while these are merged.
+            let mut ahead = load(last);
+            let _ = poll!(ahead.1.as_mut());
+            next = Some(ahead);
+        }
+        for record in records {
             let again = replay.record(record)?;
             if matches!(again, Replayed::Again(_)) {
                 return Ok(again);

@@ -276,7 +276,9 @@ fn consent(n: u64) -> Record {
     Record::Consent { device, shared: n.is_multiple_of(2) }
 }
 
-fn ready(seed: u64, entries: u64, payload: usize) -> Record {
+/// A record of at most `entries` entries with payloads of that many bytes, which no compression
+/// shortens: as many as fit a batch, different for every seed.
+pub fn ready(seed: u64, entries: u64, payload: usize) -> Record {
     Record::Ready(Arc::new(batch(seed, entries, payload)))
 }
 
@@ -291,7 +293,6 @@ fn snapshot(position: u64, length: usize) -> Snapshot {
     }
 }
 
-/// A batch of at most `entries` entries (fewer if no more fit), different for every seed.
 fn batch(seed: u64, entries: u64, payload: usize) -> Batch {
     let workspace = WorkspaceId(uuid::Uuid::from_u128(7));
     let mut builder = BatchBuilder::default();

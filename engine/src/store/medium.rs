@@ -55,10 +55,11 @@ pub enum Part {
 /// An ordered map of short keys to values of at most [`MAX_VALUE_BYTES`] that takes groups of changes
 /// as one. This is what the vault wants of fjall, and no more.
 pub trait Journal {
-    /// Makes all of these changes or none. Once it returns `Ok` they survive a power cut.
+    /// Makes all of these changes, each to another key, or none. Once it returns `Ok` they survive a power cut.
     ///
     /// # Errors
-    /// [`Refused`](StoreError::Refused) if nothing was changed and nothing will be (no room);
+    /// [`Refused`](StoreError::Refused) if nothing was changed and nothing will be (no room, a
+    /// value that is too long);
     /// [`Failed`](StoreError::Failed) if whether they were made is unknown until the medium is
     /// opened again; until then every further commit fails.
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError>;

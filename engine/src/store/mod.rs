@@ -1,6 +1,8 @@
 //! Stores that ship with the engine, and the exam that every store must pass.
 
 pub mod conformance;
+#[cfg(feature = "store")]
+pub mod disk;
 #[cfg(feature = "vault")]
 pub mod medium;
 #[cfg(feature = "vault")]

@@ -8,7 +8,8 @@ use proptest::sample::Index;
 use super::history::{closed, entries, reorder, shuffled, steps};
 use super::laws::{choices, complain};
 use super::{Replica, node, peer};
-use crate::entry::{LogEntry, SyncedLogEntry};
+use crate::entry::{EdgeKind, EdgeType, LogEntry, SyncedLogEntry, Trigger};
+use crate::graph::ConflictKind;
 use crate::vector::VersionVector;
 
 fn places() -> impl Strategy<Value = Vec<Index>> {
@@ -166,15 +167,56 @@ fn what_the_other_state_removed_is_gone_even_where_it_left_no_trace() {
 }
 
 #[test]
-fn a_legacy_page_dies_of_a_removal_that_never_saw_it() {
-    let page = || LogEntry::RestoreNode { node_id: node(1) };
-    let removal = LogEntry::RemoveNode { node_id: node(1) };
+fn what_comes_from_a_legacy_log_dies_of_a_removal_that_never_saw_it() {
+    let (from, to) = (node(1), node(2));
+    let page = LogEntry::RestoreNode { node_id: from };
+    let edge = LogEntry::AssertEdge { from, to };
+    let visit = LogEntry::AddTraversal { from, to, timestamp_ms: 0, trigger: Trigger::Unknown };
+    let removal = LogEntry::RemoveEdge { from, to, kind: None };
+    let kind = Some(EdgeKind::Asserted);
+    for (legacy, removal) in [
+        (page.clone(), LogEntry::RemoveNode { node_id: from }),
+        (page, LogEntry::ClearGraph),
+        (edge.clone(), LogEntry::RemoveEdge { from, to, kind }),
+        (edge.clone(), removal.clone()),
+        (edge, LogEntry::ClearGraph),
+        (visit.clone(), removal),
+        (visit, LogEntry::ClearGraph),
+    ] {
+        let (legacy, removal) = (entry(1, 1, &[], true, legacy), entry(2, 1, &[], false, removal));
+        let mut direct = Replica::new(1, &[]);
+        direct.apply_all([&legacy, &removal]);
+        let [mut ours, mut theirs] = [&legacy, &removal].map(|only| {
+            let mut replica = Replica::new(1, &[]);
+            replica.apply_all([only]);
+            replica
+        });
+        let alone = ours.reopened(1, &[]);
+        ours.join(&theirs);
+        theirs.join(&alone);
+        for joined in [ours, theirs] {
+            assert!(joined.graph().nodes.is_empty());
+            assert_eq!(joined.graph(), direct.graph());
+            assert_eq!(joined.bytes(), direct.bytes());
+        }
+    }
+}
+
+#[test]
+fn a_settlement_in_the_other_state_closes_the_conflict_here() {
+    let (from, to) = (node(1), node(2));
+    let edge = |edge_type| LogEntry::AddEdge { from, to, edge_type };
+    let one = entry(1, 1, &[], false, edge(EdgeType::History));
+    let other = entry(2, 1, &[], false, edge(EdgeType::Hyperlink));
+    let settles = entry(3, 1, &[1, 2], false, LogEntry::SettleEdgePair { from, to });
     let mut ours = Replica::new(1, &[]);
-    ours.apply_all([&entry(1, 1, &[], true, page())]);
+    ours.apply_all([&one, &other]);
+    let mut open = ours.graph().conflicts;
+    open.retain(|conflict| conflict.kind == ConflictKind::ConcurrentEdgeTypes);
     let mut theirs = Replica::new(2, &[]);
-    theirs.apply_all([&entry(2, 1, &[], false, removal)]);
-    assert_eq!(ours.join(&theirs).nodes, [node(1)]);
-    assert!(!ours.state.exists(node(1)));
+    theirs.apply_all([&one, &other, &settles]);
+    assert_eq!(ours.join(&theirs).settled, [open[0].id]);
+    assert_eq!(ours.graph(), theirs.graph());
 }
 
 #[test]

@@ -85,6 +85,22 @@ fn a_removal_still_covers_after_a_restart() {
 }
 
 #[test]
+fn a_node_or_pair_that_says_nothing_is_refused() {
+    let refused = |pairs: &[u8], expected: &str| {
+        let mut bytes = vec![1, 0, 0, 1];
+        bytes.extend_from_slice(node(1).0.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(pairs);
+        bytes.push(0);
+        let mut authors = Authors::new([1; 4]);
+        let error = State::decode(&bytes, &mut authors, [1; 4]).expect_err("not canonical");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    refused(&[0], "no node that says nothing");
+    refused(&[1, 0, 0, 0], "a pair that says something");
+}
+
+#[test]
 fn counts_beyond_the_bytes_are_refused() {
     let refused = |bytes: &[u8], expected: &str| {
         let mut authors = Authors::new([1; 4]);

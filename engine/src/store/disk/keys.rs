@@ -1,0 +1,225 @@
+//! Where the key of a store comes from.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::files;
+use super::keyring_entry::KeyringEntry;
+use super::passphrase;
+use crate::ports::{Entropy, StoreError};
+use crate::store::vault::MasterKey;
+use crate::system::SystemEntropy;
+
+/// Where the key that seals a store comes from. It seals the store's data key, so that it can
+/// change without anything being written anew.
+pub struct KeySource(Kind);
+
+enum Kind {
+    Keyring(KeyringEntry),
+    Passphrase(Zeroizing<String>),
+    KeyFile(PathBuf),
+}
+
+impl KeySource {
+    /// A random key in the operating system's keyring, made when a store is begun.
+    pub fn keyring(service: impl Into<String>, user: impl Into<String>) -> Self {
+        let (service, user) = (service.into(), user.into());
+        KeySource(Kind::Keyring(KeyringEntry { service, user }))
+    }
+
+    /// The key that a passphrase stands for, by Argon2id. Whoever forgets it has lost the store.
+    pub fn passphrase(passphrase: impl Into<String>) -> Self {
+        KeySource(Kind::Passphrase(Zeroizing::new(passphrase.into())))
+    }
+
+    /// A random key in a file, made when a store is begun, which nobody but its owner may read.
+    /// To be kept apart from the store: who has both can read it.
+    pub fn key_file(path: impl Into<PathBuf>) -> Self {
+        KeySource(Kind::KeyFile(path.into()))
+    }
+
+    /// The keyring, or, where none runs (a machine without a desktop, CI), a key file; what was
+    /// chosen [`is_keyring`](Self::is_keyring) tells. A key file that is there is taken: the store
+    /// was begun with it.
+    ///
+    /// Blocks while the keyring is asked.
+    ///
+    /// # Errors
+    /// If a keyring runs but gives no answer (locked, say): that is no reason to do without.
+    pub fn keyring_or_key_file(
+        service: impl Into<String>,
+        user: impl Into<String>,
+        path: impl Into<PathBuf>,
+    ) -> Result<Self, StoreError> {
+        let path = path.into();
+        let entry = KeyringEntry { service: service.into(), user: user.into() };
+        if path.exists() {
+            return Ok(KeySource(Kind::KeyFile(path)));
+        }
+        match entry.read() {
+            Ok(_) => Ok(KeySource(Kind::Keyring(entry))),
+            Err(StoreError::Refused(_)) => Ok(KeySource(Kind::KeyFile(path))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the key lies in the keyring.
+    pub fn is_keyring(&self) -> bool {
+        matches!(self.0, Kind::Keyring(_))
+    }
+
+    pub(super) fn entry(&self) -> Option<&KeyringEntry> {
+        match &self.0 {
+            Kind::Keyring(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The key for the store in `folder`. Only for a `new` one a key is made: another key than the
+    /// one that a store was begun with would be of no use.
+    pub(super) fn key(&self, folder: &Path, new: bool) -> Result<MasterKey, StoreError> {
+        let key = match &self.0 {
+            Kind::Keyring(entry) => in_keyring(entry, new)?,
+            Kind::Passphrase(passphrase) => passphrase::key(folder, passphrase, new)?,
+            Kind::KeyFile(path) => in_file(path, folder, new)?,
+        };
+        Ok(MasterKey::from_bytes(*key))
+    }
+}
+
+impl std::fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Kind::Keyring(entry) => write!(f, "KeySource({entry})"),
+            Kind::Passphrase(_) => f.write_str("KeySource(passphrase)"),
+            Kind::KeyFile(path) => write!(f, "KeySource({})", path.display()),
+        }
+    }
+}
+
+fn in_keyring(entry: &KeyringEntry, new: bool) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    match entry.read()?.map(Zeroizing::new) {
+        Some(text) => {
+            let mut key = Zeroizing::new([0; 32]);
+            let length = data_encoding::HEXLOWER.decode_mut(text.as_bytes(), &mut *key);
+            match text.len() == 64 && length.is_ok() {
+                true => Ok(key),
+                false => Err(StoreError::Damaged(format!("{entry}: no key of 64 digits"))),
+            }
+        }
+        None if new => {
+            let key = random_key();
+            entry.write(&Zeroizing::new(data_encoding::HEXLOWER.encode(&*key)))?;
+            Ok(key)
+        }
+        None => Err(StoreError::Damaged(format!(
+            "{entry}: there is none, and the store cannot be read without the key it was begun with"
+        ))),
+    }
+}
+
+fn in_file(path: &Path, folder: &Path, new: bool) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    let name = path.display();
+    let inside =
+        |path: &Path| Some(path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?));
+    if path.parent().and_then(inside).unwrap_or(false) {
+        return Err(StoreError::Refused(format!("{name}: a key seals nothing in its own store")));
+    }
+    check_private(path)?;
+    match files::read(path)?.map(Zeroizing::new) {
+        Some(bytes) => bytes[..].try_into().map(Zeroizing::new).map_err(|_| {
+            let found = bytes.len();
+            StoreError::Damaged(format!("{name}: a key has 32 bytes, the file has {found}"))
+        }),
+        None if new => {
+            let key = random_key();
+            files::create(path, &*key)?;
+            Ok(key)
+        }
+        None => Err(StoreError::Damaged(format!(
+            "{name}: it is missing, and the store cannot be read without the key it was begun with"
+        ))),
+    }
+}
+
+/// Refuses a key that others may read.
+fn check_private(path: &Path) -> Result<(), StoreError> {
+    #[cfg(unix)]
+    if let Ok(metadata) = path.metadata() {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(StoreError::Refused(format!(
+                "{}: others may read this key (mode {mode:o}, expected 600)",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn random_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    SystemEntropy.fill(&mut *key);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_in(path: &Path, new: bool) -> Result<[u8; 32], StoreError> {
+        in_file(path, Path::new("store"), new).map(|key| *key)
+    }
+
+    #[test]
+    fn key_file_is_made_once_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = key_in(&path, true).unwrap();
+        assert_eq!(key_in(&path, true).unwrap(), made);
+        assert_eq!(key_in(&path, false).unwrap(), made);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |mode| std::fs::Permissions::from_mode(mode);
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            std::fs::set_permissions(&path, mode(0o640)).unwrap();
+            let refused = key_in(&path, false).unwrap_err();
+            assert!(
+                matches!(&refused, StoreError::Refused(why) if why.contains("640")),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn lost_key_is_named_and_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let error = key_in(&path, false).unwrap_err();
+        assert!(error.to_string().contains("key"), "{error}");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn key_of_another_length_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        files::create(&path, &[1; 31]).unwrap();
+        assert!(matches!(key_in(&path, true), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn key_in_its_own_store_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = in_file(&folder.path().join("key"), folder.path(), true).unwrap_err();
+        assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+    }
+
+    #[test]
+    fn passphrase_is_not_printed() {
+        let source = KeySource::passphrase("correct horse");
+        assert!(!format!("{source:?}").contains("horse"));
+    }
+}

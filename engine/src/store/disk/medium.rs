@@ -1,0 +1,146 @@
+//! A folder of a real disk, as the vault sees it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+
+use super::files;
+use super::journal::FjallJournal;
+use crate::ports::StoreError;
+use crate::store::medium::{Medium, Part};
+
+const LOCK: &str = "lock";
+const JOURNAL: &str = "log";
+const STATE: &str = "state.redb";
+
+/// One folder, that nobody but its owner may enter:
+///
+/// | name | what |
+/// |---|---|
+/// | `lock` | held by the program that has the folder open |
+/// | `log/` | the log: fjall |
+/// | `state.redb` | the database: redb |
+/// | `state.redb.damaged-N` | databases that could not be used |
+/// | others | small files |
+#[derive(Debug)]
+pub struct FolderMedium {
+    folder: PathBuf,
+    lock: Option<File>,
+}
+
+impl FolderMedium {
+    /// The medium in `folder`. Touches nothing.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        FolderMedium { folder: folder.into(), lock: None }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether a log was ever begun here.
+    pub(super) fn is_new(&self) -> bool {
+        !self.folder.join(JOURNAL).exists()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        debug_assert!(Path::new(name).components().count() == 1, "{name} is a name, no path");
+        self.folder.join(name)
+    }
+}
+
+impl Medium for FolderMedium {
+    type Journal = FjallJournal;
+    type State = FileBackend;
+
+    fn lock(&mut self) -> Result<(), StoreError> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        files::make_folder(&self.folder)?;
+        let path = self.path(LOCK);
+        let file = files::private().create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| files::refused("open", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => self.lock = Some(file),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Refused(format!(
+                    "another program has {} open",
+                    self.folder.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(files::refused("lock", &path, &error)),
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self) -> Result<FjallJournal, StoreError> {
+        FjallJournal::open(&self.path(JOURNAL))
+    }
+
+    fn state(&mut self) -> Result<FileBackend, StoreError> {
+        let path = self.path(STATE);
+        let fail = |error: &_| files::failed("open", &path, error);
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let made = files::private().read(true).create_new(true).open(&path);
+                let file = made.map_err(|error| fail(&error))?;
+                files::sync_folder_of(&path)?;
+                file
+            }
+            Err(error) => return Err(fail(&error)),
+        };
+        FileBackend::new(file)
+            .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))
+    }
+
+    fn set_state_aside(&mut self) -> Result<String, StoreError> {
+        let path = self.path(STATE);
+        let mut number = 1;
+        // Nobody else makes such files: the folder is locked.
+        let aside = loop {
+            let aside = files::beside(&path, &format!(".damaged-{number}"));
+            if !aside.exists() {
+                break aside;
+            }
+            number += 1;
+        };
+        fs::rename(&path, &aside).map_err(|error| files::refused("set aside", &path, &error))?;
+        files::sync_folder_of(&path)?;
+        Ok(aside.display().to_string())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        files::read(&self.path(name))
+    }
+
+    fn replace(&mut self, name: &str, contents: &[u8]) -> Result<(), StoreError> {
+        files::replace(&self.path(name), contents)
+    }
+
+    fn name_of(&self, part: Part) -> String {
+        let path = match part {
+            Part::Journal => self.path(JOURNAL),
+            Part::State => self.path(STATE),
+            Part::File(name) => self.path(name),
+        };
+        path.display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::medium_conformance;
+
+    #[test]
+    fn folder_passes_the_exam() {
+        medium_conformance::every_claim(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            move || FolderMedium::new(folder.path().join("store"))
+        });
+    }
+}
