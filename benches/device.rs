@@ -41,8 +41,12 @@ impl Device {
             witness,
             line: line.clone(),
         };
-        let config =
-            Config { workspace: workspace_id(), device: device_id(name), snapshot_every: 0 };
+        let config = Config {
+            workspace: workspace_id(),
+            device: device_id(name),
+            snapshot_every: 0,
+            compact_every: 0,
+        };
         let opening = Workspace::open(config, desk);
         let (workspace, driver) = ready(opening).expect("the memory opens");
         let driver = Box::pin(driver.run());

@@ -161,7 +161,8 @@ fn open(folder: &Path, snapshot_every: u64) -> (Workspace<Ports>, Driver) {
     let (store, witness) = open_folder(folder, workspace_id(), key(folder)).expect("threads");
     let (clock, entropy) = (SystemClock, SystemEntropy);
     let ports = PortSet { clock, entropy, store, witness, network: NoNetwork };
-    let config = Config { workspace: workspace_id(), device: device_id("reader"), snapshot_every };
+    let (workspace, device) = (workspace_id(), device_id("reader"));
+    let config = Config { workspace, device, snapshot_every, compact_every: 0 };
     block_on(Workspace::open(config, ports)).expect("it opens")
 }
 

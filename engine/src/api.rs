@@ -3,7 +3,7 @@
 use crate::entry::PayloadError;
 use crate::graph::ConflictId;
 use crate::id::{DeviceId, Dot, NodeId, PeerId, WorkspaceId};
-use crate::ports::{CallError, StoreError};
+use crate::ports::{CallError, SetAside, StoreError};
 use crate::state::Delta;
 use crate::wire::Reject;
 
@@ -16,6 +16,9 @@ pub struct Config {
     pub device: DeviceId,
     /// Log records after which a snapshot is taken; 0 means only on demand.
     pub snapshot_every: u64,
+    /// Log records after which the part of the log that every device has is cut off; 0 means only
+    /// on demand.
+    pub compact_every: u64,
 }
 
 /// Names one edit while the workspace is open.
@@ -78,6 +81,15 @@ pub enum Event {
         /// The id from now on.
         new: PeerId,
     },
+    /// The disk lost this many records of the log that had been durable. What a snapshot still told
+    /// of them is here; entries that others have come back from them; edits that never left the
+    /// device and came after the snapshot are gone. The device authors under another id.
+    Lost {
+        /// How many records.
+        records: u64,
+    },
+    /// Something in the store could not be used and was put aside.
+    SetAside(SetAside),
     /// The subscriber was too slow and missed this many events: read everything anew.
     Lagged(u64),
 }
@@ -95,6 +107,11 @@ pub struct SyncReport {
     pub calls: u64,
     /// Requests that got no answer.
     pub lost: u64,
+    /// Whether this device lacked what the peer's log holds no more, and joined its snapshot.
+    pub joined: bool,
+    /// Whether the peer lacks what the log here holds no more: this round could not help it, the
+    /// next one that it starts itself does.
+    pub peer_behind: bool,
     /// Authors that were found to have two histories, ascending.
     pub forks: Vec<PeerId>,
 }

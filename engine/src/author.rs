@@ -18,7 +18,7 @@ impl AuthorIx {
 }
 
 /// An entry, by its author's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LocalDot {
     pub(crate) author: AuthorIx,
     pub(crate) sequence: u64,

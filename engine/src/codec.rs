@@ -118,6 +118,11 @@ impl<'a> Reader<'a> {
         self.offset
     }
 
+    /// What was read since `start`, an earlier [`offset`](Self::offset).
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        &self.all[start..self.offset]
+    }
+
     pub(crate) fn remaining(&self) -> usize {
         self.all.len() - self.offset
     }

@@ -30,7 +30,7 @@
 //!     let (clock, entropy) = (SystemClock, SystemEntropy);
 //!     let (store, witness) = (MemoryStore::new(), MemoryWitness::new());
 //!     let ports = PortSet { clock, entropy, store, witness, network };
-//!     let config = Config { workspace, device, snapshot_every: 1_000 };
+//!     let config = Config { workspace, device, snapshot_every: 1_000, compact_every: 10_000 };
 //!     let (handle, driver) = block_on(Workspace::open(config, ports))?;
 //!     std::thread::spawn(move || block_on(driver.run()));
 //!     Ok::<_, graphshell_sync::OpenError>(handle)

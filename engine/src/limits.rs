@@ -50,6 +50,13 @@ pub const MAX_LOST_CALLS: u32 = 8;
 pub const MAX_OPEN_PUSHES: u32 = 4;
 /// Exchanges of one round in a row that move nothing before the round gives up.
 pub const MAX_ROUND_RETRIES: u32 = 40;
+/// Longest snapshot that one device hands to another, in bytes. What would be longer is not cut
+/// from the log in the first place. *Format.*
+pub const MAX_SNAPSHOT_BYTES: usize = 256 * 1024 * 1024;
+/// Longest part of such a snapshot in one response, in bytes. *Format.*
+pub const MAX_SNAPSHOT_PART_BYTES: usize = MAX_BATCH_BYTES;
+/// Most parts in which a device takes one snapshot from another.
+pub const MAX_SNAPSHOT_PARTS: usize = 16 * MAX_SNAPSHOT_BYTES / MAX_SNAPSHOT_PART_BYTES;
 /// Longest answer to a round that finds both sides in step, in bytes, for any number of authors.
 pub const MAX_IN_STEP_BYTES: usize = 200;
 
@@ -93,6 +100,7 @@ const _: () = assert!(
         && MAX_AUTHORS * AUTHOR_ROW_BYTES * 2 + 64 <= MAX_FRAME_BYTES,
     "a batch, and a frontier with its exclusions, fit a frame"
 );
+const _: () = assert!(MAX_SNAPSHOT_PART_BYTES + 64 <= MAX_FRAME_BYTES, "a part fits a frame");
 const _: () = assert!(MAX_PARKED_BYTES >= MAX_BATCH_BYTES, "any batch can wait");
 const _: () = assert!(
     BLOCK_TARGET_BYTES + 64 <= MAX_BLOCK_BYTES && SNAPSHOT_CHUNK_BYTES <= MAX_BLOCK_BYTES,

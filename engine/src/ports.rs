@@ -9,7 +9,9 @@
 
 use crate::id::{DeviceId, Incarnation};
 use crate::record::{Record, Snapshot};
-use crate::wire::{Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response};
+use crate::wire::{
+    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
+};
 
 /// The wall clock.
 pub trait Clock {
@@ -141,6 +143,9 @@ pub trait SyncBackend {
     async fn pull(&self, to: DeviceId, request: PullRequest) -> Result<Response, CallError>;
     /// [`Request::Push`]; answered by `Durable`, `Published` or `Refused`.
     async fn push(&self, to: DeviceId, request: PushRequest) -> Result<Response, CallError>;
+    /// [`Request::Snapshot`]; answered by `Snapshot` or `Refused`.
+    async fn snapshot(&self, to: DeviceId, request: SnapshotRequest)
+    -> Result<Response, CallError>;
     /// Tells whoever looks what this device durably has. Networks on which peers are asked
     /// directly need do nothing.
     async fn announce(&self, frontier: Frontier) -> Result<(), CallError>;

@@ -16,7 +16,7 @@ use crate::record::{ForkProof, Record};
 use crate::vector::VersionVector;
 use crate::wire::{
     Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Reject,
-    Request, Response,
+    Request, Response, SnapshotPart, SnapshotRequest,
 };
 
 /// The `number`-th of a few authors; ids do not ascend with the numbers.
@@ -218,6 +218,12 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
             }
         ),
         batch().prop_map(|batch| Request::Push(PushRequest { batch })),
+        (workspace(), option::of((hash(), 0..1_000_000u64)), any::<u32>()).prop_map(
+            |(workspace, begun, bytes)| {
+                let (id, offset) = begun.map_or((None, 0), |(id, offset)| (Some(id), offset));
+                Request::Snapshot(SnapshotRequest { workspace, id, offset, bytes })
+            }
+        ),
     ]
 }
 
@@ -230,6 +236,7 @@ fn reject() -> impl Strategy<Value = Reject> {
         any::<u8>().prop_map(Reject::Version),
         Just(Reject::TooManyAuthors),
         dot().prop_map(|dot| Reject::Fork { author: dot.peer, common: dot.sequence - 1 }),
+        Just(Reject::Behind),
     ]
 }
 
@@ -243,6 +250,12 @@ pub(crate) fn response() -> impl Strategy<Value = Response> {
         vector().prop_map(|have| Response::Durable { have }),
         Just(Response::Published),
         reject().prop_map(Response::Refused),
+        (hash(), 0..1000u64, vec(any::<u8>(), 1..40), 0..1000u64).prop_map(
+            |(id, offset, bytes, behind)| {
+                let total = offset + bytes.len() as u64 + behind;
+                Response::Snapshot(SnapshotPart { id, total, offset, bytes })
+            }
+        ),
     ]
 }
 

@@ -71,7 +71,8 @@ fn begin(root: &Path, number: u8) -> (Workspace<Device>, Driver<Device>) {
         folder: LocalFilesystemBackend::new(root, WORKSPACE, id(number), "a device"),
         random: Mutex::new(number * 16),
     };
-    let config = Config { workspace: WORKSPACE, device: id(number), snapshot_every: 0 };
+    let config =
+        Config { workspace: WORKSPACE, device: id(number), snapshot_every: 0, compact_every: 0 };
     let (workspace, driver) =
         futures_executor::block_on(Workspace::open(config, device)).expect("it opens");
     for other in (1..=3).filter(|&other| other != number) {

@@ -3,13 +3,17 @@
 //! The plan is a function of the seed and the shape alone. It hangs on no state of a run: the
 //! generator guesses what peers know, and what turns out impossible is a no-op at run time.
 
+mod cuts;
 mod dice;
+mod disk;
 mod faults;
 mod quarrel;
 mod user;
 
 use crate::plan::{Action, Peer, Plan, Step};
+use cuts::Cuts;
 use dice::Dice;
+use disk::Disks;
 use faults::Swarm;
 use user::{Habits, User};
 
@@ -54,18 +58,31 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
 
     let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
     swarm.strike(shape, &mut dice, &mut timeline);
+    let mut dice = Dice::new(seed, "disks");
+    let disks = Disks::roll(&mut dice);
+    if let Some(disks) = &disks {
+        disks.strike(shape, &mut dice, &mut timeline);
+    }
     let habits = Dice::new(seed, "users");
     let mut habits = Habits::new(habits, &names, swarm.clears, swarm.unknown_kinds);
     let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
     let peers = names.iter().zip(offsets).enumerate().map(|(place, (name, clock_offset_ms))| {
         let legacy = if place < LEGACY_DEVICES { profile.clone() } else { Vec::new() };
-        Peer { name: name.clone(), clock_offset_ms, legacy }
+        Peer { name: name.clone(), clock_offset_ms, legacy, late: false }
     });
-    let peers = peers.collect();
+    let mut peers: Vec<Peer> = peers.collect();
+    let cuts = Cuts::roll(Dice::new(seed, "cuts"), &names, shape.span_ms);
     timeline.live(seed, shape, &mut habits, swarm.legacy);
+    if let Some(late) = cuts.late {
+        peers[late].late = true;
+    }
+    timeline.steps.extend(cuts.steps);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
-    let faults = swarm.names().join(", ");
+    let mut faults = swarm.names();
+    faults.extend(disks.iter().flat_map(Disks::names));
+    faults.extend(cuts.names);
+    let faults = faults.join(", ");
     let faults = if faults.is_empty() { "nothing".to_owned() } else { faults };
     Plan {
         why: format!("Seed {seed:#x}: {} users browse; what may go wrong: {faults}.", names.len()),
@@ -74,6 +91,8 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         network,
         append_ms,
         snapshot_every,
+        disk: disks.as_ref().map(Disks::rates),
+        compact_every: cuts.compact_every,
         steps: timeline.steps,
         heal: true,
         expect: Vec::new(),

@@ -4,6 +4,7 @@
 //! scenario file and a saved failure outlives a change of the generator. Peers and nodes have
 //! names; ids are derived from them. A plan read from a file is validated before anybody sees it.
 
+mod disk;
 mod edit;
 mod fact;
 mod layout;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::web::Web;
 
+pub use disk::{Disk, Part, Rot};
 pub use edit::Edit;
 pub use fact::{Expectation, Fact, Listed};
 pub use names::{device_id, node_id, workspace_id};
@@ -42,6 +44,12 @@ pub struct Plan {
     /// Records after which a peer takes a snapshot; 0 means never.
     #[serde(default)]
     pub snapshot_every: u64,
+    /// The disks under the peers' stores; without them stores are ideal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
+    /// Records after which a peer cuts from its log what all have; 0 means only when a step says.
+    #[serde(default)]
+    pub compact_every: u64,
     /// What happens, by time.
     pub steps: Vec<Step>,
     /// Whether the network heals after the last step and all peers sync until nothing moves.
@@ -72,6 +80,13 @@ pub struct Peer {
     /// A legacy log that it imports before its first step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy: Vec<Edit>,
+    /// Whether nobody shares the workspace with it, nor it with anybody, until a step does.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(value: &i64) -> bool {
@@ -177,6 +192,38 @@ pub enum Action {
         #[serde(default)]
         after_calls: u32,
     },
+    /// The peer stops in the middle of what it writes: at once, or at one of its next disk calls.
+    PowerCut {
+        /// Who.
+        peer: String,
+        /// How many more disk calls it makes before.
+        #[serde(default)]
+        after_calls: u32,
+        /// Only the program is killed: what it wrote without a sync stays.
+        #[serde(default)]
+        program_only: bool,
+    },
+    /// From now on the peer's files may grow by so many bytes and no more.
+    FillDisk {
+        /// Who.
+        peer: String,
+        /// How many.
+        room: u64,
+    },
+    /// There is room again.
+    ClearDisk {
+        /// Who.
+        peer: String,
+    },
+    /// Bytes change on the disk of a peer that is down.
+    Rot {
+        /// Who.
+        peer: String,
+        /// Of which part of its store.
+        part: Part,
+        /// How.
+        how: Rot,
+    },
     /// The peer starts again from its durable image.
     Restart {
         /// Who.
@@ -194,6 +241,31 @@ pub enum Action {
         /// Whether the memory outside the store (keyring) is restored with it.
         #[serde(default)]
         with_witness: bool,
+    },
+    /// The peer dies; its disk forgets its last records, although they had been durable; it
+    /// starts again.
+    LoseTail {
+        /// Who.
+        peer: String,
+        /// How many records, at most.
+        records: usize,
+    },
+    /// The peer takes a snapshot.
+    Checkpoint {
+        /// Who.
+        peer: String,
+    },
+    /// The peer cuts from its log what all have with which it shares the workspace.
+    Compact {
+        /// Who.
+        peer: String,
+    },
+    /// The peer shares the workspace with another, one way.
+    Share {
+        /// Who.
+        peer: String,
+        /// With whom.
+        with: String,
     },
     /// The peer's wall clock jumps.
     ClockJump {
@@ -230,6 +302,15 @@ pub enum Choice {
         /// Which.
         edge_type: EdgeType,
     },
+}
+
+impl Plan {
+    /// Whether logs may begin later than with their first record.
+    pub fn cuts_logs(&self) -> bool {
+        let cuts =
+            |step: &Step| matches!(step.action, Action::Compact { .. } | Action::LoseTail { .. });
+        self.compact_every > 0 || self.disk.is_some() || self.steps.iter().any(cuts)
+    }
 }
 
 impl Action {

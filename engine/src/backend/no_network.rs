@@ -4,7 +4,7 @@ use std::future::pending;
 
 use crate::id::DeviceId;
 use crate::ports::{CallError, Handler, PeerInfo, SyncBackend};
-use crate::wire::{Frontier, FrontierRequest, PullRequest, PushRequest, Response};
+use crate::wire::{Frontier, FrontierRequest, PullRequest, PushRequest, Response, SnapshotRequest};
 
 /// Reaches nobody, and nobody reaches it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +30,10 @@ impl SyncBackend for NoNetwork {
     }
 
     async fn push(&self, to: DeviceId, _: PushRequest) -> Result<Response, CallError> {
+        nobody(to)
+    }
+
+    async fn snapshot(&self, to: DeviceId, _: SnapshotRequest) -> Result<Response, CallError> {
         nobody(to)
     }
 

@@ -17,6 +17,7 @@
 
 mod build;
 mod decode;
+mod expand;
 
 use std::ops::Range;
 

@@ -13,7 +13,7 @@ use super::pipeline::Pending;
 use super::{Core, LoadPurpose};
 use crate::api::Event;
 use crate::author::AuthorIx;
-use crate::batch::{Batch, BatchBuilder, NewEntry};
+use crate::batch::{Batch, BatchBuilder, EntryRef, NewEntry};
 use crate::hash::{Hash, Link, chain_next, chain_start, payload_hash};
 use crate::id::PeerId;
 use crate::record::{ForkProof, Record};
@@ -122,10 +122,11 @@ impl Core {
             // From here on nothing is sealed until the end, where only what lies after `after` is
             // made again.
             self.seal_edits();
+            let seen = self.root.seen.iter();
             self.healing = Some(Healing {
                 after,
                 next: Some(0),
-                vector: BTreeMap::new(),
+                vector: seen.map(|&(by, last)| (self.authors.peer(by), last)).collect(),
                 lost: Vec::new(),
                 submitted: false,
                 loading: false,
@@ -159,9 +160,10 @@ impl Core {
             return;
         }
         let lossless = tail <= healing.after && self.edits.is_sealed();
+        let after_root = self.root.sequence + 1;
         let from = healing.next.filter(|_| !lossless);
         let positions =
-            from.map(|from| self.index.holding(&[(self.me, 1, tail)], usize::MAX, from));
+            from.map(|from| self.index.holding(&[(self.me, after_root, tail)], usize::MAX, from));
         match positions {
             Some(positions) if !positions.is_empty() => {
                 healing.loading = true;
@@ -174,12 +176,14 @@ impl Core {
 
     /// Collects the own entries to be made again, with the vectors that they had.
     pub(super) fn heal_loaded(&mut self, batches: &[Arc<Batch>]) {
-        let me = self.peer_id();
+        let (me, root) = (self.peer_id(), self.root.sequence);
         let Some(healing) = &mut self.healing else { return };
         healing.loading = false;
         for batch in batches {
             let peers = batch.authors();
-            for entry in batch.entries().filter(|e| peers[usize::from(e.author)].peer == me) {
+            let own =
+                |e: &EntryRef<'_>| peers[usize::from(e.author)].peer == me && e.sequence > root;
+            for entry in batch.entries().filter(own) {
                 for &(row, sequence) in entry.delta {
                     healing.vector.insert(peers[usize::from(row)].peer, sequence);
                 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::batch::Batch;
-use crate::entry::{FLAG_GENESIS, LogEntry, SyncedLogEntry};
-use crate::id::PeerId;
+use crate::entry::SyncedLogEntry;
+use crate::id::{Dot, PeerId};
 use crate::record::Record;
 use crate::vector::VersionVector;
 
@@ -22,40 +21,12 @@ pub(crate) fn expand(records: &[Record]) -> Vec<SyncedLogEntry> {
     let mut history = Vec::new();
     for (position, record) in records.iter().enumerate() {
         let Record::Ready(batch) = record else { continue };
-        let kept = |peer: PeerId, sequence: u64| {
-            disowned
-                .iter()
-                .all(|&(at, author, after)| at < position || author != peer || sequence <= after)
+        let counts = |dot: Dot| {
+            disowned.iter().all(|&(at, author, after)| {
+                at < position || author != dot.peer || dot.sequence <= after
+            })
         };
-        expand_batch(batch, &mut vectors, kept, &mut history);
+        batch.expand_onto(&mut vectors, counts, &mut history);
     }
     history
-}
-
-fn expand_batch(
-    batch: &Batch,
-    vectors: &mut BTreeMap<PeerId, VersionVector>,
-    kept: impl Fn(PeerId, u64) -> bool,
-    history: &mut Vec<SyncedLogEntry>,
-) {
-    let peer = |row: u16| batch.authors()[usize::from(row)].peer;
-    for entry in batch.entries() {
-        let author = peer(entry.author);
-        if !kept(author, entry.sequence) {
-            continue;
-        }
-        let vector = vectors.entry(author).or_default();
-        vector.raise(author, entry.sequence - 1);
-        for &(row, sequence) in entry.delta {
-            vector.raise(peer(row), sequence);
-        }
-        history.push(SyncedLogEntry {
-            entry: LogEntry::decode(entry.kind, entry.payload).to_owned(),
-            timestamp_ms: entry.timestamp_ms,
-            peer_id: author,
-            sequence: entry.sequence,
-            version_vector: vector.clone(),
-            genesis: entry.flags & FLAG_GENESIS != 0,
-        });
-    }
 }

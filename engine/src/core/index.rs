@@ -1,4 +1,7 @@
-//! Which record of the log holds which entries.
+//! Which record of the log holds which entries, and which entries no record holds: those stand
+//! only in what the log stands on.
+
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -14,6 +17,8 @@ pub(super) struct LogIndex {
     records: Vec<IndexedRecord>,
     /// For each author its records' places in `records`, ascending, by first sequence.
     by_author: Vec<Vec<(u64, u32)>>,
+    /// For each author the last entry that cannot be loaded; nor is any before it.
+    floors: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +39,40 @@ impl LogIndex {
             self.by_author[author.index()].push((first, place));
         }
         self.records.push(IndexedRecord { position, spans, bytes });
+    }
+
+    /// The last entry of `author` that cannot be loaded; all after it that are durable can.
+    pub(super) fn floor(&self, author: AuthorIx) -> u64 {
+        self.floors.get(author.index()).copied().unwrap_or(0)
+    }
+
+    /// Entries of `author` up to `sequence` cannot be loaded.
+    pub(super) fn raise_floor(&mut self, author: AuthorIx, sequence: u64) {
+        if self.floors.len() <= author.index() {
+            self.floors.resize(author.index() + 1, 0);
+        }
+        let floor = &mut self.floors[author.index()];
+        *floor = sequence.max(*floor);
+    }
+
+    /// Forgets the records outside of `kept`, which the log does not hold (any more).
+    pub(super) fn keep(&mut self, kept: Range<u64>) {
+        let records = std::mem::take(&mut self.records);
+        self.by_author.clear();
+        for IndexedRecord { position, spans, bytes } in records {
+            if kept.contains(&position) {
+                self.push(position, spans, bytes);
+            } else {
+                spans.iter().for_each(|&(author, _, last)| self.raise_floor(author, last));
+            }
+        }
+    }
+
+    /// The position of the first record with an entry that comes after `had` of its author.
+    pub(super) fn first_beyond(&self, had: impl Fn(AuthorIx) -> u64) -> Option<u64> {
+        let beyond =
+            |record: &&IndexedRecord| record.spans.iter().any(|&(by, _, last)| last > had(by));
+        self.records.iter().find(beyond).map(|record| record.position)
     }
 
     pub(super) fn records(&self) -> &[IndexedRecord] {

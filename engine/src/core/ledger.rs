@@ -65,6 +65,36 @@ impl Chain {
     pub(super) fn hashes(&self) -> &[Hash] {
         &self.hashes
     }
+
+    /// What the last admitted entry had seen of others; no zeros.
+    pub(super) fn seen_rows(&self) -> impl Iterator<Item = (AuthorIx, u64)> + '_ {
+        let rows = self.vector.iter().enumerate();
+        rows.filter(|row| *row.1 > 0).map(|(number, &seen)| (AuthorIx(number as u32), seen))
+    }
+
+    /// Goes on as `later`, of which this history is the beginning; all of it is durable.
+    pub(super) fn become_later(&mut self, later: LaterChain) {
+        debug_assert!(later.hashes.starts_with(&self.hashes), "one history goes on");
+        (self.hashes, self.durable) = (later.hashes, 0);
+        self.set_durable(self.admitted());
+        self.vector.clear();
+        later.seen.into_iter().for_each(|(author, sequence)| self.raise_seen(author, sequence));
+    }
+}
+
+/// One author's history as a snapshot tells it.
+#[derive(Debug)]
+pub(super) struct LaterChain {
+    pub(super) author: AuthorIx,
+    pub(super) hashes: Vec<Hash>,
+    /// What the last entry had seen of others.
+    pub(super) seen: Vec<(AuthorIx, u64)>,
+}
+
+impl LaterChain {
+    pub(super) fn len(&self) -> u64 {
+        self.hashes.len() as u64
+    }
 }
 
 /// The histories of all authors.

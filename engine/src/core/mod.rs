@@ -3,8 +3,9 @@
 //! It has no clock, no randomness, no sockets, no files and no tasks. Drive it like this: after
 //! every call of [`Core::handle`], [`Core::edit`] or another method that changes something, take
 //! outputs with [`Core::poll_output`] until it returns `None`, carry them out, and hand each result
-//! back as an [`Input`]. At most one [`Output::Append`], one [`Output::Promise`] and one
-//! [`Output::SaveSnapshot`] is open at a time; loads, asks and answers may overlap.
+//! back as an [`Input`]. At most one of [`Output::Append`], [`Output::SaveSnapshot`] and
+//! [`Output::Rebase`] is open at a time, and one [`Output::Promise`]; loads, asks and answers may
+//! overlap.
 //!
 //! The way of an operation:
 //!
@@ -20,25 +21,33 @@
 //! knows that they may be sent; nothing is acknowledged before it is durable here; what cannot be
 //! made durable is taken back by rebuilding everything from the log ([`Output::Rebuild`]).
 
+mod acknowledged;
 mod admit;
+mod compact;
 mod edit;
+mod fetch;
 mod foresee;
 mod fork;
 pub(crate) mod history;
 mod index;
+mod join;
 mod ledger;
+mod offer;
 mod open;
 mod parked;
 mod pipeline;
+mod promise;
 mod push;
 mod round;
 pub(crate) mod select;
 mod serve;
+mod shared;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::api::{Config, Event, SyncError, SyncReport};
@@ -49,17 +58,22 @@ use crate::ports::{CallError, Promise, StoreError};
 use crate::record::{ForkProof, Record, Snapshot};
 use crate::state::State;
 use crate::vector::VersionVector;
-use crate::wire::{Frontier, FrontierRow, PullRequest, Reject, Request, Response};
+use crate::wire::{Frontier, FrontierRow, Request, Response};
 
 pub(crate) use open::{Replay, Replayed, Seeds};
 
+use acknowledged::Acknowledged;
+use compact::Compaction;
 use edit::Edits;
-
 use index::LogIndex;
+use join::Joining;
 use ledger::Ledger;
+use offer::Offers;
 use parked::Parked;
 use pipeline::Pipeline;
+use promise::AfterPromise;
 use round::Round;
+use snapshot::Root;
 
 /// What happened in the world.
 #[derive(Debug)]
@@ -72,6 +86,8 @@ pub(crate) enum Input {
     Promised(Result<(), StoreError>),
     /// The open [`Output::SaveSnapshot`] ended.
     SnapshotSaved(Result<(), StoreError>),
+    /// The open [`Output::Rebase`] ended.
+    Rebased(Result<(), StoreError>),
     /// Somebody wants a round of sync with a peer; ends with [`Output::Finished`].
     Start { round: u64, peer: DeviceId },
     /// Nobody waits for a round any more.
@@ -91,8 +107,12 @@ pub(crate) enum Output {
     Load { ticket: u64, positions: Vec<u64> },
     /// Let the witness remember how far own entries may be sent.
     Promise(Promise),
-    /// Replace the base snapshot.
+    /// Replace the snapshot.
     SaveSnapshot(Snapshot),
+    /// Put a base under the log and drop the records before `first`.
+    Rebase { base: Snapshot, first: u64 },
+    /// A compaction that was asked for ended: how many records were dropped.
+    Compacted(Result<u64, StoreError>),
     /// Ask another device.
     Ask { call: u64, to: DeviceId, request: Request },
     /// Answer another device.
@@ -114,13 +134,6 @@ pub(crate) enum Rebuild {
     StoreFailed(StoreError),
     /// The device took a new name; own entries after `after` were made again under it.
     Rotated { after: u64 },
-}
-
-/// What waits for the witness before it goes on.
-#[derive(Debug)]
-enum AfterPromise {
-    Round(u64),
-    Pull { call: u64, from: DeviceId, request: PullRequest },
 }
 
 /// What a load is for.
@@ -164,6 +177,7 @@ pub(crate) struct Core {
     after_promise: Vec<(u64, AfterPromise)>,
 
     consents: BTreeSet<DeviceId>,
+    acknowledged: Acknowledged,
     forks: BTreeMap<AuthorIx, ForkProof>,
     /// Authors whose histories seem to differ somewhere, without proof.
     suspected: BTreeSet<AuthorIx>,
@@ -182,6 +196,10 @@ pub(crate) struct Core {
     snapshot_at: u64,
     saving: Option<u64>,
     checkpoint_wanted: bool,
+    root: Root,
+    compaction: Compaction,
+    joining: Option<Joining>,
+    offers: Offers,
 
     /// The store failed, or own entries were disowned: nothing more happens here.
     ended: bool,
@@ -196,6 +214,7 @@ impl Core {
             Input::Loaded { ticket, records } => self.loaded(ticket, records),
             Input::Promised(result) => self.promise_kept(result),
             Input::SnapshotSaved(result) => self.snapshot_saved(result),
+            Input::Rebased(result) => self.rebased(result),
             Input::Start { round, peer } => self.start_round(round, peer),
             Input::Abandon { round } => {
                 self.rounds.remove(&round);
@@ -209,8 +228,12 @@ impl Core {
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() && !self.ended {
             self.merge_some();
+            self.consider_join();
+            self.wake_waiting();
             self.flush();
             self.consider_snapshot();
+            self.consider_compaction();
+            self.consider_offers();
             let delta = self.state.refresh();
             if !delta.is_empty() {
                 self.outputs.push_back(Output::Event(Event::Changed(delta)));
@@ -304,9 +327,9 @@ impl Core {
         self.consents.iter().copied().collect()
     }
 
-    /// How many records the log has.
-    pub(crate) fn log_end(&self) -> u64 {
-        self.pipeline.end
+    /// The positions of the records that the log has.
+    pub(crate) fn log_range(&self) -> Range<u64> {
+        self.compaction.first..self.pipeline.end
     }
 
     /// The number of the last receipt given.
@@ -316,7 +339,19 @@ impl Core {
 
     /// Whether all local edits are durable and nothing is on its way.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.ended || self.pipeline.is_quiet() && self.edits.is_sealed() && self.saving.is_none()
+        self.ended || self.pipeline.is_quiet() && self.edits.is_sealed() && !self.is_writing()
+    }
+
+    /// Whether the store is at work on something that the log is not.
+    fn is_writing(&self) -> bool {
+        let joining = self.joining.as_ref().is_some_and(Joining::is_written);
+        self.saving.is_some() || self.compaction.is_open() || joining
+    }
+
+    /// Whether nothing is on its way to the disk, and nothing shows that is not there.
+    fn is_still(&self) -> bool {
+        let quiet = self.pipeline.is_quiet() && self.edits.is_sealed();
+        quiet && self.healing.is_none() && !self.is_writing()
     }
 
     /// Takes the place of a core that ended because of `why`, and tells the embedder.
@@ -324,7 +359,8 @@ impl Core {
         let (before, now) = (old.peer_id(), self.peer_id());
         self.inherit(old.into_legacy(), why);
         self.event(Event::Reset);
-        if now != before {
+        let told = |output: &Output| matches!(output, Output::Event(Event::Rotated { new, .. }) if *new == now);
+        if now != before && !self.outputs.iter().any(told) {
             self.event(Event::Rotated { old: before, new: now });
         }
     }
@@ -367,73 +403,6 @@ impl Core {
             LoadPurpose::Answer(pull) => self.answer_pull(pull, &batches),
             LoadPurpose::Push(round) => self.push_selected(round, &batches),
             LoadPurpose::Heal => self.heal_loaded(&batches),
-        }
-    }
-
-    /// Lets the witness know that own durable entries may be sent; true if it knows already.
-    fn ensure_promise(&mut self) -> bool {
-        let durable = self.ledger.chain(self.me).durable();
-        if durable <= self.promised {
-            return true;
-        }
-        if self.promising.is_none() {
-            self.promise(durable);
-        }
-        false
-    }
-
-    /// Lets the witness remember that own entries up to `sequence` may be sent.
-    fn promise(&mut self, sequence: u64) {
-        self.promising = Some(sequence);
-        let incarnation = self.incarnation;
-        self.outputs.push_back(Output::Promise(Promise { incarnation, sequence }));
-    }
-
-    /// Goes on with `after` once all that is durable now may be sent.
-    fn once_promised(&mut self, after: AfterPromise) {
-        if self.held_back || self.ensure_promise() {
-            return self.go_on(after);
-        }
-        let target = self.ledger.chain(self.me).durable();
-        self.after_promise.push((target, after));
-    }
-
-    fn go_on(&mut self, after: AfterPromise) {
-        match after {
-            AfterPromise::Round(round) => self.begin_push(round),
-            AfterPromise::Pull { call, from, request } => self.prepare_pull(call, from, request),
-        }
-    }
-
-    fn promise_kept(&mut self, result: Result<(), StoreError>) {
-        let promised = self.promising.take();
-        if self.ended {
-            return;
-        }
-        let waiting = std::mem::take(&mut self.after_promise);
-        if let Err(error) = result {
-            // Nothing may be sent; what was sent before stays true.
-            return waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
-        }
-        if !self.held_back {
-            self.promised = promised.unwrap_or(0).max(self.promised);
-        }
-        for (target, after) in waiting {
-            if self.held_back || target <= self.promised {
-                self.go_on(after);
-            } else {
-                self.after_promise.push((target, after));
-                self.ensure_promise();
-            }
-        }
-    }
-
-    fn give_up(&mut self, after: AfterPromise, error: &StoreError) {
-        match after {
-            AfterPromise::Round(round) => self.finish(round, Err(error.clone().into())),
-            AfterPromise::Pull { call, .. } => {
-                self.answer(call, Response::Refused(Reject::Unavailable));
-            }
         }
     }
 

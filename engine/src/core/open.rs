@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::admit::Admission;
+use super::acknowledged::Acknowledged;
+use super::admit::{Admission, Parting};
+use super::compact::Compaction;
 use super::index::LogIndex;
 use super::ledger::Ledger;
+use super::offer::Offers;
 use super::parked::Parked;
 use super::pipeline::{Pending, Pipeline, spans};
 use super::select::{Wanted, select};
+use super::shared::Weighed;
+use super::snapshot::Root;
 use super::{Core, Edits};
 use crate::api::{Config, Event, OpenError};
 use crate::author::{AuthorIx, Authors};
@@ -46,6 +51,8 @@ pub(crate) enum Replayed {
 pub(crate) struct Replay {
     core: Core,
     disowned: Vec<Disowned>,
+    /// Whether the disk lost records that had been durable.
+    lost: bool,
 }
 
 /// Randomness that one opening needs: keys of hash tables and names for new incarnations.
@@ -91,6 +98,7 @@ impl Replay {
             promising: None,
             after_promise: Vec::new(),
             consents: BTreeSet::new(),
+            acknowledged: Acknowledged::default(),
             forks: BTreeMap::new(),
             suspected: BTreeSet::new(),
             healing: None,
@@ -104,13 +112,17 @@ impl Replay {
             snapshot_at: 0,
             saving: None,
             checkpoint_wanted: false,
+            root: Root::default(),
+            compaction: Compaction::default(),
+            joining: None,
+            offers: Offers::default(),
             ended: false,
             outputs: VecDeque::new(),
         };
-        Replay { core, disowned }
+        Replay { core, disowned, lost: false }
     }
 
-    /// Starts from a snapshot instead of the log's beginning.
+    /// Starts from a snapshot, or the base, instead of the log's beginning.
     ///
     /// # Errors
     /// If it is unreadable; the replay is of no use then.
@@ -133,6 +145,7 @@ impl Replay {
                 let core = &mut self.core;
                 let peer = PeerId::derive(device, incarnation);
                 core.me = core.ledger.intern(&mut core.authors, peer);
+                core.root = Root::default();
                 core.incarnations.push(incarnation);
                 (core.incarnation, core.named) = (incarnation, true);
                 core.named_device = device;
@@ -169,6 +182,11 @@ impl Replay {
                     disowned.push(Disowned { author, after, before: position });
                     return Ok(Replayed::Again(disowned));
                 }
+                let core = &self.core;
+                let kept = core.authors.get(author).map(|author| core.ledger.chain(author));
+                if kept.is_some_and(|chain| chain.admitted() > after) {
+                    return damaged("it takes back entries that stand in the base".to_owned());
+                }
             }
         }
         Ok(Replayed::Further)
@@ -193,20 +211,60 @@ impl Replay {
         ledger.seal(&self.core.authors, selection.builder).map(Arc::new)
     }
 
+    /// The log ended at `end` although it once reached further: joins what a snapshot taken there
+    /// still tells. To be called once the whole log is replayed; then the core that comes of it
+    /// authors under a new name, which [`Core::new_base`] has to keep before anything else is done.
+    ///
+    /// # Errors
+    /// If the snapshot is unreadable or contradicts the log: it is of no use then, and the core is
+    /// what the log alone gives.
+    pub(crate) fn recover(&mut self, end: u64, newer: Option<&Snapshot>) -> Result<(), String> {
+        self.lost = true;
+        let core = &mut self.core;
+        // A base that was taken later than the log's end tells of records that are no more.
+        core.index.keep(0..end);
+        core.pipeline.end = end;
+        let Some(newer) = newer else { return Ok(()) };
+        let seeds =
+            Seeds { table: core.table_key, first: core.incarnation, next: core.next_incarnation };
+        let mut later = Replay::new(core.config, seeds, 0, Vec::new()).core;
+        later.restore(newer).map_err(|error| error.to_string())?;
+        let shared = core.read_shared(&later.encode_shared()).map_err(|error| error.to_string())?;
+        match core.weigh(&shared) {
+            Weighed::Brings(_) | Weighed::OwnAhead => {}
+            Weighed::Refused(reject) => return Err(reject.to_string()),
+            Weighed::Parted(Parting { author, at, .. }) => {
+                let author = shared.peer(author);
+                return Err(format!("its history of {author} parts from the log's at {at}"));
+            }
+        }
+        core.absorb(shared);
+        core.take_over(&later);
+        Ok(())
+    }
+
     /// The core, ready to go. `witness` is what the memory outside the store says.
     pub(crate) fn finish(self, witness: Option<Promise>) -> Core {
         let mut core = self.core;
         core.edits.advance_all(core.authors.len());
         if core.named {
             let current = core.incarnation;
-            if core.was_restored(current, witness) {
+            if self.lost || core.was_restored(current, witness) {
                 let old = core.peer_id();
                 core.begin_incarnation();
                 let new = core.peer_id();
                 core.event(Event::Rotated { old, new });
             } else {
                 let witnessed = witness.filter(|promise| promise.incarnation == current);
-                core.promised = witnessed.map_or(0, |promise| promise.sequence);
+                // A base is taken only when all in it is promised.
+                let witnessed = witnessed.map_or(0, |promise| promise.sequence);
+                core.promised = witnessed.max(core.root.sequence);
+            }
+            if self.lost {
+                // The base that is written next says so, in the place of a record.
+                core.incarnations.push(core.incarnation);
+                (core.named, core.named_device) = (true, core.config.device);
+                core.promise(0);
             }
         } else {
             let peer = PeerId::derive(core.config.device, core.incarnation);
@@ -214,6 +272,55 @@ impl Replay {
         }
         core.settle_view_silently();
         core
+    }
+
+    /// The core as it is, for a copy that is never driven.
+    pub(super) fn into_core(self) -> Core {
+        self.core
+    }
+}
+
+impl Core {
+    /// Where the log begins, as the store says.
+    pub(crate) fn set_log_first(&mut self, first: u64) {
+        self.compaction.first = first;
+    }
+
+    /// What the log is to stand on from now on.
+    pub(crate) fn new_base(&mut self) -> Snapshot {
+        self.root = self.root_now();
+        (self.snapshot_at, self.compaction.tried_at) = (self.pipeline.end, self.pipeline.end);
+        self.snapshot()
+    }
+
+    /// Takes over what only this device knows from a later state of it.
+    fn take_over(&mut self, later: &Core) {
+        self.consents.clone_from(&later.consents);
+        for &device in &self.consents {
+            let rows = later.authors.sorted().into_iter().filter_map(|(peer, author)| {
+                Some((self.authors.get(peer)?, later.acknowledged.get(device, author)))
+            });
+            self.acknowledged.replace(device, rows);
+        }
+        for &proof in later.forks.values() {
+            let author = self.ledger.intern(&mut self.authors, proof.author);
+            self.forks.entry(author).or_insert(proof);
+        }
+        let known = |incarnation: &Incarnation| self.incarnations.contains(incarnation);
+        let new = later.incarnations.iter().filter(|&incarnation| !known(incarnation)).copied();
+        let new: Vec<_> = new.collect();
+        self.incarnations.extend(new);
+        self.edits.imported |= later.edits.imported;
+        later.parked.iter().for_each(|batch| {
+            self.parked.offer(batch);
+        });
+        self.drop_known_parked();
+        if later.named {
+            let peer = later.peer_id();
+            self.me = self.ledger.intern(&mut self.authors, peer);
+            (self.incarnation, self.named) = (later.incarnation, true);
+            self.named_device = later.named_device;
+        }
     }
 }
 
@@ -236,6 +343,7 @@ impl Core {
         let peer = PeerId::derive(self.config.device, self.incarnation);
         self.me = self.ledger.intern(&mut self.authors, peer);
         (self.promised, self.confirmed) = (0, 0);
+        self.root = Root::default();
     }
 
     /// Writes the present incarnation down, in the log and for the witness, before its first entry.
@@ -264,6 +372,11 @@ impl Core {
             self.edits.imported = true;
         }
         self.merge(batch);
+        self.drop_known_parked();
+    }
+
+    /// Forgets parked batches whose entries have all come.
+    pub(super) fn drop_known_parked(&mut self) {
         let (ledger, authors) = (&self.ledger, &self.authors);
         self.parked.drop_where(|batch| {
             batch.authors().iter().all(|row| {
@@ -274,7 +387,7 @@ impl Core {
 
     /// Brings derived facts up to date without telling anybody: readers start from here.
     fn settle_view_silently(&mut self) {
-        let _ = self.state.refresh();
+        self.state.refresh_silently();
     }
 }
 

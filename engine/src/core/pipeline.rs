@@ -113,7 +113,7 @@ pub(super) fn spans(
 impl Core {
     /// Hands what waits to the store as one append, unless one is open.
     pub(super) fn flush(&mut self) {
-        if !self.pipeline.open.is_empty() {
+        if !self.pipeline.open.is_empty() || self.is_writing() {
             return;
         }
         if self.healing.is_none() {
@@ -188,6 +188,7 @@ impl Core {
             self.consents.insert(device);
         } else {
             self.consents.remove(&device);
+            self.acknowledged.forget(device);
         }
     }
 
@@ -266,8 +267,11 @@ impl Core {
                 self.answer(pull.call, Response::Refused(Reject::Unavailable));
             }
         }
+        for call in self.offers.take_waiting() {
+            self.answer(call, Response::Refused(Reject::Unavailable));
+        }
         for (_, waiting) in std::mem::take(&mut self.after_promise) {
-            if let super::AfterPromise::Pull { call, .. } = waiting {
+            if let super::promise::AfterPromise::Pull { call, .. } = waiting {
                 self.answer(call, Response::Refused(Reject::Unavailable));
             }
         }

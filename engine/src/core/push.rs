@@ -51,6 +51,15 @@ impl Core {
 
     pub(super) fn load_push(&mut self, id: u64) {
         let Some(wanted) = self.push_wanted(id) else { return };
+        if self.lies_below(&wanted) {
+            // Only the peer can ask for a snapshot.
+            let Some(round) = self.rounds.get_mut(&id) else { return };
+            round.report.peer_behind = true;
+            if let Some(pushing) = &mut round.pushing {
+                pushing.exhausted = true;
+            }
+            return self.continue_round(id);
+        }
         let positions = self.positions_of(&wanted, MAX_BATCH_ENTRIES, 0);
         let Some(pushing) = self.rounds.get_mut(&id).and_then(|round| round.pushing.as_mut())
         else {

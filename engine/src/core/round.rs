@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::admit::Parting;
+use super::fetch::Fetch;
+use super::promise::AfterPromise;
 use super::push::{Pushing, gain};
-use super::{AfterPromise, Core, Output};
+use super::{Core, Output};
 use crate::api::{SyncError, SyncReport};
 use crate::author::AuthorIx;
 use crate::batch::Batch;
@@ -43,10 +45,16 @@ pub(super) struct Round {
     last_place: u64,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Pulling {
     Idle,
     Asking,
+    /// The peer's log does not hold what we lack; its snapshot is on its way.
+    Fetching(Fetch),
+    /// Another round fetches a snapshot.
+    Waiting,
+    /// The snapshot is being joined.
+    Joining,
     Done,
 }
 
@@ -71,9 +79,14 @@ impl Round {
                 doubt.low = doubt.low.saturating_sub(doubt.step).min(low);
             })
             .or_insert(Doubt { low, step: 1 });
-        if self.pulling == Pulling::Done {
+        if matches!(self.pulling, Pulling::Done) {
             self.pulling = Pulling::Idle;
         }
+    }
+
+    /// Whether a snapshot is on its way here.
+    pub(super) fn fetches(&self) -> bool {
+        matches!(self.pulling, Pulling::Fetching(_))
     }
 
     /// Entries up to `sequence` turned out to be the same on both sides, or the fork is proven.
@@ -169,7 +182,12 @@ impl Core {
                 self.begin_flow(id, &frontier, excluded);
             }
             (Asked::Pull, Response::Batch { batch, more }) => self.pulled(id, batch, more),
-            (Asked::Push, Response::Durable { have }) => self.pushed(id, Some(&have), false),
+            (Asked::Push, Response::Durable { have }) => {
+                let peer = round.peer;
+                self.note_durable(peer, &have);
+                self.pushed(id, Some(&have), false);
+            }
+            (Asked::Snapshot, Response::Snapshot(part)) => self.part_fetched(id, part),
             (Asked::Push, Response::Published) => self.pushed(id, None, true),
             (kind, Response::Refused(reject)) => self.refused(id, kind, reject),
             _ => {
@@ -194,6 +212,7 @@ impl Core {
                 self.continue_round(id);
             }
             Asked::Push => self.pushed(id, None, false),
+            Asked::Snapshot => self.ask_part(id),
         }
     }
 
@@ -224,6 +243,9 @@ impl Core {
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.theirs = theirs.clone();
         round.excluded = excluded;
+        let peer = round.peer;
+        self.note_frontier(peer, theirs);
+        let Some(round) = self.rounds.get_mut(&id) else { return };
         let had = theirs.vector();
         round.pushing = Some(Pushing {
             goal: VersionVector::new(),
@@ -251,12 +273,14 @@ impl Core {
             // The core is about to be replaced; the round ends with it.
             return;
         }
-        let full = self.pipeline.is_full();
+        let full = self.pipeline.is_full() || self.joining.is_some();
+        let fetched = self.rounds.values().any(Round::fetches);
         let Some(round) = self.rounds.get_mut(&id) else { return };
         let Some(pushing) = &round.pushing else { return };
         let may_push = !pushing.loading && !pushing.exhausted && pushing.open < MAX_OPEN_PUSHES;
         let pushes_ended = pushing.exhausted && pushing.open == 0 && !pushing.loading;
-        if round.pulling == Pulling::Idle && !full {
+        let waits = matches!(round.pulling, Pulling::Waiting) && !fetched;
+        if (waits || matches!(round.pulling, Pulling::Idle)) && !full {
             round.pulling = Pulling::Asking;
             self.ask_pull(id);
         }
@@ -265,7 +289,7 @@ impl Core {
         }
         let Some(round) = self.rounds.get(&id) else { return };
         let merged = self.pipeline.is_merged(round.last_place);
-        if round.pulling == Pulling::Done && pushes_ended && merged {
+        if matches!(round.pulling, Pulling::Done) && pushes_ended && merged {
             self.complete(id);
         }
     }
@@ -311,7 +335,7 @@ impl Core {
                     }
                     if fresh > 0 {
                         round.retries = 0;
-                    } else if round.pulling == Pulling::Idle && self.retry(id).is_none() {
+                    } else if matches!(round.pulling, Pulling::Idle) && self.retry(id).is_none() {
                         return;
                     }
                 }
@@ -324,6 +348,12 @@ impl Core {
                     }
                 }
                 Err(Reject::Unavailable) => return,
+                // It is asked for again once the snapshot of another round is joined.
+                Err(Reject::Busy) => {
+                    if let Some(round) = self.rounds.get_mut(&id) {
+                        round.pulling = Pulling::Idle;
+                    }
+                }
                 Err(reject) => return self.finish(id, Err(reject.into())),
             }
         }
@@ -345,6 +375,9 @@ impl Core {
         if let (Asked::Push, Reject::Fork { author, common }) = (kind, &reject) {
             return self.push_parted(id, *author, *common);
         }
+        if (kind, &reject) == (Asked::Pull, &Reject::Behind) {
+            return self.fetch_snapshot(id);
+        }
         if reject == Reject::Busy && self.retry(id).is_some() {
             return match kind {
                 Asked::Frontier => self.ask_frontier(id),
@@ -355,6 +388,7 @@ impl Core {
                     self.continue_round(id);
                 }
                 Asked::Push => self.pushed(id, None, false),
+                Asked::Snapshot => self.ask_part(id),
             };
         }
         self.finish(id, Err(reject.into()));
@@ -392,6 +426,7 @@ pub(super) enum Asked {
     Frontier,
     Pull,
     Push,
+    Snapshot,
 }
 
 impl Asked {
@@ -400,6 +435,7 @@ impl Asked {
             Request::Frontier(_) => Asked::Frontier,
             Request::Pull(_) => Asked::Pull,
             Request::Push(_) => Asked::Push,
+            Request::Snapshot(_) => Asked::Snapshot,
         }
     }
 }

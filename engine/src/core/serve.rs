@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::admit::{Admission, Parting};
+use super::promise::AfterPromise;
 use super::select::{Wanted, select};
-use super::{AfterPromise, Core, LoadPurpose, Output};
+use super::{Core, LoadPurpose, Output};
 use crate::batch::{AuthorRow, Batch};
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
@@ -30,14 +31,16 @@ impl Core {
             Request::Frontier(request) => request.workspace,
             Request::Pull(request) => request.workspace,
             Request::Push(request) => request.batch.workspace(),
+            Request::Snapshot(request) => request.workspace,
         };
         if let Some(reject) = self.turned_away(from, workspace) {
             return self.answer(call, Response::Refused(reject));
         }
         match request {
-            Request::Frontier(request) => self.answer_frontier(call, request.digest),
+            Request::Frontier(request) => self.answer_frontier(call, from, request.digest),
             Request::Pull(request) => self.asked_to_pull(call, from, request),
             Request::Push(request) => self.asked_to_push(call, request.batch),
+            Request::Snapshot(request) => self.asked_for_snapshot(call, from, request),
         }
     }
 
@@ -59,9 +62,13 @@ impl Core {
     }
 
     /// In step only if there is nothing here that could be sent, promised already or not.
-    pub(super) fn answer_frontier(&mut self, call: u64, digest: Hash) {
+    fn answer_frontier(&mut self, call: u64, from: DeviceId, digest: Hash) {
         let frontier = self.frontier();
-        let response = if frontier.digest() == digest && !self.has_unpromised() {
+        let equal = frontier.digest() == digest;
+        if equal {
+            self.note_frontier(from, &frontier);
+        }
+        let response = if equal && !self.has_unpromised() {
             Response::InStep
         } else {
             Response::Frontier { frontier, excluded: self.exclusions() }
@@ -85,6 +92,9 @@ impl Core {
         let excluded = self.of_no_use(&request.have, &request.excluded);
         let until = self.frontier().vector();
         let wanted = Wanted { have: request.have.vector(), until, excluded };
+        if self.lies_below(&wanted) {
+            return self.answer(call, Response::Refused(Reject::Behind));
+        }
         self.load_pull(Pull { call, from, wanted, budget: request.budget, after: 0 });
     }
 
@@ -109,6 +119,15 @@ impl Core {
             None => chain.hash_at(row.common.saturating_add(1)) == Some(row.branch),
         };
         if same { has.sequence.max(row.common) } else { row.common }
+    }
+
+    /// Whether something is wanted that no record holds.
+    pub(super) fn lies_below(&self, wanted: &Wanted) -> bool {
+        wanted.until.iter().any(|(peer, until)| {
+            let closed = wanted.excluded.get(&peer).copied().unwrap_or(u64::MAX);
+            let floor = self.authors.get(peer).map_or(0, |author| self.index.floor(author));
+            wanted.have.get(peer) < floor.min(until).min(closed)
+        })
     }
 
     /// Positions, from `from` on, of records with entries that are wanted.
@@ -155,7 +174,7 @@ impl Core {
     }
 
     fn asked_to_push(&mut self, call: u64, batch: Batch) {
-        if self.pipeline.is_full() {
+        if self.pipeline.is_full() || self.joining.is_some() {
             return self.answer(call, Response::Refused(Reject::Busy));
         }
         let peers: Vec<PeerId> = batch.authors().iter().map(|row| row.peer).collect();
@@ -174,6 +193,7 @@ impl Core {
         if batch.workspace() != self.config.workspace {
             return Err(Reject::NotShared);
         }
+        self.gate()?;
         let closed = self.closed();
         let me = Some(self.me);
         let admission = self.ledger.admit(&mut self.authors, Arc::clone(&batch), me, &closed);

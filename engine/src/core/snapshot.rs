@@ -1,24 +1,35 @@
-//! The base snapshot: everything that a replay of the log up to a position would give.
+//! Snapshots of one's own: everything that a replay of the log up to a position would give.
 //!
-//! Taken only while nothing is on its way, so that it holds nothing but what is durable.
+//! One that only shortens the replay and the base that a log stands on are the same. Taken only while
+//! nothing is on its way, so that it holds nothing but what is durable.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::shared::{put_chains, put_rows, read_chains, read_rows};
 use super::{Core, Output};
 use crate::author::AuthorIx;
 use crate::batch::Batch;
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;
 use crate::id::{DeviceId, Incarnation, PeerId};
-use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_NAMES, MAX_PARKED_BATCHES, SEQUENCE_END};
+use crate::limits::{MAX_AUTHORS, MAX_BATCH_BYTES, MAX_PARKED_BATCHES};
 use crate::ports::StoreError;
 use crate::record::{ForkProof, Snapshot};
 use crate::state::State;
 
-const SNAPSHOT_VERSION: u8 = 1;
+const SNAPSHOT_VERSION: u8 = 2;
+
+/// The last own entry in the base: what comes after it may have to be made again under another
+/// name, and stands in the log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Root {
+    pub(super) sequence: u64,
+    /// What it had seen of others.
+    pub(super) seen: Vec<(AuthorIx, u64)>,
+}
 
 impl Core {
     /// Asks for a snapshot as soon as nothing is on its way.
@@ -29,8 +40,7 @@ impl Core {
     pub(super) fn consider_snapshot(&mut self) {
         let every = self.config.snapshot_every;
         let due = every > 0 && self.pipeline.end >= self.snapshot_at.saturating_add(every);
-        let still = self.pipeline.is_quiet() && self.edits.is_sealed() && self.healing.is_none();
-        if (due || self.checkpoint_wanted) && still && self.saving.is_none() {
+        if (due || self.checkpoint_wanted) && self.is_still() {
             self.checkpoint_wanted = false;
             self.saving = Some(self.pipeline.end);
             let snapshot = self.snapshot();
@@ -38,7 +48,17 @@ impl Core {
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    /// The root of a base that is taken now.
+    pub(super) fn root_now(&self) -> Root {
+        if !self.named {
+            return Root::default();
+        }
+        let chain = self.ledger.chain(self.me);
+        Root { sequence: chain.durable(), seen: chain.seen_rows().collect() }
+    }
+
+    /// All that a replay would give, as of now.
+    pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
             position: self.pipeline.end,
             bytes: self.encode_snapshot(),
@@ -75,7 +95,16 @@ impl Core {
             out.extend_from_slice(&proof.ours.0);
             out.extend_from_slice(&proof.theirs.0);
         }
-        let numbers = self.encode_ledger(&mut out);
+        let numbers = put_chains(&mut out, &self.authors, &self.ledger);
+        let all = || (0..self.authors.len() as u32).map(AuthorIx);
+        for device in &self.consents {
+            let had = all().map(|author| (author, self.acknowledged.get(*device, author)));
+            put_rows(&mut out, &numbers, had.filter(|row| row.1 > 0));
+        }
+        put_varint(&mut out, self.root.sequence);
+        put_rows(&mut out, &numbers, self.root.seen.iter().copied());
+        let floors = all().map(|author| (author, self.index.floor(author)));
+        put_rows(&mut out, &numbers, floors.filter(|row| row.1 > 0));
         put_varint(&mut out, self.index.records().len() as u64);
         for record in self.index.records() {
             put_varint(&mut out, record.position);
@@ -97,34 +126,12 @@ impl Core {
         out
     }
 
-    /// Writes the authors that have entries; returns the number of each in the snapshot.
-    fn encode_ledger(&self, out: &mut Vec<u8>) -> Vec<u64> {
-        let with_entries: Vec<AuthorIx> = (0..self.authors.len() as u32)
-            .map(AuthorIx)
-            .filter(|&author| self.ledger.chain(author).admitted() > 0)
-            .collect();
-        let mut numbers = vec![u64::MAX; self.authors.len()];
-        for (number, author) in with_entries.iter().enumerate() {
-            numbers[author.index()] = number as u64;
-        }
-        put_varint(out, with_entries.len() as u64);
-        for &author in &with_entries {
-            let chain = self.ledger.chain(author);
-            out.extend_from_slice(self.authors.peer(author).0.as_bytes());
-            put_varint(out, chain.hashes().len() as u64);
-            chain.hashes().iter().for_each(|hash| out.extend_from_slice(&hash.0));
-            put_varint(out, with_entries.len() as u64);
-            with_entries.iter().for_each(|&seen| put_varint(out, chain.seen(seen)));
-        }
-        numbers
-    }
-
     /// Takes over a snapshot into a core that has seen no record.
     pub(super) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), DecodeError> {
         let mut reader = Reader::new(&snapshot.bytes);
         let read = &mut reader;
         if read.u8("a snapshot version")? != SNAPSHOT_VERSION {
-            return Err(read.error("snapshot version 1"));
+            return Err(DecodeError { offset: 0, expected: "snapshot version 2" });
         }
         let device = DeviceId(read.array("a device id")?);
         self.edits.imported = read.u8("0 or 1")? == 1;
@@ -144,16 +151,31 @@ impl Core {
             let author = self.ledger.intern(&mut self.authors, proof.author);
             self.forks.insert(author, proof);
         }
-        let numbers = self.restore_ledger(read)?;
+        let chains = read_chains(read, &mut self.authors)?;
+        self.ledger.cover(&self.authors);
+        let numbers: Vec<AuthorIx> = chains.iter().map(|chain| chain.author).collect();
+        for chain in chains {
+            self.ledger.chain_mut(chain.author).become_later(chain);
+        }
+        let rows = |read: &mut Reader<'_>| {
+            let rows = read_rows(read, numbers.len())?.into_iter();
+            Ok(rows.map(|(place, sequence)| (numbers[place], sequence)).collect::<Vec<_>>())
+        };
+        for &device in &self.consents {
+            self.acknowledged.replace(device, rows(read)?.into_iter());
+        }
+        self.root = Root { sequence: read.varint("a sequence")?, seen: rows(read)? };
+        for (author, floor) in rows(read)? {
+            self.index.raise_floor(author, floor);
+        }
         for _ in 0..read.bounded(snapshot.bytes.len(), "a count of records")? {
             let position = read.varint("a position")?;
             let bytes = read.bounded(usize::MAX, "a record's bytes")?;
             let mut spans = SmallVec::new();
             for _ in 0..read.bounded(MAX_AUTHORS, "a count of spans")? {
-                let author = *read
-                    .bounded(MAX_NAMES, "an author's number")
-                    .map(|number| numbers.get(number))?
-                    .ok_or_else(|| read.error("an author's number"))?;
+                let start = read.clone();
+                let place = read.bounded(numbers.len(), "an author's place")?;
+                let author = *numbers.get(place).ok_or(start.error("an author's place"))?;
                 spans.push((author, read.varint("a sequence")?, read.varint("a sequence")?));
             }
             self.index.push(position, spans, bytes);
@@ -174,39 +196,7 @@ impl Core {
         }
         self.pipeline.end = snapshot.position;
         self.snapshot_at = snapshot.position;
+        self.compaction.tried_at = snapshot.position;
         Ok(())
-    }
-
-    fn restore_ledger(&mut self, read: &mut Reader<'_>) -> Result<Vec<AuthorIx>, DecodeError> {
-        let mut numbers = Vec::new();
-        let mut vectors = Vec::new();
-        for _ in 0..read.bounded(MAX_NAMES, "a count of authors")? {
-            let peer = PeerId(Uuid::from_bytes(read.array("an author id")?));
-            let author = self.ledger.intern(&mut self.authors, peer);
-            numbers.push(author);
-            let entries = read.varint("a count of entries")?;
-            if entries >= SEQUENCE_END {
-                return Err(read.error("a count of entries below 2^62"));
-            }
-            for _ in 0..entries {
-                let hash = Hash(read.array("a running hash")?);
-                self.ledger.chain_mut(author).push(hash);
-            }
-            self.ledger.chain_mut(author).set_durable(entries);
-            let mut vector = Vec::new();
-            for _ in 0..read.bounded(MAX_NAMES, "a vector's length")? {
-                vector.push(read.varint("a sequence")?);
-            }
-            vectors.push(vector);
-        }
-        for (&author, vector) in numbers.iter().zip(vectors) {
-            for (number, sequence) in vector.into_iter().enumerate() {
-                let seen = *numbers.get(number).ok_or_else(|| read.error("a known author"))?;
-                if sequence > 0 {
-                    self.ledger.chain_mut(author).raise_seen(seen, sequence);
-                }
-            }
-        }
-        Ok(numbers)
     }
 }

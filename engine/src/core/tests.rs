@@ -123,7 +123,12 @@ pub(super) fn stranger() -> DeviceId {
 }
 
 pub(super) fn replayed(number: u8, log: &[Record], witness: Option<Promise>) -> Core {
-    let config = Config { workspace: WORKSPACE, device: DeviceId([number; 32]), snapshot_every: 0 };
+    let config = Config {
+        workspace: WORKSPACE,
+        device: DeviceId([number; 32]),
+        snapshot_every: 0,
+        compact_every: 0,
+    };
     let seeds = Seeds {
         table: [u64::from(number); 4],
         first: Incarnation([number; 16]),

@@ -34,6 +34,7 @@ impl<P: Ports> Shared<P> {
             receipts: BTreeMap::new(),
             outcomes: BTreeMap::new(),
             checkpoints: Vec::new(),
+            compactions: Vec::new(),
             closers: Vec::new(),
             next: 0,
         };
@@ -75,6 +76,7 @@ pub(super) struct Inner {
     /// Fates that a receipt alone does not tell: refused, or made again under a new name.
     outcomes: BTreeMap<u64, Outcome>,
     checkpoints: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    compactions: Vec<oneshot::Sender<Result<u64, StoreError>>>,
     closers: Vec<oneshot::Sender<()>>,
     next: u64,
 }
@@ -131,6 +133,9 @@ impl Inner {
         self.core.succeed(old, why);
         if !self.checkpoints.is_empty() {
             self.core.want_checkpoint();
+        }
+        if !self.compactions.is_empty() {
+            self.core.want_compaction();
         }
     }
 
@@ -241,6 +246,22 @@ impl Inner {
         }
     }
 
+    pub(super) fn compact(&mut self) -> oneshot::Receiver<Result<u64, StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        if self.phase != Phase::Closed {
+            self.compactions.push(sender);
+            self.core.want_compaction();
+            self.wake();
+        }
+        receiver
+    }
+
+    pub(super) fn compacted(&mut self, result: &Result<u64, StoreError>) {
+        for waiting in self.compactions.drain(..) {
+            let _ = waiting.send(result.clone());
+        }
+    }
+
     pub(super) fn close(&mut self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         if self.phase != Phase::Closed {
@@ -263,6 +284,7 @@ impl Inner {
         self.answers.clear();
         self.receipts.clear();
         self.checkpoints.clear();
+        self.compactions.clear();
         self.closers.clear();
         for queue in self.queues.drain(..) {
             Queue::lock(&queue).close();

@@ -94,6 +94,7 @@ impl<P: Ports> Driver<P> {
                     Output::Event(event) => shared.lock().publish(event),
                     Output::Finished { round, result } => shared.lock().finish(round, result),
                     Output::Answer { call, response } => shared.lock().answered(call, response),
+                    Output::Compacted(result) => shared.lock().compacted(&result),
                     Output::Rebuild(why) => rebuild = Some(why),
                     output => calls.push(perform(shared, output)),
                 }
@@ -163,12 +164,14 @@ async fn perform<P: Ports>(shared: &Shared<P>, output: Output) -> Happened {
             shared.lock().checkpointed(&result);
             Input::SnapshotSaved(result)
         }
+        Output::Rebase { base, first } => Input::Rebased(ports.store().rebase(base, first).await),
         Output::Ask { call, to, request } => {
             let network = ports.network();
             let response = match request {
                 Request::Frontier(request) => network.frontier(to, request).await,
                 Request::Pull(request) => network.pull(to, request).await,
                 Request::Push(request) => network.push(to, request).await,
+                Request::Snapshot(request) => network.snapshot(to, request).await,
             };
             Input::Returned { call, response }
         }
@@ -177,7 +180,11 @@ async fn perform<P: Ports>(shared: &Shared<P>, output: Output) -> Happened {
             let _ = ports.network().announce(frontier).await;
             return Happened::Nothing;
         }
-        Output::Event(_) | Output::Finished { .. } | Output::Answer { .. } | Output::Rebuild(_) => {
+        Output::Event(_)
+        | Output::Finished { .. }
+        | Output::Answer { .. }
+        | Output::Compacted(_)
+        | Output::Rebuild(_) => {
             unreachable!("the driver's loop takes these")
         }
     };

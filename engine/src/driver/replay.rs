@@ -4,39 +4,66 @@ use futures_util::future::maybe_done;
 use futures_util::poll;
 
 use super::Ports;
-use crate::api::{Config, OpenError};
+use crate::api::{Config, Event, OpenError};
 use crate::core::{Core, Replay, Replayed, Seeds};
 use crate::id::Incarnation;
 use crate::limits::REPLAY_RECORDS;
-use crate::ports::{Entropy, Opened, Store, Witness};
+use crate::ports::{Entropy, Opened, SetAside, Store, Witness};
 
-/// Opens the store and replays its log, from the snapshot if there is one.
+/// Opens the store and replays its log, from the snapshot if there is one, else from the base.
+///
+/// If the disk lost records that had been durable, what is left of them is made durable anew, as a
+/// base, before this returns.
 pub(super) async fn replay<P: Ports>(
     ports: &P,
     config: Config,
     first_receipt: u64,
 ) -> Result<Core, OpenError> {
-    let Opened { mut snapshot, end, .. } = ports.store().open().await?;
+    let Opened { base, snapshot, first, end, watermark, mut set_aside } =
+        ports.store().open().await?;
     let witness = ports.witness().read().await?;
+    let reached = [&base, &snapshot].into_iter().flatten().map(|taken| taken.position);
+    let reached = reached.fold(watermark, u64::max);
+    let (mut shortcut, newer) = match snapshot {
+        Some(snapshot) if snapshot.position > end => (None, Some(snapshot)),
+        snapshot => (snapshot, None),
+    };
     let mut disowned = Vec::new();
-    loop {
+    let mut replay = loop {
         let mut replay =
             Replay::new(config, seeds(ports.entropy()), first_receipt, disowned.clone());
-        // The log has everything: an unreadable snapshot costs time only.
-        if let Some(taken) = &snapshot
-            && replay.restore(taken).is_err()
-        {
-            snapshot = None;
-            continue;
+        if let Some(taken) = &shortcut {
+            // The log has everything: an unreadable snapshot costs time only.
+            if replay.restore(taken).is_err() {
+                shortcut = None;
+                continue;
+            }
+        } else if let Some(base) = &base {
+            replay.restore(base).map_err(|error| {
+                let problem = format!("the base that the log stands on there: {error}");
+                OpenError::Damaged { position: base.position, problem }
+            })?;
         }
         match feed(ports, &mut replay, end).await? {
-            Replayed::Further => return Ok(replay.finish(witness)),
+            Replayed::Further => break replay,
             Replayed::Again(known) => {
                 disowned = known;
-                snapshot = None;
+                shortcut = None;
             }
         }
+    };
+    let lost = reached > end;
+    if lost && let Err(why) = replay.recover(end, newer.as_ref()) {
+        set_aside.push(SetAside { name: "the last snapshot".to_owned(), why });
     }
+    let mut core = replay.finish(witness);
+    core.set_log_first(first);
+    if lost {
+        ports.store().rebase(core.new_base(), first).await?;
+        core.event(Event::Lost { records: reached - end });
+    }
+    set_aside.into_iter().for_each(|file| core.event(Event::SetAside(file)));
+    Ok(core)
 }
 
 async fn feed<P: Ports>(ports: &P, replay: &mut Replay, end: u64) -> Result<Replayed, OpenError> {

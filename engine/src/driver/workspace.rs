@@ -1,5 +1,6 @@
 //! The handle on an opened workspace.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::inner::Shared;
@@ -190,14 +191,18 @@ impl<P: Ports> Workspace<P> {
         self.shared.lock().core().durable()
     }
 
-    /// The durable history in the log's order, which is causal.
+    /// The durable history in the log's order, which is causal, as far as it stands in the log.
+    ///
+    /// What was cut off by a compaction, or came with another device's snapshot, is not told; and
+    /// the vectors of the entries behind it lack what their author had seen before the first of its
+    /// entries that is told.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn history(&self) -> Result<Vec<SyncedLogEntry>, StoreError> {
-        let end = self.shared.lock().core().log_end();
+        let Range { start, end } = self.shared.lock().core().log_range();
         let mut records = Vec::new();
-        for first in (0..end).step_by(MAX_LOAD_RECORDS) {
+        for first in (start..end).step_by(MAX_LOAD_RECORDS) {
             let last = end.min(first + MAX_LOAD_RECORDS as u64);
             records.extend(self.shared.ports.store().load((first..last).collect()).await?);
         }
@@ -215,6 +220,19 @@ impl<P: Ports> Workspace<P> {
     /// If the store fails.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let done = self.shared.lock().checkpoint();
+        done.await
+            .unwrap_or_else(|_| Err(StoreError::Refused("the workspace is closed".to_owned())))
+    }
+
+    /// Cuts off the part of the log that every device has which the workspace is shared with, by
+    /// its own word; all of it, if there is none. Waits for a moment in which nothing is under way.
+    /// Returns how many records were cut; a device that lacks them later is handed a snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if an author's history has two branches, the snapshot would be too
+    /// long to be handed to others, or there is no room; and if the store fails.
+    pub async fn compact(&self) -> Result<u64, StoreError> {
+        let done = self.shared.lock().compact();
         done.await
             .unwrap_or_else(|_| Err(StoreError::Refused("the workspace is closed".to_owned())))
     }

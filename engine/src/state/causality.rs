@@ -161,6 +161,21 @@ impl Clocks {
         self.0.get(author.index()).map_or(0, |clock| clock.applied)
     }
 
+    /// Whether the entry is applied.
+    pub(super) fn covers(&self, dot: LocalDot) -> bool {
+        dot.sequence <= self.applied(dot.author)
+    }
+
+    /// Moves every clock to where it is further.
+    pub(super) fn join(&mut self, other: Clocks) {
+        self.0.resize_with(self.0.len().max(other.0.len()), Clock::default);
+        for (ours, theirs) in self.0.iter_mut().zip(other.0) {
+            if theirs.applied > ours.applied {
+                *ours = theirs;
+            }
+        }
+    }
+
     /// What `author` had seen of others before its last entry.
     pub(super) fn others(&self, author: AuthorIx) -> impl Iterator<Item = (AuthorIx, u64)> {
         let seen = self.0.get(author.index()).map_or(&[][..], |clock| &clock.seen);

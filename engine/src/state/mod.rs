@@ -28,6 +28,7 @@
 
 mod causality;
 mod conflict;
+mod join;
 mod node;
 mod pair;
 mod read;
@@ -214,6 +215,15 @@ impl Records {
     fn pair(&mut self, from: NodeId, to: NodeId) -> &mut Pair {
         let (from, _) = self.nodes.intern(from);
         let (to, _) = self.nodes.intern(to);
+        let index = self.intern_pair(from, to);
+        self.touch_pair(index);
+        let pair = &mut self.pairs[index];
+        pair.touch.changed = true;
+        pair
+    }
+
+    /// The number of the pair of two nodes, which know of it.
+    fn intern_pair(&mut self, from: u32, to: u32) -> u32 {
         let (index, new) = self.pairs.intern((from, to));
         if new {
             self.nodes[from].pairs.push(index);
@@ -221,10 +231,7 @@ impl Records {
                 self.nodes[to].pairs.push(index);
             }
         }
-        self.touch_pair(index);
-        let pair = &mut self.pairs[index];
-        pair.touch.changed = true;
-        pair
+        index
     }
 
     fn touch_node(&mut self, index: u32) {

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::causality::EntryStamp;
+use super::join::Sides;
 use super::register::Register;
 use super::removal::{self, Removal};
 use crate::author::Authors;
@@ -88,6 +89,29 @@ impl Node {
             });
             self.additions.push(stamp);
         }
+    }
+
+    /// Takes in another state's record of this node.
+    pub(super) fn join(
+        &mut self,
+        authors: &Authors,
+        sides: &Sides<'_>,
+        other: Node,
+        clear: Option<&Removal>,
+    ) {
+        self.known |= other.known;
+        // An addition that was dropped for a later one of its author dies only with that one, so
+        // it is not missed where the other side drops it too.
+        sides.join(&mut self.additions, other.additions, EntryStamp::dot);
+        self.touch.changed |= self.url.join(authors, sides, other.url);
+        self.touch.changed |= self.title.join(authors, sides, other.title);
+        self.touch.changed |= self.position.join(authors, sides, other.position);
+        if let Some(other) = other.rare {
+            let rare = self.rare.get_or_insert_default();
+            self.touch.changed |= rare.pinned.join(authors, sides, other.pinned);
+            self.touch.removed |= removal::merge(&mut rare.removal, authors, sides, other.removal);
+        }
+        self.prune(clear);
     }
 
     /// Whether a removal of this node or of the whole graph covers what `stamp` did.

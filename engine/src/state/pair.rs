@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::causality::{Components, EntryStamp, Past};
+use super::join::Sides;
 use super::removal::{self, Removal};
 use crate::author::AuthorIx;
 use crate::entry::{EdgeKind, LogEntry, Trigger};
@@ -190,16 +191,40 @@ impl Pair {
         }
     }
 
-    /// Settles all disagreements between additions within `past`.
-    pub(super) fn settle(&mut self, past: Past) {
+    /// Settles all disagreements between additions within `past`. Whether it may settle any.
+    pub(super) fn settle(&mut self, past: Past) -> bool {
         // A later addition cannot lie within it, so without any now it means nothing.
-        if !self.additions.is_empty() {
-            let settled = &mut self.settled.get_or_insert_default().0;
-            if !settled.iter().any(|earlier| past.within(earlier)) {
-                settled.retain(|earlier| !earlier.within(&past));
-                settled.push(past);
-            }
+        if self.additions.is_empty()
+            || self.settlements().iter().any(|earlier| past.within(earlier))
+        {
+            return false;
         }
+        let settled = &mut self.settled.get_or_insert_default().0;
+        settled.retain(|earlier| !earlier.within(&past));
+        settled.push(past);
+        true
+    }
+
+    /// Takes in another state's record of this pair. Whether it may look different now.
+    pub(super) fn join(&mut self, sides: &Sides<'_>, other: Pair, clear: Option<&Removal>) -> bool {
+        self.removed.0 |= other.removed.0;
+        let mut changed =
+            sides.join(&mut self.additions, other.additions, |addition| addition.stamp().dot());
+        changed |= sides.join(&mut self.visits, other.visits, |visit| visit.stamp().dot());
+        let before = (self.additions.len(), self.visits.len());
+        let removed = self.removed;
+        self.additions.retain(|edge| !(edge.genesis && removed.reached(Some(edge.kind))));
+        self.visits.retain(|visit| !(visit.genesis && removed.reached(None)));
+        if let Some(clear) = clear {
+            self.prune(clear);
+        }
+        changed |= before != (self.additions.len(), self.visits.len());
+        self.touch.changed |= changed;
+        if self.additions.is_empty() {
+            self.settled = None;
+        }
+        let settled = other.settled.map_or_else(Vec::new, |settled| settled.0);
+        settled.into_iter().fold(changed, |changed, past| self.settle(past) || changed)
     }
 
     /// What settlements of the pair had seen.

@@ -32,6 +32,20 @@ impl State {
     /// Ends a batch: brings the derived facts up to date and says what changed.
     pub(crate) fn refresh(&mut self) -> Delta {
         let mut delta = Delta::default();
+        self.refresh_touched(&mut delta);
+        delta.nodes.sort_unstable();
+        delta.pairs.sort_unstable();
+        delta.opened.sort_unstable();
+        delta.settled.sort_unstable();
+        delta
+    }
+
+    /// Brings the derived facts up to date while nobody listens.
+    pub(crate) fn refresh_silently(&mut self) {
+        self.refresh_touched(&mut Delta::default());
+    }
+
+    fn refresh_touched(&mut self, delta: &mut Delta) {
         if std::mem::take(&mut self.cleared)
             && let Some(clear) = &self.clear
         {
@@ -40,16 +54,11 @@ impl State {
         self.records.touch_pairs_of_changed_nodes();
         // A pair that appears or goes touches its ends, which may be ghosts.
         for index in std::mem::take(&mut self.records.touched_pairs) {
-            self.refresh_pair(index, &mut delta);
+            self.refresh_pair(index, delta);
         }
         for index in std::mem::take(&mut self.records.touched_nodes) {
-            self.refresh_node(index, &mut delta);
+            self.refresh_node(index, delta);
         }
-        delta.nodes.sort_unstable();
-        delta.pairs.sort_unstable();
-        delta.opened.sort_unstable();
-        delta.settled.sort_unstable();
-        delta
     }
 
     fn refresh_pair(&mut self, index: u32, delta: &mut Delta) {
@@ -125,8 +134,15 @@ impl State {
 
     /// Works out every derived fact of a state that was read back.
     pub(super) fn refresh_all(&mut self) {
-        self.records.touch_all();
-        self.refresh();
+        let mut delta = Delta::default();
+        for index in 0..self.records.pairs.len() as u32 {
+            self.refresh_pair(index, &mut delta);
+        }
+        for index in 0..self.records.nodes.len() as u32 {
+            self.refresh_node(index, &mut delta);
+        }
+        self.records.touched_pairs.clear();
+        self.records.touched_nodes.clear();
     }
 }
 

@@ -6,6 +6,7 @@
 use smallvec::SmallVec;
 
 use super::causality::{Clock, EntryStamp};
+use super::join::Sides;
 use crate::author::Authors;
 
 /// One write that no other write had seen.
@@ -44,6 +45,13 @@ impl<V: PartialEq> Register<V> {
         let before = self.shown(authors).map(|write| write.stamp);
         self.0.retain(|write| !author.saw(write.stamp.dot()));
         self.0.push(Write { stamp, value });
+        self.shown(authors).map(|write| write.stamp) != before
+    }
+
+    /// Takes in the writes of another state's register. Whether another write is shown.
+    pub(super) fn join(&mut self, authors: &Authors, sides: &Sides<'_>, other: Self) -> bool {
+        let before = self.shown(authors).map(|write| write.stamp);
+        sides.join(&mut self.0, other.0, |write| write.stamp.dot());
         self.shown(authors).map(|write| write.stamp) != before
     }
 

@@ -1,6 +1,7 @@
 //! Observed removals of a node, or of the whole graph.
 
 use super::causality::{Clock, EntryStamp, Past};
+use super::join::Sides;
 use super::register::Register;
 use crate::author::Authors;
 
@@ -37,6 +38,28 @@ pub(super) fn join(
         None => Removal { past, by: Register::default() },
     };
     removal.insert(joined).by.write(authors, author, stamp, ());
+}
+
+/// Takes in the removals that another state knows. Whether they reach further now.
+pub(super) fn merge(
+    removal: &mut Option<Removal>,
+    authors: &Authors,
+    sides: &Sides<'_>,
+    other: Option<Removal>,
+) -> bool {
+    match (removal, other) {
+        (_, None) => false,
+        (removal @ None, other) => {
+            *removal = other;
+            true
+        }
+        (Some(removal), Some(other)) => {
+            let further = !other.past.within(&removal.past);
+            removal.past.join(other.past);
+            removal.by.join(authors, sides, other.by);
+            further
+        }
+    }
 }
 
 /// Whether there were removals and they reach what `stamp` did.

@@ -23,9 +23,7 @@ impl<'a> Chains<'a> {
     /// The chains of `additions`; `None` if no two of them can disagree.
     pub(super) fn new(additions: impl Iterator<Item = &'a Addition> + Clone) -> Option<Self> {
         let rivals = additions.filter_map(rival);
-        let (author, edge_type, _) = rivals.clone().next()?;
-        let alone = rivals.clone().all(|rival| rival.0 == author);
-        if alone || rivals.clone().all(|rival| rival.1 == edge_type) {
+        if !can_disagree(rivals.clone().map(|(author, edge_type, _)| (author, edge_type))) {
             return None;
         }
         let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -70,9 +68,15 @@ impl<'a> Chains<'a> {
     /// The same for settlements, without those that settle nothing or lie within another.
     pub(super) fn reduced_settlements(&self, settled: &[Past]) -> Vec<BTreeMap<AuthorIx, u64>> {
         let chains = || self.0.iter().map(|(&(author, _), chain)| (author, &chain[..]));
-        let reduced = settled.iter().map(|past| reduce(chains(), |author| past.get(author)));
-        // A disagreement has two authors.
-        let reduced: BTreeSet<_> = reduced.filter(|vector| vector.len() > 1).collect();
+        let settles = |past: &&Past| {
+            let within = self.0.iter().filter(|((author, _), chain)| {
+                chain.first().is_some_and(|first| first.stamp().sequence <= past.get(*author))
+            });
+            can_disagree(within.map(|(&key, _)| key))
+        };
+        let settled = settled.iter().filter(settles);
+        let reduced: BTreeSet<_> =
+            settled.map(|past| reduce(chains(), |author| past.get(author))).collect();
         let within = |vector: &BTreeMap<_, _>, other: &BTreeMap<AuthorIx, u64>| {
             vector != other
                 && vector.iter().all(|(author, sequence)| other.get(author) >= Some(sequence))
@@ -80,6 +84,13 @@ impl<'a> Chains<'a> {
         let kept = |vector: &&_| !reduced.iter().any(|other| within(vector, other));
         reduced.iter().filter(kept).cloned().collect()
     }
+}
+
+/// Whether two of these differ in both author and type.
+fn can_disagree(mut rivals: impl Iterator<Item = (AuthorIx, EdgeType)> + Clone) -> bool {
+    let Some((author, edge_type)) = rivals.next() else { return false };
+    // With two authors and two types among them there are such two.
+    !(rivals.clone().all(|rival| rival.0 == author) || rivals.all(|rival| rival.1 == edge_type))
 }
 
 fn reduce<'a>(

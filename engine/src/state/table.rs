@@ -24,6 +24,11 @@ impl<K: Copy + Eq + Hash, T: Default> Table<K, T> {
         Table { keys: IndexSet::with_hasher(hasher), chunks: Vec::new() }
     }
 
+    /// Makes room for the keys of `count` more records.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.keys.reserve(count);
+    }
+
     /// The number of `key`, and whether this is its first mention.
     pub(super) fn intern(&mut self, key: K) -> (u32, bool) {
         let (index, new) = self.keys.insert_full(key);

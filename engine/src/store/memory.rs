@@ -26,6 +26,8 @@ struct Contents {
     failing: Option<Leftover>,
     /// After a failed append: what the next open finds of it.
     unsettled: Option<Vec<Record>>,
+    /// Durable records at the end of the log that are gone.
+    lost: u64,
 }
 
 /// What a failed append left behind, as the next [`open`](Store::open) will find.
@@ -56,6 +58,13 @@ impl MemoryStore {
     /// writes until it is opened again.
     pub fn fail_next_append(&self, leftover: Leftover) {
         self.lock().failing = Some(leftover);
+    }
+
+    /// Loses the last `records` records although they were durable, as a disk that lied.
+    pub fn lose_last(&self, records: usize) {
+        let mut contents = self.lock();
+        let left = contents.records.len().saturating_sub(records);
+        contents.lost += contents.records.split_off(left).len() as u64;
     }
 
     /// A store of its own with what is durable now: a backup.
@@ -115,7 +124,7 @@ impl Store for MemoryStore {
             snapshot: contents.snapshot.clone(),
             first: contents.first,
             end: contents.end(),
-            watermark: contents.end(),
+            watermark: contents.end() + contents.lost,
             set_aside: Vec::new(),
         })
     }
@@ -125,7 +134,10 @@ impl Store for MemoryStore {
         contents.writable()?;
         contents.take_room(|| records.iter().map(bytes_of).sum())?;
         match contents.failing.take() {
-            None => contents.records.extend(records),
+            None => {
+                contents.lost = contents.lost.saturating_sub(records.len() as u64);
+                contents.records.extend(records);
+            }
             Some(leftover) => {
                 let kept = match leftover {
                     Leftover::Nothing => Vec::new(),
@@ -175,7 +187,7 @@ impl Store for MemoryStore {
         }
         contents.take_room(|| base.bytes.len())?;
         let dropped: Vec<_> = contents.records.drain(..(first - from) as usize).collect();
-        contents.first = first;
+        (contents.first, contents.lost) = (first, 0);
         let old = [contents.base.replace(base), contents.snapshot.take()];
         let old: usize = old.iter().flatten().map(|old| old.bytes.len()).sum();
         contents.give_room(old + dropped.iter().map(bytes_of).sum::<usize>());

@@ -6,12 +6,14 @@
 //! request  := version 1 workspace:16 digest:32                                     Frontier
 //!           | version 2 workspace:16 frontier excluded entries:varint bytes:varint Pull
 //!           | version 3 batch                                                      Push
+//!           | version 4 workspace:16 begun:u8 (id:32 offset:varint)? bytes:varint  Snapshot
 //! response := version 129                                                          InStep
 //!           | version 130 frontier excluded                                        Frontier
 //!           | version 131 present<<1|more:u8 batch?                                Batch
 //!           | version 132 count (peer:16 sequence:varint)*                         Durable
 //!           | version 133                                                          Published
 //!           | version 134 code:u8 detail                                           Refused
+//!           | version 135 id:32 total:varint offset:varint length:varint bytes     Snapshot
 //! frontier := count (peer:16 sequence:varint hash:32)*
 //! excluded := count (peer:16 common:varint branch:32)*
 //! ```
@@ -21,13 +23,16 @@
 
 use super::{
     Budget, Exclusion, Frontier, FrontierRequest, FrontierRow, PROTOCOL_VERSION, PullRequest,
-    PushRequest, Reject, Request, Response,
+    PushRequest, Reject, Request, Response, SnapshotPart, SnapshotRequest,
 };
 use crate::batch::{Batch, BatchError};
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;
 use crate::id::{PeerId, WorkspaceId};
-use crate::limits::{MAX_AUTHORS, MAX_FRAME_BYTES, MAX_IN_STEP_BYTES, MAX_REASON_BYTES};
+use crate::limits::{
+    MAX_AUTHORS, MAX_FRAME_BYTES, MAX_IN_STEP_BYTES, MAX_REASON_BYTES, MAX_SNAPSHOT_BYTES,
+    MAX_SNAPSHOT_PART_BYTES,
+};
 
 /// Bytes are no frame of the protocol; the fault of whoever sent them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +70,7 @@ impl From<FrameError> for Reject {
 const REQUEST_FRONTIER: u8 = 1;
 const REQUEST_PULL: u8 = 2;
 const REQUEST_PUSH: u8 = 3;
+const REQUEST_SNAPSHOT: u8 = 4;
 
 const RESPONSE_IN_STEP: u8 = 129;
 const RESPONSE_FRONTIER: u8 = 130;
@@ -72,6 +78,7 @@ const RESPONSE_BATCH: u8 = 131;
 const RESPONSE_DURABLE: u8 = 132;
 const RESPONSE_PUBLISHED: u8 = 133;
 const RESPONSE_REFUSED: u8 = 134;
+const RESPONSE_SNAPSHOT: u8 = 135;
 
 const REJECT_NOT_SHARED: u8 = 1;
 const REJECT_BUSY: u8 = 2;
@@ -80,6 +87,7 @@ const REJECT_MALFORMED: u8 = 4;
 const REJECT_VERSION: u8 = 5;
 const REJECT_TOO_MANY_AUTHORS: u8 = 6;
 const REJECT_FORK: u8 = 7;
+const REJECT_BEHIND: u8 = 8;
 
 const FRONTIER_REQUEST_BYTES: usize = 2 + 16 + 32;
 const IN_STEP_RESPONSE_BYTES: usize = 2;
@@ -107,6 +115,16 @@ impl Request {
                 out.push(REQUEST_PUSH);
                 batch.encode_onto(&mut out);
             }
+            Request::Snapshot(SnapshotRequest { workspace, id, offset, bytes }) => {
+                out.push(REQUEST_SNAPSHOT);
+                out.extend_from_slice(workspace.0.as_bytes());
+                out.push(u8::from(id.is_some()));
+                if let Some(id) = id {
+                    out.extend_from_slice(&id.0);
+                    put_varint(&mut out, *offset);
+                }
+                put_varint(&mut out, u64::from(*bytes));
+            }
         }
         debug_assert!(out.len() <= MAX_FRAME_BYTES);
         out
@@ -132,6 +150,7 @@ impl Request {
                 },
             }),
             REQUEST_PUSH => Request::Push(PushRequest { batch: Batch::decode(read.rest())? }),
+            REQUEST_SNAPSHOT => Request::Snapshot(snapshot_request(read)?),
             _ => return Err(tag.error("a request's tag").into()),
         };
         reader.finish("the frame's end")?;
@@ -167,6 +186,14 @@ impl Response {
                 out.push(RESPONSE_REFUSED);
                 put_reject(&mut out, reject);
             }
+            Response::Snapshot(SnapshotPart { id, total, offset, bytes }) => {
+                out.push(RESPONSE_SNAPSHOT);
+                out.extend_from_slice(&id.0);
+                put_varint(&mut out, *total);
+                put_varint(&mut out, *offset);
+                put_varint(&mut out, bytes.len() as u64);
+                out.extend_from_slice(bytes);
+            }
         }
         debug_assert!(out.len() <= MAX_FRAME_BYTES);
         out
@@ -193,6 +220,7 @@ impl Response {
             }
             RESPONSE_PUBLISHED => Response::Published,
             RESPONSE_REFUSED => Response::Refused(reject(read)?),
+            RESPONSE_SNAPSHOT => Response::Snapshot(snapshot_part(read)?),
             _ => return Err(tag.error("a response's tag").into()),
         };
         reader.finish("the frame's end")?;
@@ -230,6 +258,7 @@ fn put_reject(out: &mut Vec<u8>, reject: &Reject) {
             out.extend_from_slice(author.0.as_bytes());
             put_varint(out, *common);
         }
+        Reject::Behind => out.push(REJECT_BEHIND),
     }
 }
 
@@ -252,8 +281,36 @@ fn reject(read: &mut Reader<'_>) -> Result<Reject, DecodeError> {
             author: PeerId(read.uuid("an author id")?),
             common: read.sequence(0, "a sequence below 2^62")?,
         },
+        REJECT_BEHIND => Reject::Behind,
         _ => return Err(code.error("a refusal's code")),
     })
+}
+
+fn snapshot_request(read: &mut Reader<'_>) -> Result<SnapshotRequest, DecodeError> {
+    let workspace = WorkspaceId(read.uuid("a workspace id")?);
+    let begun = read.bounded(1, "0 or 1")? == 1;
+    let (id, offset) = if begun {
+        let id = hash(read)?;
+        (Some(id), read.bounded(MAX_SNAPSHOT_BYTES, "an offset within a snapshot")? as u64)
+    } else {
+        (None, 0)
+    };
+    let bytes = bounded_u32(read, "a number of bytes below 2^32")?;
+    Ok(SnapshotRequest { workspace, id, offset, bytes })
+}
+
+fn snapshot_part(read: &mut Reader<'_>) -> Result<SnapshotPart, DecodeError> {
+    let id = hash(read)?;
+    let total = read.bounded(MAX_SNAPSHOT_BYTES, "a snapshot's length within its bound")?;
+    let offset = read.bounded(total, "an offset within the snapshot")?;
+    let most = MAX_SNAPSHOT_PART_BYTES.min(total - offset);
+    let start = read.clone();
+    let length = read.bounded(most, "a part's length within the snapshot and its bound")?;
+    if length == 0 {
+        return Err(start.error("a part of at least one byte"));
+    }
+    let bytes = read.bytes(length, "a part of a snapshot")?.to_vec();
+    Ok(SnapshotPart { id, total: total as u64, offset: offset as u64, bytes })
 }
 
 fn put_frontier(out: &mut Vec<u8>, frontier: &Frontier) {

@@ -100,6 +100,8 @@ pub enum Request {
     Pull(PullRequest),
     /// Entries that you lack.
     Push(PushRequest),
+    /// A part of your snapshot, since I lack entries that you have nowhere else.
+    Snapshot(SnapshotRequest),
 }
 
 /// See [`Request::Frontier`].
@@ -131,6 +133,19 @@ pub struct PushRequest {
     pub batch: Batch,
 }
 
+/// See [`Request::Snapshot`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotRequest {
+    /// The workspace meant.
+    pub workspace: WorkspaceId,
+    /// The snapshot of which the asking side has the part before `offset`; `None` to begin.
+    pub id: Option<Hash>,
+    /// Where the part begins; 0 to begin.
+    pub offset: u64,
+    /// Most bytes of the part.
+    pub bytes: u32,
+}
+
 /// What the other device answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
@@ -157,8 +172,24 @@ pub enum Response {
     },
     /// The batch lies where the peer will find it; nothing is promised about its disk.
     Published,
+    /// A part of a snapshot: the one asked for, or the first part of another that took its place.
+    Snapshot(SnapshotPart),
     /// No.
     Refused(Reject),
+}
+
+/// Consecutive bytes of a snapshot. What they mean is the engine's own affair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPart {
+    /// The BLAKE3 hash of the whole.
+    pub id: Hash,
+    /// The length of the whole, in bytes; from 1 to
+    /// [`MAX_SNAPSHOT_BYTES`](crate::limits::MAX_SNAPSHOT_BYTES).
+    pub total: u64,
+    /// Where the part begins.
+    pub offset: u64,
+    /// The part: at least one byte, none behind `total`.
+    pub bytes: Vec<u8>,
 }
 
 /// Why a request was refused; says whose fault it is.
@@ -190,4 +221,8 @@ pub enum Reject {
         /// An upper bound of the last entry that both histories share.
         common: u64,
     },
+    /// The asking side lacks entries that the answering side's log does not hold any more: it
+    /// needs a snapshot.
+    #[error("entries that are lacking stand only in the peer's snapshot")]
+    Behind,
 }

@@ -71,7 +71,7 @@ fn with_network<T: Send, N: SyncBackend + Send + Sync>(
     let (store, witness) = open_folder(folder, WORKSPACE, key).expect("threads");
     let ports = PortSet { clock: SystemClock, entropy: SystemEntropy, store, witness, network };
     let device = DeviceId([device; 32]);
-    let config = Config { workspace: WORKSPACE, device, snapshot_every: 20 };
+    let config = Config { workspace: WORKSPACE, device, snapshot_every: 20, compact_every: 0 };
     let (workspace, driver) = block_on(Workspace::open(config, ports)).expect("it opens");
     std::thread::scope(|scope| {
         let driver = scope.spawn(move || block_on(driver.run()));
@@ -156,7 +156,12 @@ fn closing_waits_for_what_was_edited() {
     let (store, witness) = open_folder(&folder, WORKSPACE, key).expect("threads");
     let ports =
         PortSet { clock: SystemClock, entropy: SystemEntropy, store, witness, network: NoNetwork };
-    let config = Config { workspace: WORKSPACE, device: DeviceId([1; 32]), snapshot_every: 0 };
+    let config = Config {
+        workspace: WORKSPACE,
+        device: DeviceId([1; 32]),
+        snapshot_every: 0,
+        compact_every: 0,
+    };
     let (workspace, driver) = block_on(Workspace::open(config, ports)).expect("it opens");
     let node_id = NodeId(Uuid::from_u128(1));
     let url = "https://example.org".to_owned();

@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use graphshell_sync::ports::{CallError, Clock, Entropy, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
+    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
 };
 use graphshell_sync::{
     Config, DeviceId, LogEntry, NodeId, OpenError, Ports, Position, SyncError, SyncReport,
@@ -22,6 +22,9 @@ use graphshell_sync::{
 use uuid::Uuid;
 
 pub const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(7));
+
+/// How much of a snapshot devices ask for at once.
+pub const SNAPSHOT_PART_BYTES: u32 = 300;
 
 pub fn device(number: u8) -> DeviceId {
     DeviceId([number; 32])
@@ -181,6 +184,15 @@ impl SyncBackend for Net {
     async fn push(&self, to: DeviceId, ask: PushRequest) -> Result<Response, CallError> {
         self.call(to, Request::Push(ask)).await
     }
+    async fn snapshot(
+        &self,
+        to: DeviceId,
+        mut ask: SnapshotRequest,
+    ) -> Result<Response, CallError> {
+        // Small snapshots are to come in several parts too.
+        ask.bytes = ask.bytes.min(SNAPSHOT_PART_BYTES);
+        self.call(to, Request::Snapshot(ask)).await
+    }
     async fn announce(&self, _: Frontier) -> Result<(), CallError> {
         Ok(())
     }
@@ -227,11 +239,20 @@ impl World {
     }
 
     pub fn open_with(&mut self, device: &Device, snapshot_every: u64) -> Workspace<Device> {
-        let config = Config { workspace: WORKSPACE, device: device.id, snapshot_every };
+        let compact_every = 0;
+        let config =
+            Config { workspace: WORKSPACE, device: device.id, snapshot_every, compact_every };
         let opened = futures_executor::block_on(Workspace::open(config, device.clone()));
         let (workspace, driver) = opened.expect("the workspace opens");
         self.drivers.push((device.id, Box::pin(driver.run())));
         workspace
+    }
+
+    pub fn try_open(&mut self, device: &Device) -> Result<Workspace<Device>, OpenError> {
+        let config =
+            Config { workspace: WORKSPACE, device: device.id, snapshot_every: 0, compact_every: 0 };
+        let opened = futures_executor::block_on(Workspace::open(config, device.clone()));
+        opened.map(|(workspace, _)| workspace)
     }
 
     /// Power cut: the device's driver stops where it is.

@@ -34,6 +34,13 @@ impl Atomic {
         self.add(&[(author, first, last)]);
     }
 
+    /// What the peer's disk gained with a snapshot.
+    pub(crate) fn joined(&mut self, before: &VersionVector, after: &VersionVector) {
+        let gained = after.iter().filter(|&(peer, last)| last > before.get(peer));
+        let runs: Vec<_> = gained.map(|(peer, last)| (peer, before.get(peer) + 1, last)).collect();
+        self.add(&runs);
+    }
+
     fn add(&mut self, runs: &[(PeerId, u64, u64)]) {
         let batch = self.whole.len();
         self.whole.push(runs.iter().map(|&(peer, _, last)| (peer, last)).collect());

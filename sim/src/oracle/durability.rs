@@ -135,7 +135,7 @@ pub(crate) fn judge_request(
     match request {
         Request::Push(push) => batch(peer, held, &push.batch),
         // A pull may also name what is on its way to the disk.
-        Request::Frontier(_) | Request::Pull(_) => Ok(()),
+        Request::Frontier(_) | Request::Pull(_) | Request::Snapshot(_) => Ok(()),
     }
 }
 
@@ -155,6 +155,8 @@ pub(crate) fn judge_response(
         Response::Batch { batch: None, .. }
         | Response::InStep
         | Response::Published
+        // What it covers is judged where it is stored.
+        | Response::Snapshot(_)
         | Response::Refused(_) => Ok(()),
     }
 }
@@ -177,7 +179,7 @@ pub(crate) fn judge_promised(peer: usize, last: Dot, promised: u64) -> Result<()
 pub(crate) fn told_by_request(request: &Request) -> VersionVector {
     match request {
         Request::Push(push) => entries_of(&push.batch),
-        Request::Frontier(_) | Request::Pull(_) => VersionVector::new(),
+        Request::Frontier(_) | Request::Pull(_) | Request::Snapshot(_) => VersionVector::new(),
     }
 }
 
@@ -190,6 +192,7 @@ pub(crate) fn told_by_response(response: &Response) -> VersionVector {
         Response::Batch { batch: None, .. }
         | Response::InStep
         | Response::Published
+        | Response::Snapshot(_)
         | Response::Refused(_) => VersionVector::new(),
     }
 }

@@ -50,3 +50,19 @@ pub(crate) fn judge_report(peer: usize, after: Dot, author_lost_all: bool) -> Re
             .to_owned(),
     })
 }
+
+/// Judges that a peer changed its name: its disk or its keyring must have failed it.
+pub(crate) fn judge_rotation(peer: usize, excused: bool) -> Result<(), Finding> {
+    if excused {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "no false alarm",
+        peers: vec![peer],
+        operations: Vec::new(),
+        detail:
+            "the peer authors under another name, although nothing that it had was lost or set \
+                 back"
+                .to_owned(),
+    })
+}

@@ -3,13 +3,16 @@
 //! Some watch one peer while it runs (what leaves it, what becomes durable, what its reader sees),
 //! the others judge all peers at the end. None repairs or steers anything.
 
+pub(crate) mod at_rest;
 pub(crate) mod atomic;
 pub(crate) mod bounds;
 pub(crate) mod causality;
+pub(crate) mod compaction;
 pub(crate) mod convergence;
 pub(crate) mod durability;
 pub(crate) mod forks;
 pub(crate) mod model;
+pub(crate) mod reopened;
 pub(crate) mod rounds;
 
 use std::collections::BTreeMap;

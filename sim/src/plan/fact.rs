@@ -59,6 +59,8 @@ pub enum Fact {
     NoFork,
     /// The last round that the peer started ended well, or not; a round under way is neither.
     LastSync { ok: bool },
+    /// The run, all peers together, has counted this at least so often.
+    Counted { what: String, least: u64 },
 }
 
 /// A listed conflict, by its kind and the names of what it is about.

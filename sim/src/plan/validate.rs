@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use graphshell_sync::{EdgeKind, LogEntry, limits};
 
-use super::{Action, Choice, Edit, Fact, Listed, Network, Plan};
+use super::{Action, Choice, Edit, Fact, Listed, Network, Part, Plan, Rot};
 use crate::web::Web;
 
 /// Most peers of one plan.
@@ -94,7 +94,12 @@ impl Plan {
                 check_edit(edit).and_then(|()| check_legacy(edit)).map_err(at(place))?;
             }
         }
-        let mut before = Before { peers, crashed: BTreeSet::new(), backed_up: BTreeSet::new() };
+        let mut before = Before {
+            peers,
+            crashed: BTreeSet::new(),
+            backed_up: BTreeSet::new(),
+            disks: self.disk.is_some(),
+        };
         let mut last = 0;
         for (place, step) in self.steps.iter().enumerate() {
             let place = || format!("step {} (at {} ms)", place + 1, step.at_ms);
@@ -118,6 +123,9 @@ impl Plan {
         let count = self.steps.len();
         check(count <= MAX_STEPS, ".steps", count, format!("at most {MAX_STEPS}"))?;
         check_range(".append_ms", self.append_ms)?;
+        for (field, rate) in self.disk.iter().flat_map(|disk| disk.rates()) {
+            check_rate(field, rate)?;
+        }
         check_network(&self.network)
     }
 
@@ -165,6 +173,8 @@ struct Before<'a> {
     peers: BTreeSet<&'a str>,
     crashed: BTreeSet<&'a str>,
     backed_up: BTreeSet<&'a str>,
+    /// Whether the plan has disks that can go wrong.
+    disks: bool,
 }
 
 impl<'a> Before<'a> {
@@ -187,7 +197,7 @@ impl<'a> Before<'a> {
                     format!("1 to {MAX_STROLL}"),
                 )
             }
-            Action::Sync { peer: who, with } => {
+            Action::Sync { peer: who, with } | Action::Share { peer: who, with } => {
                 peer(".peer", who)?;
                 peer(".with", with)?;
                 check(who != with, ".with", quoted(with), "another peer")
@@ -211,6 +221,23 @@ impl<'a> Before<'a> {
                 peer(".peer", who)?;
                 check(self.crashed.insert(who), ".peer", quoted(who), "a peer that has not crashed")
             }
+            Action::PowerCut { peer: who, .. } => {
+                peer(".peer", who)?;
+                self.check_disks()?;
+                check(self.crashed.insert(who), ".peer", quoted(who), "a peer that has not crashed")
+            }
+            Action::FillDisk { peer: who, .. } | Action::ClearDisk { peer: who } => {
+                peer(".peer", who)?;
+                self.check_disks()
+            }
+            Action::Rot { peer: who, part, how } => {
+                peer(".peer", who)?;
+                self.check_disks()?;
+                let down = self.crashed.contains(who.as_str());
+                check(down, ".peer", quoted(who), "a crashed peer")?;
+                let fits = *part == Part::Log || !matches!(how, Rot::Swap | Rot::Cut);
+                check(fits, ".how", format!("{how:?}"), "one that the part can suffer")
+            }
             Action::Restart { peer: who } => {
                 peer(".peer", who)?;
                 check(self.crashed.remove(who.as_str()), ".peer", quoted(who), "a crashed peer")
@@ -226,12 +253,24 @@ impl<'a> Before<'a> {
                 let saved = self.backed_up.contains(who.as_str());
                 check(saved, ".peer", quoted(who), "a peer that an earlier step backed up")
             }
+            Action::LoseTail { peer: who, records } => {
+                peer(".peer", who)?;
+                check(*records > 0, ".records", records, "at least one record")
+            }
             Action::ClockJump { peer: who, by_ms } => {
                 peer(".peer", who)?;
                 check_clock(".by_ms", *by_ms)
             }
-            Action::Expect { peer: who, .. } => peer(".peer", who),
+            Action::Checkpoint { peer: who }
+            | Action::Compact { peer: who }
+            | Action::Expect { peer: who, .. } => peer(".peer", who),
         }
+    }
+}
+
+impl Before<'_> {
+    fn check_disks(&self) -> Result<(), Wrong> {
+        check(self.disks, ".do", "a fault of disks", "a plan with `disk`")
     }
 }
 
@@ -273,9 +312,12 @@ fn check_range(field: &'static str, (least, most): (u64, u64)) -> Result<(), Wro
 
 fn check_network(network: &Network) -> Result<(), Wrong> {
     check_range(".network.delay_ms", network.delay_ms)?;
-    check(network.loss <= 1000, ".network.loss", network.loss, "thousandths, at most 1000")?;
-    let twice = network.duplication;
-    check(twice <= 1000, ".network.duplication", twice, "thousandths, at most 1000")
+    check_rate(".network.loss", network.loss)?;
+    check_rate(".network.duplication", network.duplication)
+}
+
+fn check_rate(field: &'static str, rate: u16) -> Result<(), Wrong> {
+    check(rate <= 1000, field, rate, "thousandths, at most 1000")
 }
 
 fn check_edit(edit: &Edit) -> Result<(), Wrong> {
@@ -324,7 +366,8 @@ fn fact_nodes(fact: &Fact) -> Vec<&str> {
         | Fact::Incarnations { .. }
         | Fact::ForkReported { .. }
         | Fact::NoFork
-        | Fact::LastSync { .. } => Vec::new(),
+        | Fact::LastSync { .. }
+        | Fact::Counted { .. } => Vec::new(),
     }
 }
 

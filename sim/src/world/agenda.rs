@@ -28,6 +28,8 @@ pub(crate) enum What {
 pub(crate) enum Order {
     /// A round with another peer.
     Sync(usize),
+    /// Share the workspace with everybody.
+    Share,
     /// Everything that can be read off it.
     View,
 }
@@ -40,13 +42,21 @@ fn peer_of(action: &Action) -> Option<&str> {
         | Action::Sync { peer, .. }
         | Action::Resolve { peer, .. }
         | Action::Crash { peer, .. }
+        | Action::PowerCut { peer, .. }
+        | Action::Rot { peer, .. }
         | Action::Restart { peer }
         | Action::Backup { peer }
         | Action::Restore { peer, .. }
+        | Action::LoseTail { peer, .. }
+        | Action::Checkpoint { peer }
+        | Action::Compact { peer }
+        | Action::Share { peer, .. }
         | Action::Expect { peer, .. } => Some(peer),
         Action::Partition { .. }
         | Action::Mend { .. }
         | Action::Weather { .. }
+        | Action::FillDisk { .. }
+        | Action::ClearDisk { .. }
         | Action::ClockJump { .. } => None,
     }
 }
@@ -73,6 +83,24 @@ pub(crate) fn distribute(world: &World) {
         tasks.sort_by_key(|task| task.at_ms);
         *agenda = VecDeque::from(tasks);
     }
+}
+
+/// When disks fill up and are cleared, latest first: time, peer, room.
+pub(crate) fn rooms(plan: &Plan) -> Vec<(u64, usize, Option<u64>)> {
+    let mut rooms: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let (peer, room) = match &step.action {
+                Action::FillDisk { peer, room } => (peer, Some(*room)),
+                Action::ClearDisk { peer } => (peer, None),
+                _ => return None,
+            };
+            Some((step.at_ms, plan.peer_index(peer)?, room))
+        })
+        .collect();
+    rooms.reverse();
+    rooms
 }
 
 /// When the last step happens.

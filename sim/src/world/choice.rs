@@ -20,6 +20,16 @@ pub(crate) enum Topic {
     Glance = 6,
     /// How much a pull may get at once: asking and asked peer, number of the call.
     Budget = 7,
+    /// What goes wrong in a disk call: peer, number, part of the call.
+    Disk = 8,
+    /// What a power cut leaves: peer, number of the cut, file, page.
+    PowerCut = 9,
+    /// Where bytes rot: peer, step.
+    Rot = 10,
+    /// What the store's own randomness is: peer, boot.
+    Sealing = 11,
+    /// Whose disk is copied and tampered with at the end.
+    Transplant = 12,
 }
 
 /// All choices of one run.

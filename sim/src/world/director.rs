@@ -11,6 +11,7 @@ use turmoil::{Builder, Sim};
 
 use super::agenda::{self, Order, Task, What};
 use super::choice::Topic;
+use super::drive::Trouble;
 use super::facts;
 use super::host;
 use super::image::Holdings;
@@ -42,7 +43,12 @@ pub(crate) struct Director {
     sim: Sim<'static>,
     /// When each peer is to wake in the life that begins next.
     wake_ms: Rc<RefCell<Vec<u64>>>,
+    /// When disks fill up and are cleared, latest first: time, peer, room.
+    rooms: Vec<(u64, usize, Option<u64>)>,
 }
+
+/// How long a user takes to start a program again that ended by itself.
+const REBOOT_MS: u64 = 200;
 
 /// Hosts and links without any fault of turmoil's own.
 pub(crate) fn simulation(seed: u64) -> Sim<'static> {
@@ -61,7 +67,8 @@ impl Director {
     pub(crate) fn new(world: Rc<World>) -> Self {
         let wake_ms = Rc::new(RefCell::new(vec![0; world.peers.len()]));
         agenda::distribute(&world);
-        Director { sim: simulation(world.plan.seed), world, wake_ms }
+        let rooms = agenda::rooms(&world.plan);
+        Director { sim: simulation(world.plan.seed), world, wake_ms, rooms }
     }
 
     /// Plays the whole plan; what was found is in the world.
@@ -102,6 +109,7 @@ impl Director {
         self.world.announce("the plan begins");
         self.world.started_ms.set(Some(self.now_ms()));
         for peer in &self.world.peers {
+            peer.drive.iter().for_each(|drive| drive.disk.misbehave());
             peer.bell.notify_one();
         }
         Ok(())
@@ -121,10 +129,16 @@ impl Director {
         self.world.healed_ms.set(Some(self.now_ms()));
         for me in 0..self.world.peers.len() {
             self.world.peer(me).fuse.disarm();
+            self.world.peer(me).drive.iter().for_each(|drive| drive.disk.calm());
         }
         self.until(SETTLE_MS, "every peer comes up", |world| {
             world.peers.iter().all(|peer| peer.life.get() == Life::Ready && !peer.fuse.blown())
         })?;
+        for peer in &self.world.peers {
+            peer.orders.borrow_mut().push_back(Order::Share);
+            peer.bell.notify_one();
+        }
+        self.until(SETTLE_MS, "everybody shares with everybody", idle)?;
         // An edit that is still on its way to the disk would come after the last round.
         self.until(SETTLE_MS, "every edit settles", all_edits_settled)?;
         let peers = self.world.peers.len();
@@ -175,6 +189,9 @@ impl Director {
 
     fn judge(&self, views: Vec<View>) -> Go {
         let world = &*self.world;
+        for (me, peer) in world.peers.iter().enumerate() {
+            peer.drive.iter().for_each(|drive| drive.judge_end(world, me));
+        }
         let forks = world.forks();
         let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
         let views: Vec<_> = views
@@ -193,7 +210,11 @@ impl Director {
             }
             if world.plan.heal {
                 forks::judge(images.iter().map(|image| &image.held).enumerate(), &forks)?;
-                convergence::complete(&views, &forks)?;
+                // A snapshot is refused as a whole if it holds the other branch of a fork.
+                let cut = images.iter().any(|image| image.base.is_some());
+                if forks.is_empty() || !cut {
+                    convergence::complete(&views, &forks)?;
+                }
             }
             convergence::equal(&views)?;
             for (index, (view, _)) in views.iter().enumerate() {
@@ -246,13 +267,17 @@ impl Director {
 
     /// Takes dead peers away and starts those whose time has come.
     fn between_ticks(&mut self) {
+        self.change_room();
         for me in 0..self.world.peers.len() {
             let peer = self.world.peer(me);
             if peer.fuse.blown() && peer.life.get() != Life::Down {
                 self.world.note(me, "has died", &[]);
                 self.world.count("crashes");
+                // First of all: destructors write nothing any more.
+                peer.drive.iter().for_each(|drive| drive.disk.turn_off());
                 self.sim.crash(net::address(me));
                 let peer = self.world.peer(me);
+                peer.drive.iter().for_each(|drive| drive.settle(&self.world, me));
                 peer.life.set(Life::Down);
                 peer.orders.borrow_mut().clear();
                 peer.busy.set(0);
@@ -267,14 +292,39 @@ impl Director {
         }
     }
 
+    /// Fills and clears disks whose time has come.
+    fn change_room(&mut self) {
+        if self.world.started_ms.get().is_none() || self.world.healed_ms.get().is_some() {
+            return;
+        }
+        while let Some(&(at_ms, me, room)) = self.rooms.last() {
+            if at_ms > self.world.plan_ms() {
+                return;
+            }
+            self.rooms.pop();
+            let peer = self.world.peer(me);
+            peer.drive.iter().for_each(|drive| drive.disk.limit_room(room));
+            let what = if room.is_some() { "has a full disk" } else { "has room on its disk" };
+            self.world.note(me, what, &[]);
+        }
+    }
+
     /// Goes through what a peer without power misses in the next tick. Says when it starts, if it
     /// does.
     fn next_life(&self, me: usize) -> Option<u64> {
+        let peer = self.world.peer(me);
+        if let Some(drive) = &peer.drive
+            && let Some(trouble) = drive.trouble.take()
+        {
+            if trouble == Trouble::Damaged {
+                drive.begin_anew(&self.world, me);
+            }
+            return Some(self.now_ms() + REBOOT_MS);
+        }
         if self.world.healed_ms.get().is_some() {
             return Some(self.now_ms());
         }
         let start_ms = self.world.started_ms.get()?;
-        let peer = self.world.peer(me);
         loop {
             let Task { at_ms, what } = peer.agenda.borrow().front().copied()?;
             let at_ms = start_ms + at_ms;
@@ -289,7 +339,18 @@ impl Director {
                     self.world.restore(me, with_witness);
                     return Some(at_ms);
                 }
+                Action::LoseTail { records, .. } => {
+                    match &peer.drive {
+                        Some(drive) => drive.lose_tail(&self.world, me, step as u64, records),
+                        None => self.world.lose_tail(me, records),
+                    }
+                    return Some(at_ms);
+                }
                 Action::Backup { .. } => self.world.back_up(me),
+                Action::Rot { part, how, .. } => {
+                    let drive = peer.drive.as_ref().expect("the plan has disks");
+                    drive.rot(&self.world, me, step as u64, (part, how));
+                }
                 _ => self.world.count("steps missed while down"),
             }
         }
@@ -302,6 +363,7 @@ impl Director {
             self.world.count("restarts");
         }
         peer.fuse.replace();
+        peer.drive.iter().for_each(|drive| drive.disk.turn_on());
         peer.life.set(Life::Opening);
         self.wake_ms.borrow_mut()[me] = wake_ms;
     }

@@ -120,6 +120,13 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
         Fact::NoFork => {
             equal("forks reported", &Forks::new(), &world.peer(view.peer).forks.borrow())
         }
+        Fact::Counted { what, least } => match world.counts().get(what.as_str()) {
+            Some(times) if times >= least => Ok(()),
+            found => {
+                let found = found.copied().unwrap_or(0);
+                Err(format!("count of {what:?}: expected at least {least}, found {found}"))
+            }
+        },
         Fact::LastSync { ok } => {
             let found = world.peer(view.peer).last_sync.get();
             equal("whether the last round ended well", &Some(*ok), &found)

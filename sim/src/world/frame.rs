@@ -47,6 +47,7 @@ pub(crate) fn request(request: &Request) -> String {
     match request {
         Request::Frontier(_) => "Frontier".to_owned(),
         Request::Pull(_) => "Pull".to_owned(),
+        Request::Snapshot(request) => format!("Snapshot from {} on", request.offset),
         Request::Push(push) => format!("Push of {} entries", push.batch.len()),
     }
 }
@@ -68,6 +69,10 @@ pub(crate) fn response(response: &Response) -> String {
         }
         Response::Durable { .. } => "Durable".to_owned(),
         Response::Published => "Published".to_owned(),
+        Response::Snapshot(part) => {
+            let (bytes, total) = (part.bytes.len(), part.total);
+            format!("Snapshot, {bytes} of {total} bytes from {} on", part.offset)
+        }
         Response::Refused(Reject::Malformed(reason)) => format!("Refused: malformed: {reason}"),
         Response::Refused(reject) => format!("Refused: {reject}"),
     }

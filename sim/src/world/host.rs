@@ -3,12 +3,13 @@
 //! Turmoil swallows a panic in a spawned task, so nothing is spawned. After every poll the oracles
 //! see what a reader would see.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use graphshell_sync::{Config, Event, Outcome, PeerId, Subscription, Workspace};
+use graphshell_sync::ports::StoreError;
+use graphshell_sync::{Config, Event, OpenError, Outcome, PeerId, Subscription, Workspace};
 use tokio::time::sleep;
 
 use super::net::SimNetwork;
@@ -29,6 +30,8 @@ pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::
 async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     let peer = world.peer(me);
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
+    // A device whose keyring knows nothing yet cannot tell a crash from a backup.
+    let unwitnessed = peer.image.borrow().promise.is_none();
     let network = SimNetwork::bind(world.clone(), me).await?;
     let ports = SimPorts {
         clock: SimClock::new(world.clone(), me),
@@ -41,12 +44,13 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         workspace: workspace_id(),
         device: peer.device,
         snapshot_every: world.plan.snapshot_every,
+        compact_every: world.plan.compact_every,
     };
     let (workspace, driver) = match Workspace::open(config, ports).await {
         Ok(opened) => opened,
         Err(error) => {
-            stopped(world, me, format!("the workspace does not open: {error}"));
-            return Ok(());
+            gives_up(world, me, "the workspace does not open", &error);
+            return pending().await;
         }
     };
     world.authors_as(me, workspace.peer_id());
@@ -63,10 +67,14 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         tokio::select! {
             biased;
             ended = fuse.guard(driver.run()) => {
-                stopped(world, me, format!("the driver ended: {ended:?}"));
+                match ended {
+                    Ok(()) => stopped(world, me, "the driver ended".to_owned()),
+                    Err(error) => gives_up(world, me, "the driver ended", &error),
+                }
+                pending().await
             }
             () = fuse.guard(network.receive()) => {}
-            () = fuse.guard(listen(world, me, events)) => {
+            () = fuse.guard(listen(world, me, events, unwitnessed)) => {
                 stopped(world, me, "the events ended".to_owned());
             }
             () = fuse.guard(user::act(world, me, &workspace)) => {}
@@ -81,6 +89,16 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     })
     .await;
     Ok(())
+}
+
+/// The engine cannot go on with its store.
+fn gives_up(world: &World, me: usize, what: &str, error: &OpenError) {
+    let Some(drive) = &world.peer(me).drive else {
+        return stopped(world, me, format!("{what}: {error}"));
+    };
+    let damaged =
+        !matches!(error, OpenError::Store(StoreError::Failed(_) | StoreError::Refused(_)));
+    drive.does_not_open(world, me, damaged, &error.to_string());
 }
 
 fn stopped(world: &World, me: usize, detail: String) {
@@ -107,7 +125,7 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
 }
 
 /// Writes the engine's events into the trace.
-async fn listen(world: &World, me: usize, mut events: Subscription) {
+async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed: bool) {
     while let Some(event) = events.next().await {
         match event {
             Event::Changed(delta) => {
@@ -163,6 +181,18 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 world.learn_author(me, new);
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
+                let peer = world.peer(me);
+                let excused = peer.excused.get() || peer.set_back.get() || unwitnessed;
+                world.judge(forks::judge_rotation(me, excused));
+            }
+            Event::Lost { records } => {
+                world.tell(me, format_args!("reports that {records} records are lost"), &[]);
+                world.count("losses told");
+                world.peer(me).drive.iter().for_each(|drive| drive.untold.set(false));
+            }
+            Event::SetAside(file) => {
+                world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);
+                world.count("files set aside");
             }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);

@@ -20,6 +20,8 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
+    /// Durable records at the end of the log that are gone.
+    pub(crate) lost: u64,
 }
 
 impl Image {
@@ -34,11 +36,36 @@ impl Image {
         self.records.get(usize::try_from(place).ok()?).map(AsRef::as_ref)
     }
 
-    /// Puts a base under the log and drops the records before `first`.
-    pub(crate) fn rebase(&mut self, base: Snapshot, first: u64) {
-        self.records.drain(..(first - self.first) as usize);
-        self.first = first;
+    /// Puts a base under the log and drops the records before `first`. What the base covers beyond
+    /// the log it has from `source`. Returns the records dropped.
+    pub(crate) fn rebase(
+        &mut self,
+        base: Snapshot,
+        first: u64,
+        source: Option<&Holdings>,
+    ) -> Vec<Record> {
+        let dropped = self.records.drain(..(first - self.first) as usize);
+        let dropped = dropped.filter_map(|bytes| Record::decode(&bytes).ok()).collect();
+        if let Some(source) = source {
+            self.held.extend(source, &base.vector);
+        }
+        (self.first, self.lost) = (first, 0);
         (self.base, self.snapshot) = (Some(base), None);
+        dropped
+    }
+
+    /// Forgets the last records, at most so many; what the log stands on stays.
+    pub(crate) fn lose_tail(&mut self, records: usize) {
+        let left = self.records.len().saturating_sub(records);
+        let gone = self.records.split_off(left);
+        self.lost += gone.len() as u64;
+        let based = self.base.as_ref().map(|base| base.vector.clone()).unwrap_or_default();
+        for bytes in gone {
+            let Ok(Record::Ready(batch)) = Record::decode(&bytes) else { continue };
+            for row in batch.authors().iter().filter(|row| row.count > 0) {
+                self.held.disown(row.peer, row.base.max(based.get(row.peer)));
+            }
+        }
     }
 
     /// Adds records, all of them. The error says how they contradict what was there before.
@@ -111,6 +138,19 @@ impl Holdings {
     pub(crate) fn of(chains: &[(PeerId, &[u8])]) -> Self {
         let chain = |bytes: &[u8]| bytes.iter().map(|&byte| Hash([byte; 32])).collect();
         Holdings(chains.iter().map(|&(author, bytes)| (author, chain(bytes))).collect())
+    }
+
+    /// Takes over from `source` what `vector` covers, where it goes on with the same history.
+    fn extend(&mut self, source: &Holdings, vector: &VersionVector) {
+        for (peer, last) in vector.iter() {
+            let chain = self.0.entry(peer).or_default();
+            let theirs = source.0.get(&peer).map_or(&[][..], Vec::as_slice);
+            let theirs = &theirs[..theirs.len().min(last as usize)];
+            if theirs.starts_with(chain) {
+                *chain = theirs.to_vec();
+            }
+        }
+        self.0.retain(|_, chain| !chain.is_empty());
     }
 
     fn disown(&mut self, author: PeerId, after: u64) {

@@ -4,21 +4,28 @@
 //! and only then judgement; properties that hold at any time are watched throughout.
 
 mod agenda;
+mod archive;
+mod backup;
 mod choice;
 mod director;
+mod disk;
+mod drive;
 mod facts;
 mod frame;
 mod fuse;
 mod host;
 pub(crate) mod image;
+mod legacy;
 mod link;
 mod net;
 mod panics;
 mod ports;
 mod round;
+mod sealed;
 mod shared;
 mod store;
 mod timeline;
+mod transplant;
 mod user;
 
 use std::collections::BTreeMap;

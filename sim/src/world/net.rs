@@ -19,7 +19,7 @@ use graphshell_sync::DeviceId;
 use graphshell_sync::limits::MAX_FRAME_BYTES;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
+    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -35,6 +35,8 @@ use crate::oracle::{Finding, bounds, durability};
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
 /// How many of a thousand pulls ask for little at once.
 const RATIONED: u16 = 300;
+/// How much of a snapshot peers ask for at once.
+const SNAPSHOT_PART_BYTES: u32 = 12 * 1024;
 const PORT: u16 = 1;
 
 /// The address of a peer.
@@ -255,6 +257,11 @@ impl Inner {
             let Some(answer) = self.waiting.borrow_mut().remove(&header.call) else {
                 return world.count("answers too late");
             };
+            if let Response::Snapshot(_) = &response {
+                let held = world.peer(from).image.borrow().held.clone();
+                *world.peer(self.me).handed.borrow_mut() = Some(held);
+                world.count("parts of snapshots arrived");
+            }
             if let Response::Batch { batch: Some(batch), .. } = &response {
                 world.peer(self.me).atomic.borrow_mut().arrived(batch);
                 world.count_many("entries arrived", batch.len() as u64);
@@ -322,6 +329,16 @@ impl SyncBackend for SimNetwork {
 
     async fn push(&self, to: DeviceId, request: PushRequest) -> Result<Response, CallError> {
         self.call(to, Request::Push(request)).await
+    }
+
+    async fn snapshot(
+        &self,
+        to: DeviceId,
+        mut request: SnapshotRequest,
+    ) -> Result<Response, CallError> {
+        // In a world of small histories a whole snapshot would fit one frame.
+        request.bytes = request.bytes.min(SNAPSHOT_PART_BYTES);
+        self.call(to, Request::Snapshot(request)).await
     }
 
     async fn announce(&self, _frontier: Frontier) -> Result<(), CallError> {

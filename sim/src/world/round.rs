@@ -26,7 +26,8 @@ impl Round {
     }
 
     /// Judges a round that ended well, where nobody can fork and the other side was up all along.
-    pub(crate) fn judge(&self, world: &World, me: usize) {
+    /// A side whose log was cut cannot help the other one, and says so.
+    pub(crate) fn judge(&self, world: &World, me: usize, other_behind: bool) {
         let (ours, theirs) = (world.peer(me), world.peer(self.with));
         let may_fork = world.peers.iter().any(|peer| peer.amnesiac.get());
         if may_fork || theirs.boots.get() != self.boots {
@@ -35,6 +36,9 @@ impl Round {
         let held = |dot| ours.image.borrow().held.get(dot).is_some();
         let has = |dot| held(dot) || ours.atomic.borrow().met(dot);
         world.judge(rounds::judge(me, &self.before, has));
+        if other_behind {
+            return;
+        }
         let has = |dot| theirs.image.borrow().held.get(dot).is_some();
         world.judge(rounds::judge(self.with, &self.before, has));
     }

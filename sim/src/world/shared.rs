@@ -3,22 +3,29 @@
 //! Peers come and go, this stays. Oracles that watch a running peer are called from here, at the
 //! moment that they judge.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use graphshell_sync::{DeviceId, Dot, PeerId, Receipt, Record, VersionVector};
+use graphshell_sync::wire::Frontier;
+use graphshell_sync::{
+    DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
+};
 use tokio::sync::Notify;
 
 use super::Failure;
 use super::agenda::{Order, Task};
+use super::archive::Archive;
 use super::choice::{self, Choices};
+use super::disk::SimDisk;
+use super::drive::Drive;
 use super::fuse::Fuse;
-use super::image::Image;
+use super::image::{Holdings, Image};
 use super::timeline::Timeline;
+use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
-use crate::oracle::{Finding, Forks, View};
+use crate::oracle::{Finding, Forks, View, compaction};
 use crate::plan::{Network, Plan, device_id};
 use crate::trace::{Line, Trace};
 
@@ -39,6 +46,9 @@ pub(crate) struct World {
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
+    at_rest: OnceCell<AtRest>,
+    /// All entries that were ever durable; only where logs may be cut.
+    archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
     authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
 }
@@ -54,6 +64,11 @@ pub(crate) struct Peer {
     pub(crate) fuse: Fuse,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
+    /// Its disk, if the plan has disks.
+    pub(crate) drive: Option<Drive>,
+    /// Whether something happened that may cost it its name: its disk or keyring was replaced, failed, or lost
+    /// what it held.
+    pub(crate) excused: Cell<bool>,
     /// Writes to the store so far, over all lives.
     pub(crate) appends: Cell<u64>,
     /// Writes to the witness so far, over all lives.
@@ -83,6 +98,10 @@ pub(crate) struct Peer {
     /// Whether its disk and keyring were ever replaced together by older ones: then nothing tells
     /// it that it forgot something.
     pub(crate) amnesiac: Cell<bool>,
+    /// Whether its disk ever forgot something.
+    pub(crate) set_back: Cell<bool>,
+    /// What the device holds that handed it a snapshot last; its own past, if its disk forgot.
+    pub(crate) handed: RefCell<Option<Holdings>>,
     /// What was applied when its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
@@ -104,6 +123,8 @@ pub(crate) enum Life {
 
 impl World {
     pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
+        let choices = Choices::new(plan.seed);
+        let drive = |key| plan.disk.map(|faults| Drive::new(SimDisk::new(choices, key, faults)));
         let peer = |peer: &crate::plan::Peer| Peer {
             name: peer.name.clone(),
             key: choice::key(&peer.name),
@@ -113,6 +134,8 @@ impl World {
             fuse: Fuse::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
+            drive: drive(choice::key(&peer.name)),
+            excused: Cell::default(),
             appends: Cell::new(0),
             promises: Cell::new(0),
             sent: RefCell::default(),
@@ -127,6 +150,8 @@ impl World {
             forks: RefCell::default(),
             author: Cell::new(None),
             amnesiac: Cell::new(false),
+            set_back: Cell::new(false),
+            handed: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             atomic: RefCell::default(),
@@ -134,7 +159,7 @@ impl World {
         };
         World {
             plan: plan.clone(),
-            choices: Choices::new(plan.seed),
+            choices,
             timeline: Timeline::new(plan),
             peers: plan.peers.iter().map(peer).collect(),
             started_ms: Cell::new(None),
@@ -144,8 +169,15 @@ impl World {
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),
+            at_rest: OnceCell::new(),
+            archive: RefCell::default(),
             authors: RefCell::default(),
         }
+    }
+
+    /// What must not be found on any disk.
+    pub(crate) fn at_rest(&self) -> &AtRest {
+        self.at_rest.get_or_init(|| AtRest::new(&self.plan))
     }
 
     pub(crate) fn peer(&self, peer: usize) -> &Peer {
@@ -342,7 +374,12 @@ impl World {
         let mut entries = 0;
         for record in records {
             match record {
-                Record::Ready(batch) => entries += batch.len(),
+                Record::Ready(batch) => {
+                    entries += batch.len();
+                    if self.plan.cuts_logs() {
+                        self.archive.borrow_mut().add(batch);
+                    }
+                }
                 Record::Parked(_) => self.count("batches parked"),
                 Record::Fork(_) => self.count("forks proven"),
                 Record::Disown { author, after } => {
@@ -373,29 +410,50 @@ impl World {
         self.judge(whole);
     }
 
-    /// Copies a peer's disk and keyring aside.
-    pub(crate) fn back_up(&self, me: usize) {
+    /// A peer has put a base under its log.
+    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
         let peer = &self.peers[me];
-        *peer.backup.borrow_mut() = Some(peer.image.borrow().clone());
-        self.note(me, "is backed up", &[]);
-        self.count("backups");
+        let mut image = peer.image.borrow_mut();
+        let (before, vector, recovers) = (image.held.vector(), base.vector.clone(), image.lost > 0);
+        let bytes = base.bytes.clone();
+        let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
+        let count = dropped.len();
+        self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
+        if recovers {
+            self.count("records lost and recovered");
+        } else if count > 0 {
+            self.count("logs compacted");
+        } else {
+            self.count("snapshots joined");
+        }
+        let after = image.held.vector();
+        self.judge(compaction::judge_base(me, &after, &vector));
+        // What a snapshot brings shows and is stored as one.
+        peer.atomic.borrow_mut().joined(&before, &after);
+        // What was disowned stands in the log too, and nobody is to have it.
+        let counts = |&(dot, hash): &(Dot, Hash)| image.held.get(dot) == Some(hash);
+        let batches = dropped.iter().filter_map(|record| match record {
+            Record::Ready(batch) => Some(batch.running_hashes()),
+            _ => None,
+        });
+        let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
+        let member = |other: &&Peer| image.shared.contains(&other.device) && !other.set_back.get();
+        let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
+        for device in members {
+            let other = self.place(device).expect("it is a peer");
+            let held = &self.peers[other].image.borrow().held;
+            self.judge(compaction::judge_cut(me, &cut, [(other, held)].into_iter()));
+        }
     }
 
-    /// Replaces a peer's disk, and its keyring if that is wanted, by the copy set aside; without
-    /// a copy nothing happens.
-    pub(crate) fn restore(&self, me: usize, with_witness: bool) {
-        let peer = &self.peers[me];
-        let Some(mut image) = peer.backup.borrow().clone() else {
-            return self.note(me, "has no backup to be restored from", &[]);
-        };
-        if !with_witness {
-            image.promise = peer.image.borrow().promise;
-        }
-        peer.amnesiac.set(peer.amnesiac.get() || with_witness);
-        peer.acknowledged.borrow_mut().restored(&image.held.vector());
-        *peer.image.borrow_mut() = image;
-        let keyring = if with_witness { "with" } else { "without" };
-        self.tell(me, format_args!("is restored from its backup, {keyring} its keyring"), &[]);
-        self.count("restores");
+    /// The history that a frontier of a peer stands for, whatever its log still holds of it;
+    /// `None` if the log is whole.
+    pub(crate) fn whole_history(
+        &self,
+        me: usize,
+        frontier: &Frontier,
+    ) -> Option<Vec<SyncedLogEntry>> {
+        self.peers[me].image.borrow().base.as_ref()?;
+        Some(self.archive.borrow().history(frontier))
     }
 }

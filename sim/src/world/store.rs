@@ -1,7 +1,8 @@
 //! A device's log, snapshot and witness in virtual time.
 //!
 //! An append takes time and is durable at the end of it, so that sending before it is durable
-//! shows. A crash in between loses all of its records or keeps all of them.
+//! shows. A crash in between loses all of its records or keeps all of them. If the plan has disks,
+//! the real store takes the place of this ideal one (`sealed.rs`).
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use graphshell_sync::{Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
+use super::image::{Holdings, Image};
+use super::sealed::SealedStore;
 use super::shared::World;
 
 /// How often a crash keeps what was being written, in thousandths.
@@ -20,6 +23,8 @@ const KEPT_BY_CRASH: u16 = 500;
 pub(crate) struct SimStore {
     world: Rc<World>,
     me: usize,
+    /// The real store, if the plan has disks for it.
+    sealed: Option<SealedStore>,
 }
 
 /// The memory outside the store of one peer.
@@ -36,7 +41,9 @@ struct Writing<'a> {
     what: Option<What>,
 }
 
-enum What {
+/// What a store is given to keep.
+#[derive(Clone)]
+pub(super) enum What {
     Records(Vec<Record>),
     Snapshot(Snapshot),
     Base(Snapshot, u64),
@@ -55,24 +62,42 @@ impl Writing<'_> {
     }
 
     fn commit(&mut self) {
-        let Some(what) = self.what.take() else { return };
-        match what {
-            What::Records(records) => self.world.became_durable(self.me, &records),
+        if let Some(what) = self.what.take() {
+            what.keep(self.world, self.me);
+        }
+    }
+}
+
+impl What {
+    /// It is durable at a peer.
+    pub(super) fn keep(self, world: &World, me: usize) {
+        match self {
+            What::Records(records) => world.became_durable(me, &records),
             What::Snapshot(snapshot) => {
-                self.world.note(self.me, "has taken a snapshot", &snapshot.bytes);
-                self.world.count("snapshots");
-                self.world.peer(self.me).image.borrow_mut().snapshot = Some(snapshot);
+                world.note(me, "has taken a snapshot", &snapshot.bytes);
+                world.count("snapshots");
+                world.peer(me).image.borrow_mut().snapshot = Some(snapshot);
             }
             What::Base(base, first) => {
-                self.world.note(self.me, "has put a base under its log", &base.bytes);
-                self.world.count("bases");
-                self.world.peer(self.me).image.borrow_mut().rebase(base, first);
+                world.rebased(me, base, first);
             }
             What::Promise(promise) => {
-                self.world.note(self.me, "has noted its promise", &promise.sequence.to_le_bytes());
-                self.world.peer(self.me).image.borrow_mut().promise = Some(promise);
+                world.note(me, "has noted its promise", &promise.sequence.to_le_bytes());
+                world.peer(me).image.borrow_mut().promise = Some(promise);
             }
         }
+    }
+
+    /// What an image is once this is written, if it is a part of the log; `source` holds what a
+    /// base covers beyond the image.
+    pub(super) fn after(&self, image: &Image, source: Option<&Holdings>) -> Option<Image> {
+        let mut after = image.clone();
+        match self {
+            What::Records(records) => _ = after.append(records),
+            What::Base(base, first) => _ = after.rebase(base.clone(), *first, source),
+            What::Snapshot(_) | What::Promise(_) => return None,
+        }
+        Some(after)
     }
 }
 
@@ -94,19 +119,27 @@ impl Drop for Writing<'_> {
 
 impl SimStore {
     pub(crate) fn new(world: Rc<World>, me: usize) -> Self {
-        SimStore { world, me }
+        let sealed = SealedStore::new(&world, me);
+        SimStore { world, me, sealed }
     }
 
-    async fn write(&self, what: What) {
+    async fn write(&self, what: What) -> Result<(), StoreError> {
+        if let Some(sealed) = &self.sealed {
+            return sealed.write(what).await;
+        }
         let peer = self.world.peer(self.me);
         let nth = peer.appends.replace(peer.appends.get() + 1);
         let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
         Writing { world: &self.world, me: self.me, choice, what: Some(what) }.run().await;
+        Ok(())
     }
 }
 
 impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
+        if let Some(sealed) = &self.sealed {
+            return sealed.open().await;
+        }
         let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
         let image = peer.image.borrow();
@@ -115,17 +148,19 @@ impl Store for SimStore {
             snapshot: image.snapshot.clone(),
             first: image.first,
             end: image.end(),
-            watermark: image.end(),
+            watermark: image.end() + image.lost,
             set_aside: Vec::new(),
         })
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.write(What::Records(records)).await;
-        Ok(())
+        self.write(What::Records(records)).await
     }
 
     async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError> {
+        if let Some(sealed) = &self.sealed {
+            return sealed.load(&positions).await;
+        }
         let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
         let image = peer.image.borrow();
@@ -139,13 +174,11 @@ impl Store for SimStore {
     }
 
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.write(What::Snapshot(snapshot)).await;
-        Ok(())
+        self.write(What::Snapshot(snapshot)).await
     }
 
     async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
-        self.write(What::Base(base, first)).await;
-        Ok(())
+        self.write(What::Base(base, first)).await
     }
 }
 
@@ -166,6 +199,17 @@ impl Witness for SimWitness {
         let peer = self.world.peer(self.me);
         let nth = peer.promises.replace(peer.promises.get() + 1);
         let choice = self.world.choices.about(Topic::Promise, [peer.key, nth]);
+        let rate = self.world.plan.disk.map_or(0, |disk| disk.witness_error);
+        if !self.world.calm(self.world.now_ms()) && choice.chance(2, rate) {
+            peer.fuse.pass().await;
+            peer.excused.set(true);
+            self.world.note(self.me, "cannot reach its keyring", &[]);
+            self.world.count("promises that failed");
+            if choice.chance(3, 500) {
+                What::Promise(promise).keep(&self.world, self.me);
+            }
+            return Err(StoreError::Failed("the keyring does not answer".to_owned()));
+        }
         let what = Some(What::Promise(promise));
         Writing { world: &self.world, me: self.me, choice, what }.run().await;
         Ok(())

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use graphshell_sync::ports::{CallError, Handler, Promise, Store, SyncBackend, Witness};
+use graphshell_sync::store::conformance;
 use graphshell_sync::wire::{FrontierRequest, Request, Response};
 use graphshell_sync::{DeviceId, Hash, Incarnation, Record};
 use tokio::time::sleep;
@@ -15,7 +16,7 @@ use super::director::{TICK_MS, simulation};
 use super::net::{self, SimNetwork};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
-use crate::plan::{Plan, device_id, workspace_id};
+use crate::plan::{Disk, Plan, device_id, workspace_id};
 
 /// A world of peers `a` and `b`, whose plan has begun.
 struct Stage {
@@ -245,4 +246,30 @@ fn restored_disk_is_older_than_a_keyring_that_is_not_restored() {
     assert_eq!(found(&stage), (1, Some(2)));
     stage.world.restore(0, true);
     assert_eq!(found(&stage), (1, Some(1)));
+}
+
+#[test]
+fn sealed_store_passes_the_exam() {
+    let mut stage = Stage::new(r#""steps":[]"#);
+    let passed = Rc::new(Cell::new(false));
+    let told = passed.clone();
+    stage.host(0, move |world| {
+        let told = told.clone();
+        let plan = Plan { disk: Some(Disk::default()), ..world.plan.clone() };
+        async move {
+            conformance::every_claim(|| {
+                let world = Rc::new(World::new(&plan, false));
+                move || SimStore::new(world.clone(), 0)
+            })
+            .await;
+            told.set(true);
+        }
+    });
+    for _ in 0..1000 {
+        stage.run_ms(1000);
+        if passed.get() {
+            return;
+        }
+    }
+    panic!("the exam does not end");
 }

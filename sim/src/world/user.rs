@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use graphshell_sync::legacy::{LegacyEdgeType, LegacyLogEntry, encode_legacy};
+use graphshell_sync::legacy::encode_legacy;
 use graphshell_sync::limits::MAX_BATCH_ENTRIES;
 use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{
-    Conflict, EdgeKind, EdgeType, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution,
-    Subject, SyncError, SyncReport, Workspace,
+    Conflict, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject, SyncError,
+    SyncReport, Workspace,
 };
 use tokio::time::sleep;
 
 use super::agenda::{Order, Task, What};
 use super::facts;
+use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
@@ -26,12 +27,16 @@ use crate::plan::{Action, Choice, Edit, node_id};
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
 
+/// After how long a user tries again what the store refused, in virtual milliseconds.
+const RETRY_MS: u64 = 50;
+
 type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 
 /// Something that was under way has ended.
 enum Done {
     Settled(Receipt, Outcome),
     Round { round: Round, result: Result<SyncReport, SyncError> },
+    Stored,
 }
 
 /// What to do next.
@@ -62,6 +67,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
             Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
             Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
             Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
+            Next::Order(Order::Share) => _ = user.share_with_all(false).await,
             Next::Order(Order::View) => {
                 let view = user.view().await;
                 *peer.view.borrow_mut() = view;
@@ -78,24 +84,53 @@ struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    /// Imports the legacy log and shares the workspace with everybody, durably.
+    /// Imports the legacy log and shares the workspace with everybody, durably; what the store
+    /// refuses is tried again.
     async fn set_up(&self) {
-        let peer = self.world.peer(self.me);
-        let mut receipts = self.import_legacy();
-        for other in &self.world.peers {
-            let shared = peer.image.borrow().shared.contains(&other.device);
-            if other.device != peer.device && !shared {
-                match self.workspace.share_with(other.device, true) {
-                    Ok(receipt) => receipts.push(receipt),
-                    Err(error) => {
-                        let name = &other.name;
-                        self.fail("consent is taken", format!("consent for {name}: {error}"));
-                    }
-                }
+        loop {
+            let mut refused = false;
+            for receipt in self.import_legacy() {
+                refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
             }
+            let without_late = self.world.healed_ms.get().is_none();
+            if self.share_with_all(without_late).await && !refused {
+                return;
+            }
+            sleep(Duration::from_millis(RETRY_MS)).await;
         }
+    }
+
+    /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
+    /// whether that is done.
+    async fn share_with_all(&self, without_late: bool) -> bool {
+        let plan = &self.world.plan;
+        let late = |peer: usize| without_late && plan.peers[peer].late;
+        if late(self.me) {
+            return true;
+        }
+        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
+        let receipts: Vec<_> = others.clone().filter_map(|other| self.share_with(other)).collect();
         for receipt in receipts {
             self.workspace.settled(receipt).await;
+        }
+        let shared = self.workspace.shared_with();
+        others.into_iter().all(|other| shared.contains(&self.world.peer(other).device))
+    }
+
+    /// Shares the workspace with another peer, unless it is.
+    fn share_with(&self, other: usize) -> Option<Receipt> {
+        let device = self.world.peer(other).device;
+        if self.workspace.shared_with().contains(&device) {
+            return None;
+        }
+        match self.workspace.share_with(device, true) {
+            Ok(receipt) => Some(receipt),
+            Err(EditError::Unavailable) => None,
+            Err(error) => {
+                let name = &self.world.peer(other).name;
+                self.fail("consent is taken", format!("consent for {name}: {error}"));
+                None
+            }
         }
     }
 
@@ -113,7 +148,9 @@ impl<'a> User<'a> {
                 receipts
             }
             // It did so in an earlier life.
-            Err(ImportError::Edit(EditError::ImportedBefore)) => Vec::new(),
+            Err(ImportError::Edit(EditError::ImportedBefore | EditError::Unavailable)) => {
+                Vec::new()
+            }
             Err(error) => {
                 self.fail("a legacy log is taken", error.to_string());
                 Vec::new()
@@ -163,7 +200,8 @@ impl<'a> User<'a> {
     fn is_boot(&self, task: Task) -> bool {
         let What::Step(step) = task.what else { return false };
         let action = &self.world.plan.steps[step].action;
-        matches!(action, Action::Restart { .. } | Action::Restore { .. })
+        use Action::{LoseTail, Restart, Restore, Rot};
+        matches!(action, Restart { .. } | Restore { .. } | LoseTail { .. } | Rot { .. })
     }
 
     async fn step(&self, step: usize, under_way: &UnderWay<'a>) {
@@ -182,12 +220,30 @@ impl<'a> User<'a> {
             }
             Action::Crash { after_calls: 0, .. }
             | Action::Restart { .. }
-            | Action::Restore { .. } => {
+            | Action::Rot { .. }
+            | Action::Restore { .. }
+            | Action::LoseTail { .. } => {
                 peer.fuse.blow();
                 pending().await
             }
             Action::Crash { after_calls, .. } => peer.fuse.arm(*after_calls),
+            Action::PowerCut { after_calls, program_only, .. } => {
+                let drive = peer.drive.as_ref().expect("the plan has disks");
+                drive.cut_after(*after_calls, *program_only);
+                if *after_calls == 0 {
+                    peer.fuse.blow();
+                    pending().await
+                }
+            }
             Action::Backup { .. } => self.world.back_up(self.me),
+            Action::Checkpoint { .. } => self.store(under_way, false),
+            Action::Compact { .. } => self.store(under_way, true),
+            Action::Share { with, .. } => {
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                let name = &self.world.peer(with).name;
+                self.world.tell(self.me, format_args!("shares the workspace with {name}"), &[]);
+                self.share_with(with);
+            }
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
                     self.world.judge(facts::judge(self.world, &view, that));
@@ -196,6 +252,8 @@ impl<'a> User<'a> {
             Action::Partition { .. }
             | Action::Mend { .. }
             | Action::Weather { .. }
+            | Action::FillDisk { .. }
+            | Action::ClearDisk { .. }
             | Action::ClockJump { .. } => unreachable!("on no peer's agenda"),
         }
     }
@@ -299,10 +357,28 @@ impl<'a> User<'a> {
         }));
     }
 
+    /// Takes a snapshot, or cuts the log.
+    fn store(&self, under_way: &UnderWay<'a>, cut: bool) {
+        let (world, me, workspace) = (self.world, self.me, self.workspace);
+        under_way.push(Box::pin(async move {
+            if !cut {
+                let taken = workspace.checkpoint().await;
+                world.tell(me, format_args!("was to take a snapshot: {taken:?}"), &[]);
+                return Done::Stored;
+            }
+            match workspace.compact().await {
+                Ok(records) => world.tell(me, format_args!("cut {records} records"), &[]),
+                Err(error) => world.tell(me, format_args!("cuts nothing: {error}"), &[]),
+            }
+            Done::Stored
+        }));
+    }
+
     fn ended(&self, done: Done) {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
+            Done::Stored => {}
         }
     }
 
@@ -329,11 +405,11 @@ impl<'a> User<'a> {
     fn round_ended(&self, round: &Round, result: &Result<SyncReport, SyncError>) {
         let peer = self.world.peer(self.me);
         let name = &self.world.peer(round.with).name;
-        if result.is_ok() {
-            round.judge(self.world, self.me);
+        if let Ok(report) = result {
+            round.judge(self.world, self.me, report.peer_behind);
         }
         match result {
-            Ok(SyncReport { pushed, pulled, published, calls, lost, forks }) => {
+            Ok(SyncReport { pushed, pulled, published, calls, lost, forks, .. }) => {
                 let forks = forks.len();
                 self.world.tell(
                     self.me,
@@ -375,69 +451,34 @@ impl<'a> User<'a> {
     async fn view(&self) -> Option<View> {
         let workspace = self.workspace;
         match workspace.history().await {
-            Ok(history) => Some(View {
-                peer: self.me,
-                graph: workspace.graph(),
-                applied: workspace.version_vector(),
-                frontier: workspace.durable_frontier(),
-                state: workspace.state_bytes(),
-                history,
-            }),
+            Ok(history) => {
+                let frontier = workspace.durable_frontier();
+                Some(View {
+                    peer: self.me,
+                    graph: workspace.graph(),
+                    applied: workspace.version_vector(),
+                    state: workspace.state_bytes(),
+                    history: self.world.whole_history(self.me, &frontier).unwrap_or(history),
+                    frontier,
+                })
+            }
             Err(error) => {
-                self.fail("the history can be read", error.to_string());
+                let may_fail = self.world.peer(self.me).drive.is_some() && !self.calm();
+                if !may_fail {
+                    self.fail("the history can be read", error.to_string());
+                }
                 None
             }
         }
     }
 
+    fn calm(&self) -> bool {
+        self.world.calm(self.world.now_ms())
+    }
+
     fn fail(&self, property: &'static str, detail: String) {
         let (peers, operations) = (vec![self.me], Vec::new());
         self.world.judge(Err(Finding { property, peers, operations, detail }));
-    }
-}
-
-/// A plan's edit as the entry that a browser before sync wrote; the plan is valid, so there is one.
-fn legacy(edit: &Edit) -> LegacyLogEntry {
-    let id = |name: &String| node_id(name).to_string();
-    match edit {
-        Edit::AddNode { node, url, at } => LegacyLogEntry::AddNode {
-            node_id: id(node),
-            url: url.clone(),
-            position_x: at.x(),
-            position_y: at.y(),
-        },
-        Edit::SetTitle { node, title } => {
-            LegacyLogEntry::UpdateNodeTitle { node_id: id(node), title: title.clone() }
-        }
-        Edit::SetUrl { node, url } => {
-            LegacyLogEntry::UpdateNodeUrl { node_id: id(node), new_url: url.clone() }
-        }
-        Edit::Pin { node, pinned } => {
-            LegacyLogEntry::PinNode { node_id: id(node), is_pinned: *pinned }
-        }
-        Edit::RemoveNode { node } => LegacyLogEntry::RemoveNode { node_id: id(node) },
-        Edit::AddEdge { from, to, edge_type } => LegacyLogEntry::AddEdge {
-            from_node_id: id(from),
-            to_node_id: id(to),
-            edge_type: legacy_type(*edge_type),
-        },
-        Edit::RemoveEdge { from, to, kind: Some(EdgeKind::Typed(edge_type)) } => {
-            LegacyLogEntry::RemoveEdge {
-                from_node_id: id(from),
-                to_node_id: id(to),
-                edge_type: legacy_type(*edge_type),
-            }
-        }
-        Edit::Clear => LegacyLogEntry::ClearGraph,
-        other => unreachable!("no operation of a legacy log: {other:?}"),
-    }
-}
-
-fn legacy_type(edge_type: EdgeType) -> LegacyEdgeType {
-    match edge_type {
-        EdgeType::Hyperlink => LegacyEdgeType::Hyperlink,
-        EdgeType::History => LegacyEdgeType::History,
-        EdgeType::UserGrouped => LegacyEdgeType::UserGrouped,
     }
 }
 

@@ -28,7 +28,9 @@ use std::sync::{Mutex, MutexGuard};
 use crate::id::{DeviceId, WorkspaceId};
 use crate::limits::MAX_AUTHORS;
 use crate::ports::{CallError, Handler, PeerInfo, SyncBackend};
-use crate::wire::{Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Response};
+use crate::wire::{
+    Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Response, SnapshotRequest,
+};
 
 pub use batch_file::Damage;
 use shelf::Shelf;
@@ -219,6 +221,11 @@ impl SyncBackend for LocalFilesystemBackend {
             }
             Ok(Response::Published)
         })
+    }
+
+    /// Nobody publishes snapshots: what was published once stays in the folder.
+    async fn snapshot(&self, _: DeviceId, _: SnapshotRequest) -> Result<Response, CallError> {
+        Ok(Response::Refused(Reject::Unavailable))
     }
 
     /// Writes this device's vector, if it says anything new.

@@ -3,9 +3,10 @@
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::encode::{AuthorTable, Encoder};
 use super::{
     ADDITIONS, KINDS, KNOWN, NODE_PARTS, PAIR_PARTS, PINNED, POSITION, REMOVAL, REMOVED, SETTLED,
-    TITLE, TRIGGERS, URL, VERSION, VISITS,
+    TITLE, TRIGGERS, URL, VERSION, VISITS, node_parts, pair_parts,
 };
 use crate::author::{AuthorIx, Authors};
 use crate::codec::{DecodeError, Reader};
@@ -19,6 +20,11 @@ use crate::state::pair::{Addition, Pair, Removed, Visit};
 use crate::state::register::{Register, Write};
 use crate::state::removal::Removal;
 use crate::state::{EntryStamp, Opaque, State};
+
+/// A node takes at least this many bytes: id, parts.
+const MIN_NODE_BYTES: usize = 16 + 1;
+/// A pair takes at least this many bytes: two ends, parts.
+const MIN_PAIR_BYTES: usize = 3;
 
 impl State {
     /// Reads a state back, whose authors are added to `authors`.
@@ -38,9 +44,13 @@ impl State {
         }
         let mut state = State::new(key);
         let count = reader.bounded(MAX_AUTHORS, "a number of authors")?;
-        let mut rows = Vec::new();
+        let (mut rows, mut last) = (Vec::new(), None);
         for _ in 0..count {
+            let start = reader.clone();
             let peer = PeerId(Uuid::from_bytes(reader.array("an author's id of 16 bytes")?));
+            if last.replace(peer) >= Some(peer) {
+                return Err(start.error("author ids, ascending"));
+            }
             let start = reader.clone();
             let applied = reader.varint("a sequence")?;
             if applied >= SEQUENCE_END {
@@ -48,7 +58,13 @@ impl State {
             }
             rows.push((authors.intern(peer), applied));
         }
-        let mut decoder = Decoder { reader, authors: rows, last: None };
+        let mut decoder = Decoder {
+            reader,
+            authors: rows,
+            last: None,
+            table: AuthorTable::default(),
+            written: Vec::new(),
+        };
         for at in 0..count {
             let (author, applied) = decoder.authors[at];
             let others = decoder.vector()?;
@@ -57,6 +73,8 @@ impl State {
         if decoder.flag()? {
             state.clear = Some(decoder.removal()?);
         }
+        decoder.table = AuthorTable::new(&state, authors);
+        decoder.check(0, |encoder| encoder.head(&state))?;
         decoder.graph(&mut state)?;
         let opaque = |decoder: &mut Decoder<'_>, stamp| {
             let kind = decoder.reader.bounded(usize::from(u16::MAX), "a kind")? as u16;
@@ -64,21 +82,10 @@ impl State {
             Ok(Opaque { stamp, kind, payload })
         };
         state.opaque = decoder.list(opaque)?.into_vec();
+        // A list that was read is as it is written.
         decoder.reader.finish("the end of the state")?;
-
-        if let Some(clear) = &state.clear {
-            state.records.prune(clear);
-        }
         state.refresh_all();
-        let mut written = Vec::with_capacity(bytes.len());
-        state.encode(authors, &mut written);
-        match written.iter().zip(bytes).position(|(written, read)| written != read) {
-            None if written.len() == bytes.len() => Ok(state),
-            differs => {
-                let offset = differs.unwrap_or(written.len().min(bytes.len()));
-                Err(DecodeError { offset, expected: "the canonical form of the state" })
-            }
-        }
+        Ok(state)
     }
 }
 
@@ -89,9 +96,28 @@ struct Decoder<'a> {
     authors: Vec<(AuthorIx, u64)>,
     /// The dot before, in the list that is being read.
     last: Option<(usize, u64)>,
+    table: AuthorTable,
+    written: Vec<u8>,
 }
 
 impl<'a> Decoder<'a> {
+    /// Refuses what was read since `start` if it is not what is written for it.
+    fn check(
+        &mut self,
+        start: usize,
+        write: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<(), DecodeError> {
+        self.written.clear();
+        write(&mut Encoder { out: &mut self.written, table: &self.table });
+        let read = self.reader.since(start);
+        if self.written == read {
+            return Ok(());
+        }
+        let differs = self.written.iter().zip(read).position(|(written, read)| written != read);
+        let offset = start + differs.unwrap_or(read.len().min(self.written.len()));
+        Err(DecodeError { offset, expected: "the canonical form of the state" })
+    }
+
     fn flag(&mut self) -> Result<bool, DecodeError> {
         Ok(self.reader.bounded(1, "0 or 1")? == 1)
     }
@@ -190,35 +216,60 @@ impl<'a> Decoder<'a> {
     }
 
     fn graph(&mut self, state: &mut State) -> Result<(), DecodeError> {
-        let mut ids = Vec::new();
-        for _ in 0..self.reader.varint("a number of nodes")? {
+        let records = &mut state.records;
+        let clear = state.clear.as_ref();
+        let nodes = self.reader.varint("a number of nodes")?;
+        records.nodes.reserve(self.room(nodes, MIN_NODE_BYTES));
+        let mut mentioned = Vec::new();
+        let mut last = None;
+        for _ in 0..nodes {
             let start = self.reader.clone();
             let id = NodeId(Uuid::from_bytes(self.reader.array("a node id of 16 bytes")?));
-            if ids.last().is_some_and(|&last| last >= id) {
+            if last.replace(id) >= Some(id) {
                 return Err(start.error("node ids, ascending"));
             }
-            ids.push(id);
-            let clear = state.clear.as_ref();
-            self.node(state.records.node(id), clear)?;
+            let (index, _) = records.nodes.intern(id);
+            let node = &mut records.nodes[index];
+            let start = self.reader.offset();
+            self.node(node, clear)?;
+            self.check(start, |encoder| encoder.node(node))?;
+            if node_parts(node) == 0 {
+                mentioned.push(index);
+            }
         }
+        let pairs = self.reader.varint("a number of pairs")?;
+        records.pairs.reserve(self.room(pairs, MIN_PAIR_BYTES));
         let mut last = None;
-        for _ in 0..self.reader.varint("a number of pairs")? {
+        for _ in 0..pairs {
             let start = self.reader.clone();
+            // A node's place is its number, since they were read in order.
             let mut end = || {
-                let place = usize::try_from(self.reader.varint("a node")?).ok();
-                place
-                    .and_then(|place| Some((place, *ids.get(place)?)))
-                    .ok_or_else(|| start.error("two nodes of the table"))
+                let place = self.reader.varint("a node")?;
+                let known = place < nodes;
+                known.then_some(place as u32).ok_or_else(|| start.error("two nodes of the table"))
             };
-            let (from, to) = (end()?, end()?);
-            if last >= Some((from.0, to.0)) {
+            let ends = (end()?, end()?);
+            if last.replace(ends) >= Some(ends) {
                 return Err(start.error("pairs, ascending"));
             }
-            last = Some((from.0, to.0));
-            let clear = state.clear.as_ref();
-            self.pair(state.records.pair(from.1, to.1), clear)?;
+            let index = records.intern_pair(ends.0, ends.1);
+            let pair = &mut records.pairs[index];
+            let start = self.reader.offset();
+            self.pair(pair, clear)?;
+            self.check(start, |encoder| encoder.pair(pair))?;
+            if pair_parts(pair) == 0 {
+                return Err(self.reader.error("a pair that says something"));
+            }
         }
-        Ok(())
+        match mentioned.iter().all(|&node| !records.nodes[node].pairs.is_empty()) {
+            true => Ok(()),
+            false => Err(self.reader.error("no node that says nothing and no pair names")),
+        }
+    }
+
+    /// How many of `count` items of at least `least` bytes there can be.
+    fn room(&self, count: u64, least: usize) -> usize {
+        usize::try_from(count).unwrap_or(usize::MAX).min(self.reader.remaining() / least)
     }
 
     fn node(&mut self, node: &mut Node, clear: Option<&Removal>) -> Result<(), DecodeError> {
@@ -275,6 +326,9 @@ impl<'a> Decoder<'a> {
             for _ in 0..self.reader.bounded(MAX_AUTHORS, "a number of settlements")? {
                 pair.settle(Past::new(self.vector()?));
             }
+        }
+        if let Some(clear) = clear {
+            pair.prune(clear);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::{KINDS, REMOVED, SETTLED, TRIGGERS, VERSION, node_parts, pair_parts};
 use crate::author::{AuthorIx, Authors};
 use crate::codec::put_varint;
+use crate::id::PeerId;
 use crate::state::node::Node;
 use crate::state::pair::Pair;
 use crate::state::register::Register;
@@ -16,27 +17,9 @@ impl State {
     /// Appends the canonical bytes of a state that was [refreshed](Self::refresh).
     pub(crate) fn encode(&self, authors: &Authors, out: &mut Vec<u8>) {
         debug_assert!(!self.cleared, "what a clear covers is dropped by a refresh");
-        let mut present = authors.sorted();
-        present.retain(|&(_, author)| self.applied(author) > 0);
-        let mut ranks = vec![u64::MAX; authors.len()];
-        for (rank, &(_, author)) in present.iter().enumerate() {
-            ranks[author.index()] = rank as u64;
-        }
-        let mut encoder = Encoder { out, ranks };
-
-        encoder.out.push(VERSION);
-        encoder.number(present.len() as u64);
-        for &(peer, author) in &present {
-            encoder.out.extend_from_slice(peer.0.as_bytes());
-            encoder.number(self.applied(author));
-        }
-        for &(_, author) in &present {
-            encoder.vector(self.clocks.others(author));
-        }
-        encoder.number(u64::from(self.clear.is_some()));
-        if let Some(clear) = &self.clear {
-            encoder.removal(clear);
-        }
+        let table = AuthorTable::new(self, authors);
+        let mut encoder = Encoder { out, table: &table };
+        encoder.head(self);
         self.encode_graph(&mut encoder);
         let stamped = self.opaque.iter().map(|opaque| (opaque.stamp, opaque));
         encoder.list(stamped, |encoder, opaque| {
@@ -77,14 +60,56 @@ impl State {
     }
 }
 
-/// Writes the parts of a state.
-struct Encoder<'a> {
-    out: &'a mut Vec<u8>,
-    /// The place of each author in the table, by number.
+/// The authors of a state as it is written.
+#[derive(Default)]
+pub(super) struct AuthorTable {
+    /// Those that have entries, ascending.
+    rows: Vec<(PeerId, AuthorIx)>,
+    /// The place of each among them, by number.
     ranks: Vec<u64>,
 }
 
+impl AuthorTable {
+    pub(super) fn new(state: &State, authors: &Authors) -> Self {
+        let mut rows = authors.sorted();
+        rows.retain(|&(_, author)| state.applied(author) > 0);
+        let mut ranks = vec![u64::MAX; authors.len()];
+        for (rank, &(_, author)) in (0..).zip(&rows) {
+            ranks[author.index()] = rank;
+        }
+        AuthorTable { rows, ranks }
+    }
+
+    fn rank(&self, author: AuthorIx) -> u64 {
+        self.ranks[author.index()]
+    }
+}
+
+/// Writes the parts of a state.
+pub(super) struct Encoder<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) table: &'a AuthorTable,
+}
+
 impl Encoder<'_> {
+    /// What stands before the graph.
+    pub(super) fn head(&mut self, state: &State) {
+        let table = self.table;
+        self.out.push(VERSION);
+        self.number(table.rows.len() as u64);
+        for &(peer, author) in &table.rows {
+            self.out.extend_from_slice(peer.0.as_bytes());
+            self.number(state.applied(author));
+        }
+        for &(_, author) in &table.rows {
+            self.vector(state.clocks.others(author));
+        }
+        self.number(u64::from(state.clear.is_some()));
+        if let Some(clear) = &state.clear {
+            self.removal(clear);
+        }
+    }
+
     fn number(&mut self, number: u64) {
         put_varint(self.out, number);
     }
@@ -101,10 +126,10 @@ impl Encoder<'_> {
         mut put: impl FnMut(&mut Self, T),
     ) {
         let mut items: SmallVec<[_; 1]> = items.collect();
-        items.sort_unstable_by_key(|(stamp, _)| (self.ranks[stamp.author.index()], stamp.sequence));
+        items.sort_unstable_by_key(|(stamp, _)| (self.table.rank(stamp.author), stamp.sequence));
         self.number(items.len() as u64);
         for (stamp, item) in items {
-            self.number(self.ranks[stamp.author.index()] << 1 | u64::from(stamp.genesis));
+            self.number(self.table.rank(stamp.author) << 1 | u64::from(stamp.genesis));
             self.number(stamp.sequence);
             self.number(stamp.timestamp_ms);
             put(self, item);
@@ -120,7 +145,7 @@ impl Encoder<'_> {
 
     /// The components of a vector as they are written.
     fn ranked(&self, rows: impl Iterator<Item = (AuthorIx, u64)>) -> Vec<(u64, u64)> {
-        let ranked = rows.map(|(author, sequence)| (self.ranks[author.index()], sequence));
+        let ranked = rows.map(|(author, sequence)| (self.table.rank(author), sequence));
         let mut ranked: Vec<_> = ranked.collect();
         ranked.sort_unstable();
         ranked
@@ -144,7 +169,7 @@ impl Encoder<'_> {
         self.list(removal.by.stamps().map(|&stamp| (stamp, ())), |_, ()| {});
     }
 
-    fn node(&mut self, node: &Node) {
+    pub(super) fn node(&mut self, node: &Node) {
         self.out.push(node_parts(node));
         if !node.additions.is_empty() {
             self.list(node.additions.iter().map(|&stamp| (stamp, ())), |_, ()| {});
@@ -163,7 +188,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn pair(&mut self, pair: &Pair) {
+    pub(super) fn pair(&mut self, pair: &Pair) {
         let chains = Chains::new(pair.additions.iter());
         let settled = chains.as_ref().map(|chains| chains.reduced_settlements(pair.settlements()));
         let mut settled: Vec<_> =

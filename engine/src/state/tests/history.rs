@@ -109,6 +109,19 @@ pub(super) fn reorder<'a>(
     order
 }
 
+/// The least causally closed set that holds the entries at these places, in the order of `entries`.
+pub(super) fn closed<'a>(
+    entries: &'a [SyncedLogEntry],
+    places: &[Index],
+) -> Vec<&'a SyncedLogEntry> {
+    let mut known = VersionVector::new();
+    for synced in places.iter().map(|place| place.get(entries)) {
+        known.join(&synced.version_vector);
+        known.raise(synced.peer_id, synced.sequence);
+    }
+    entries.iter().filter(|synced| known.covers_dot(synced.dot())).collect()
+}
+
 /// The authors in an order that the choices pick.
 pub(super) fn shuffled(choices: &[Index]) -> Vec<PeerId> {
     let mut rest: Vec<_> = (0..AUTHORS).map(peer).collect();

@@ -7,16 +7,16 @@ use proptest::sample::Index;
 
 use super::history::{entries, reorder, shuffled, steps};
 use super::model::Model;
-use super::{Delta, Replica, node};
+use super::{Delta, Replica, State, node};
 use crate::graph::{ConflictId, Graph};
 
-fn choices() -> impl Strategy<Value = Vec<Index>> {
+pub(super) fn choices() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 8..40)
 }
 
 /// Says how `delta` fails to tell a reader of `before` what `after` is; a delta may name more
 /// nodes and pairs than differ, but no conflict that does not.
-fn complain(before: &Graph, after: &Graph, delta: &Delta) -> Option<String> {
+pub(super) fn complain(before: &Graph, after: &Graph, delta: &Delta) -> Option<String> {
     let nodes: BTreeSet<_> = before.nodes.keys().chain(after.nodes.keys()).collect();
     for id in nodes {
         if before.nodes.get(id) != after.nodes.get(id) && !delta.nodes.contains(id) {
@@ -41,6 +41,18 @@ fn complain(before: &Graph, after: &Graph, delta: &Delta) -> Option<String> {
         && delta.nodes.is_sorted_by(|a, b| a < b)
         && delta.pairs.is_sorted_by(|a, b| a < b);
     (!told).then(|| "conflicts or the order of ids".to_owned())
+}
+
+fn refused_or_canonical(bytes: &[u8]) -> bool {
+    let mut read = Replica::new(1, &[]);
+    match State::decode(bytes, &mut read.authors, [1; 4]) {
+        Err(_) => true,
+        Ok(state) => {
+            read.state = state;
+            read.graph();
+            read.bytes() == bytes
+        }
+    }
 }
 
 proptest! {
@@ -138,11 +150,26 @@ proptest! {
             bytes[at] = value;
         }
         bytes.truncate(cut.max(1));
-        let mut read = Replica::new(1, &[]);
-        if let Ok(state) = super::State::decode(&bytes, &mut read.authors, [1; 4]) {
-            read.state = state;
-            prop_assert_eq!(read.bytes(), bytes);
-            read.graph();
+        prop_assert!(refused_or_canonical(&bytes));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_one_damaged_byte_is_refused_or_canonical(steps in steps(40)) {
+        let mut replica = Replica::new(1, &[]);
+        replica.apply_all(&entries(&steps));
+        let bytes = replica.bytes();
+        for at in 0..bytes.len() {
+            let flips = (0..8).map(|bit| bytes[at] ^ 1 << bit);
+            let next = [bytes[at].wrapping_add(1), bytes[at].wrapping_sub(1)];
+            for value in flips.chain(next) {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                prop_assert!(refused_or_canonical(&damaged), "byte {} made {}", at, value);
+            }
         }
     }
 }

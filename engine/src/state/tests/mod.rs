@@ -1,6 +1,7 @@
 //! Claims about the merge, over histories with real causality.
 
 mod history;
+mod joins;
 mod laws;
 mod model;
 mod snapshots;
@@ -60,6 +61,21 @@ impl Replica {
     fn apply_all<'a>(&mut self, entries: impl IntoIterator<Item = &'a SyncedLogEntry>) -> Delta {
         for synced in entries {
             self.apply(synced);
+        }
+        self.state.refresh()
+    }
+
+    /// Takes in the state of `other`, handed over as bytes.
+    fn join(&mut self, other: &Replica) -> Delta {
+        let bytes = other.bytes();
+        let state = State::decode(&bytes, &mut self.authors, [3; 4]).expect("own bytes");
+        self.join_state(state, &other.vectors)
+    }
+
+    fn join_state(&mut self, other: State, vectors: &BTreeMap<PeerId, VersionVector>) -> Delta {
+        self.state.join(&self.authors, other);
+        for (&peer, vector) in vectors {
+            self.vectors.entry(peer).or_default().join(vector);
         }
         self.state.refresh()
     }

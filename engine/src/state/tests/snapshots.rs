@@ -2,7 +2,7 @@
 
 use super::{Replica, State, node, peer};
 use crate::author::Authors;
-use crate::entry::{LogEntry, SyncedLogEntry};
+use crate::entry::{EdgeType, LogEntry, SyncedLogEntry};
 use crate::limits::MAX_AUTHORS;
 
 fn synced(sequence: u64, entry: LogEntry) -> SyncedLogEntry {
@@ -31,6 +31,32 @@ fn what_was_only_mentioned_is_not_written_down() {
 }
 
 #[test]
+fn a_settlement_among_edges_of_one_type_is_not_written_down() {
+    let (from, to) = (node(1), node(2));
+    let by = |who, seen: &[u8], entry| SyncedLogEntry {
+        entry,
+        timestamp_ms: 1,
+        peer_id: peer(who),
+        sequence: 1,
+        version_vector: seen.iter().map(|&other| (peer(other), 1)).collect(),
+        genesis: false,
+    };
+    let edge = |edge_type| LogEntry::AddEdge { from, to, edge_type };
+    let mut kept = Replica::new(1, &[]);
+    kept.apply_all(&[
+        by(1, &[], edge(EdgeType::History)),
+        by(2, &[], edge(EdgeType::History)),
+        by(3, &[1, 2], LogEntry::SettleEdgePair { from, to }),
+    ]);
+    let mut reopened = kept.reopened(2, &[]);
+    // Only now two types meet, and the settlement had seen but one of them.
+    let other = [by(4, &[], edge(EdgeType::Hyperlink))];
+    kept.apply_all(&other);
+    reopened.apply_all(&other);
+    assert_eq!(kept.bytes(), reopened.bytes());
+}
+
+#[test]
 fn an_unknown_operation_is_in_the_snapshot_byte_for_byte() {
     let mut replica = Replica::new(1, &[]);
     replica.apply_all(&[synced(1, LogEntry::Opaque { kind: 500, payload: vec![1, 2, 3] })]);
@@ -56,6 +82,22 @@ fn a_removal_still_covers_after_a_restart() {
     assert_eq!(reopened.state.edge_count(), 0);
     reopened.apply_all(&[synced(5, restore(2))]);
     assert_eq!(reopened.state.edge_count(), 1);
+}
+
+#[test]
+fn a_node_or_pair_that_says_nothing_is_refused() {
+    let refused = |pairs: &[u8], expected: &str| {
+        let mut bytes = vec![1, 0, 0, 1];
+        bytes.extend_from_slice(node(1).0.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(pairs);
+        bytes.push(0);
+        let mut authors = Authors::new([1; 4]);
+        let error = State::decode(&bytes, &mut authors, [1; 4]).expect_err("not canonical");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    refused(&[0], "no node that says nothing");
+    refused(&[1, 0, 0, 0], "a pair that says something");
 }
 
 #[test]

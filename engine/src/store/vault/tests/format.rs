@@ -97,7 +97,8 @@ fn newer_key_file_is_refused_untouched() {
     write_contents(&medium);
     let newer = br#"{"format": 2, "whatever": ["it", "holds"]}"#.to_vec();
     medium.contents().files.insert(KEY_FILE.to_owned(), newer.clone());
-    let (journal, state) = (medium.contents().journal.clone(), medium.contents().state.clone());
+    let journal = medium.contents().journal.clone();
+    let state = medium.contents().state.clone();
     let refused = vault(&medium).open().expect_err("it is newer");
     let expected = "the store refused: keys.json: it has format 2, this engine knows 1";
     assert_eq!(refused.to_string(), expected);

@@ -24,7 +24,6 @@ fn with_log_of(medium: &MemoryMedium, log: &MemoryMedium) -> MemoryMedium {
 fn log_that_lost_its_tail_is_reported_until_it_has_a_new_base() {
     let (medium, early) = five_pages();
     let medium = with_log_of(&medium, &early);
-    let before = medium.contents().state.clone();
     let mut vault = vault(&medium);
     for _ in 0..2 {
         let found = vault.open().unwrap();
@@ -41,7 +40,7 @@ fn log_that_lost_its_tail_is_reported_until_it_has_a_new_base() {
     drop(vault);
     let aside = medium.contents().aside.clone();
     assert_eq!(aside.len(), 1, "the database that remembered more is kept");
-    assert_eq!(aside[0].len(), before.len());
+    assert!(!aside[0].is_empty());
     let mut vault = opened(&medium);
     assert_eq!(all(&mut vault, 3, 4), pages(2, 0..1));
 }

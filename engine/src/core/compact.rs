@@ -1,0 +1,98 @@
+//! Compaction: a base is put under the log, and what every device has is cut from it.
+//!
+//! Only while nothing is on its way and nothing is in doubt: the base holds no own entry that could
+//! still be disowned, and no author's history of which there are two.
+
+use super::{Core, Output};
+use crate::limits::MAX_SNAPSHOT_BYTES;
+use crate::ports::StoreError;
+
+/// The cutting of the log.
+#[derive(Debug, Default)]
+pub(super) struct Compaction {
+    /// The position of the log's first record.
+    pub(super) first: u64,
+    /// The log's end when the last attempt was made.
+    pub(super) tried_at: u64,
+    /// Whether somebody waits for the next attempt.
+    wanted: bool,
+    /// While the store is at work: where the log is to begin.
+    open: Option<u64>,
+}
+
+impl Compaction {
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+}
+
+impl Core {
+    /// Asks for a compaction at the next still moment; ends with [`Output::Compacted`].
+    pub(crate) fn want_compaction(&mut self) {
+        self.compaction.wanted = true;
+    }
+
+    pub(super) fn consider_compaction(&mut self) {
+        let (every, tried_at) = (self.config.compact_every, self.compaction.tried_at);
+        let due = every > 0 && self.pipeline.end >= tried_at.saturating_add(every);
+        if !due && !self.compaction.wanted {
+            return;
+        }
+        if !self.forks.is_empty() || !self.suspected.is_empty() || self.held_back {
+            let why = "an author's history has two branches, or seems to";
+            return self.compacted(Err(StoreError::Refused(why.to_owned())));
+        }
+        // A round of our own may be about to send what would be cut.
+        let busy = self.joining.is_some() || !self.rounds.is_empty() || !self.loads.is_empty();
+        if busy || !self.is_still() || !self.ensure_promise() {
+            return;
+        }
+        let (begins, end) = (self.compaction.first, self.pipeline.end);
+        let had = |author| self.acknowledged.by_all(&self.consents, author);
+        let first = self.index.first_beyond(had).unwrap_or(end);
+        if first <= begins {
+            return self.compacted(Ok(0));
+        }
+        self.root = self.root_now();
+        let mut index = self.index.clone();
+        index.keep(first..end);
+        let kept = std::mem::replace(&mut self.index, index);
+        let base = self.snapshot();
+        if base.bytes.len() > MAX_SNAPSHOT_BYTES {
+            // Whoever came too late could never be handed what was cut.
+            self.index = kept;
+            let why = format!("a base would be longer than {MAX_SNAPSHOT_BYTES} bytes");
+            return self.compacted(Err(StoreError::Refused(why)));
+        }
+        self.compaction.open = Some(first);
+        self.outputs.push_back(Output::Rebase { base, first });
+    }
+
+    /// The store has, or has not, put a base under the log.
+    pub(super) fn rebased(&mut self, result: Result<(), StoreError>) {
+        let first = self.compaction.open.take();
+        if self.ended {
+            return;
+        }
+        let Some(first) = first else { return self.join_written(result) };
+        match result {
+            Ok(()) => {
+                let dropped = first - self.compaction.first;
+                self.compaction.first = first;
+                self.snapshot_at = self.pipeline.end;
+                self.compacted(Ok(dropped));
+            }
+            // The records are there still, but nobody asks for them any more: a later attempt
+            // drops them.
+            Err(refused @ StoreError::Refused(_)) => self.compacted(Err(refused)),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn compacted(&mut self, result: Result<u64, StoreError>) {
+        self.compaction.tried_at = self.pipeline.end;
+        if std::mem::take(&mut self.compaction.wanted) {
+            self.outputs.push_back(Output::Compacted(result));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Promises: own entries leave only once the witness knows how far they may.
+
+use super::{Core, Output};
+use crate::id::DeviceId;
+use crate::ports::{Promise, StoreError};
+use crate::wire::{PullRequest, Reject, Response};
+
+/// What waits for the witness before it goes on.
+#[derive(Debug)]
+pub(super) enum AfterPromise {
+    Round(u64),
+    Pull { call: u64, from: DeviceId, request: PullRequest },
+}
+
+impl Core {
+    /// Lets the witness know that own durable entries may be sent; true if it knows already.
+    pub(super) fn ensure_promise(&mut self) -> bool {
+        let durable = self.ledger.chain(self.me).durable();
+        if durable <= self.promised {
+            return true;
+        }
+        if self.promising.is_none() {
+            self.promise(durable);
+        }
+        false
+    }
+
+    /// Lets the witness remember that own entries up to `sequence` may be sent.
+    pub(super) fn promise(&mut self, sequence: u64) {
+        self.promising = Some(sequence);
+        let incarnation = self.incarnation;
+        self.outputs.push_back(Output::Promise(Promise { incarnation, sequence }));
+    }
+
+    /// Goes on with `after` once all that is durable now may be sent.
+    pub(super) fn once_promised(&mut self, after: AfterPromise) {
+        if self.held_back || self.ensure_promise() {
+            return self.go_on(after);
+        }
+        let target = self.ledger.chain(self.me).durable();
+        self.after_promise.push((target, after));
+    }
+
+    fn go_on(&mut self, after: AfterPromise) {
+        match after {
+            AfterPromise::Round(round) => self.begin_push(round),
+            AfterPromise::Pull { call, from, request } => self.prepare_pull(call, from, request),
+        }
+    }
+
+    pub(super) fn promise_kept(&mut self, result: Result<(), StoreError>) {
+        let promised = self.promising.take();
+        if self.ended {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.after_promise);
+        if let Err(error) = result {
+            // Nothing may be sent; what was sent before stays true.
+            return waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
+        }
+        if !self.held_back {
+            self.promised = promised.unwrap_or(0).max(self.promised);
+        }
+        for (target, after) in waiting {
+            if self.held_back || target <= self.promised {
+                self.go_on(after);
+            } else {
+                self.after_promise.push((target, after));
+                self.ensure_promise();
+            }
+        }
+    }
+
+    fn give_up(&mut self, after: AfterPromise, error: &StoreError) {
+        match after {
+            AfterPromise::Round(round) => self.finish(round, Err(error.clone().into())),
+            AfterPromise::Pull { call, .. } => {
+                self.answer(call, Response::Refused(Reject::Unavailable));
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Which seeds cut logs, and what is nasty then: devices that come late, and disks that forget.
+
+use super::dice::Dice;
+use crate::plan::{Action, Step};
+
+/// What cuts logs in one plan.
+#[derive(Default)]
+pub(super) struct Cuts {
+    pub(super) compact_every: u64,
+    /// The peer, by place, that the workspace is shared with only when others have cut their logs.
+    pub(super) late: Option<usize>,
+    pub(super) steps: Vec<Step>,
+    /// What is in, for the plan's reason.
+    pub(super) names: Vec<&'static str>,
+}
+
+impl Cuts {
+    pub(super) fn roll(mut dice: Dice, names: &[String], span: u64) -> Self {
+        let mut cuts = Cuts::default();
+        let span = span.max(1);
+        if !dice.chance(50) {
+            return cuts;
+        }
+        cuts.names.push("logs that are cut");
+        if dice.chance(75) {
+            cuts.compact_every = dice.between(3, 40);
+        }
+        for peer in names {
+            while dice.chance(40) {
+                cuts.put(dice.below(span), Action::Compact { peer: peer.clone() });
+            }
+        }
+        // A late device is neither of those that bring a profile.
+        if names.len() > super::LEGACY_DEVICES && dice.chance(50) {
+            cuts.names.push("a device that comes late");
+            let late = names.len() - 1;
+            cuts.late = Some(late);
+            let at_ms = dice.between(span / 3, span * 4 / 5);
+            let late = &names[late];
+            for other in names.iter().filter(|&other| other != late) {
+                let share = |peer: &String, with: &String| {
+                    let (peer, with) = (peer.clone(), with.clone());
+                    Action::Share { peer, with }
+                };
+                cuts.put(at_ms + dice.below(300), share(other, late));
+                cuts.put(at_ms + dice.below(300), share(late, other));
+            }
+            for _ in 0..3 {
+                let with = names[dice.index(names.len() - 1)].clone();
+                let at_ms = at_ms + dice.between(300, 1500);
+                cuts.put(at_ms, Action::Sync { peer: late.clone(), with });
+            }
+        }
+        if dice.chance(30) {
+            cuts.names.push("disks that forget");
+            for _ in 0..dice.between(1, 2) {
+                let peer = names[dice.index(names.len())].clone();
+                let records = dice.between(1, 12) as usize;
+                cuts.put(dice.below(span), Action::LoseTail { peer, records });
+            }
+        }
+        cuts
+    }
+
+    fn put(&mut self, at_ms: u64, action: Action) {
+        self.steps.push(Step { at_ms, action });
+    }
+}

@@ -1,0 +1,338 @@
+//! A peer's disk as the world knows it: the disk itself, and what must be found on it.
+//!
+//! What a store was given is remembered outside of it, write by write, so that whatever it shows after a
+//! power cut can be compared with what it acknowledged.
+
+use std::cell::{Cell, RefCell};
+
+use graphshell_sync::ports::Opened;
+use graphshell_sync::{Record, VersionVector};
+
+use super::choice::Topic;
+use super::disk::{DiskImage, Guilt, SimDisk, Stop, journal, medium};
+use super::image::Image;
+use super::panics;
+use super::shared::World;
+use super::store::What;
+use super::transplant;
+use crate::oracle::{Finding, reopened};
+use crate::plan::{Disk, Part, Rot};
+
+/// Times in a row that a store may fail to open on a disk where nothing fails any more.
+const MAX_TRIES: u32 = 10;
+
+/// Times in a row that its user opens a store on a disk that did wrong.
+const PATIENCE: u32 = 3;
+
+/// The disk of one peer.
+pub(crate) struct Drive {
+    pub(crate) disk: SimDisk,
+    /// How the peer's present life ends, unless the plan says otherwise.
+    pub(crate) stop: Cell<Stop>,
+    /// Why the program ended by itself, if it did.
+    pub(crate) trouble: Cell<Option<Trouble>>,
+    /// Whether the store said that it lost something, and the engine has not told its user yet.
+    pub(crate) untold: Cell<bool>,
+    /// Whether the store may be in the middle of recovering from a loss.
+    recovers: Cell<bool>,
+    tries: Cell<u32>,
+    kept: RefCell<Kept>,
+    backup: RefCell<Option<(DiskImage, Kept)>>,
+}
+
+/// Why a program ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The store cannot be used; its user puts it aside and begins anew.
+    Damaged,
+    /// It did not open this time; its user tries again.
+    Failed,
+}
+
+/// What the store was given.
+#[derive(Clone, Default)]
+struct Kept {
+    /// Acknowledged appends and bases, in order.
+    log: Vec<What>,
+    /// What was not acknowledged: it may be found or not.
+    in_flight: Option<What>,
+    /// How far the log reached when the last of it was acknowledged: the database was told.
+    acknowledged: u64,
+}
+
+impl Drive {
+    pub(crate) fn new(disk: SimDisk) -> Self {
+        Drive {
+            disk,
+            stop: Cell::new(Stop::Killed),
+            trouble: Cell::default(),
+            untold: Cell::default(),
+            recovers: Cell::default(),
+            tries: Cell::default(),
+            kept: RefCell::default(),
+            backup: RefCell::default(),
+        }
+    }
+
+    /// Lets the store work. On a disk that changed or lost bytes it may panic within, as long as it
+    /// catches that.
+    pub(crate) fn watch<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Guilt { log, rest } = self.disk.guilt();
+        if log || rest { panics::forgive(work) } else { work() }
+    }
+
+    /// The store begins to write this.
+    pub(crate) fn begin(&self, what: What) {
+        self.kept.borrow_mut().in_flight = Some(what);
+    }
+
+    /// The store refused what it began to write.
+    pub(crate) fn refused(&self) {
+        self.kept.borrow_mut().in_flight = None;
+    }
+
+    /// What the store began to write is durable.
+    pub(crate) fn done(&self, world: &World, me: usize) {
+        let what = self.kept.borrow_mut().in_flight.take();
+        let Some(what) = what else { return };
+        if matches!(what, What::Records(_) | What::Base(..)) {
+            self.kept.borrow_mut().log.push(what.clone());
+        }
+        what.keep(world, me);
+        self.kept.borrow_mut().acknowledged = world.peer(me).image.borrow().end();
+    }
+
+    /// Copies disk and memory of it aside.
+    pub(crate) fn back_up(&self) {
+        let copy = (self.disk.copy(), self.kept.borrow().clone());
+        *self.backup.borrow_mut() = Some(copy);
+    }
+
+    /// Puts the copy in the disk's place.
+    pub(crate) fn restore(&self) {
+        if let Some((disk, kept)) = self.backup.borrow().clone() {
+            self.disk.replace(disk);
+            *self.kept.borrow_mut() = kept;
+        }
+    }
+
+    /// Compares what an opened store shows with what it was given, and takes note of what it is.
+    pub(crate) fn reopened(&self, world: &World, me: usize, opened: &Opened, records: &[Record]) {
+        self.tries.set(0);
+        let guilt = self.disk.guilt();
+        let peer = world.peer(me);
+        world.count_many("databases put aside", opened.set_aside.len() as u64);
+        for aside in &opened.set_aside {
+            world.tell(me, format_args!("puts {} aside: {}", aside.name, aside.why), &[]);
+        }
+        let shows = reopened::Shows::new(me, opened, records);
+        let recovers = peer.image.borrow().lost > 0 || self.recovers.get();
+        world.judge(shows.no_false_alarm(guilt.log || recovers, guilt.rest));
+        let acknowledged = shows.is(&peer.image.borrow());
+        let mut kept = self.kept.borrow_mut();
+        let in_flight = kept.in_flight.take();
+        let snapshots = peer.image.borrow().snapshot.clone();
+        let new = match &in_flight {
+            Some(What::Snapshot(snapshot)) => Some(snapshot),
+            _ => None,
+        };
+        world.judge(shows.snapshot_is_one_of(snapshots.as_ref(), new, guilt.rest || guilt.log));
+        if !acknowledged {
+            let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow(), None));
+            if let (Some(what), true) = (in_flight, after.is_some_and(|image| shows.is(&image))) {
+                world.count("writes found though never acknowledged");
+                kept.log.push(what.clone());
+                drop(kept);
+                what.keep(world, me);
+            } else if !guilt.log {
+                world.judge(Err(shows.differs(&peer.image.borrow())));
+            } else {
+                drop(kept);
+                self.lost(world, me, &shows, guilt.rest);
+            }
+        }
+        let mut image = peer.image.borrow_mut();
+        image.snapshot = opened.snapshot.clone();
+        self.recovers.set(image.lost > 0);
+        // All of the log was read and is as it was written: what rotted there is of no effect.
+        self.disk.absolve_log();
+    }
+
+    /// The disk lost a part of the log: what is left must be what was there once, and if anything can
+    /// tell that something is missing, the store must say so.
+    fn lost(&self, world: &World, me: usize, shows: &reopened::Shows<'_>, rest_too: bool) {
+        let peer = world.peer(me);
+        let mut kept = self.kept.borrow_mut();
+        let mut image = Image::default();
+        let source = peer.image.borrow().held.clone();
+        let mut found = shows.is(&image).then(|| (0, image.clone()));
+        for (nth, what) in kept.log.iter().enumerate() {
+            if let Some(after) = what.after(&image, Some(&source)) {
+                image = after;
+            }
+            if shows.is(&image) {
+                found = Some((nth + 1, image.clone()));
+            }
+        }
+        let Some((writes, mut image)) = found else {
+            return world.judge(Err(shows.differs(&peer.image.borrow())));
+        };
+        if !rest_too {
+            world.judge(shows.admits_loss(kept.acknowledged));
+        }
+        world.count("logs cut short by the disk");
+        world.note(me, "has lost the end of its log to the disk", &[]);
+        kept.log.truncate(writes);
+        image.lost = kept.acknowledged.saturating_sub(image.end());
+        kept.acknowledged = image.end();
+        self.untold.set(shows.says_loss());
+        peer.becomes(image);
+    }
+
+    /// The store does not open: says what its user does about it.
+    pub(crate) fn does_not_open(&self, world: &World, me: usize, damaged: bool, why: &str) {
+        let peer = world.peer(me);
+        world.tell(me, format_args!("cannot use its store: {why}"), why.as_bytes());
+        self.tries.set(self.tries.get() + 1);
+        let guilt = self.disk.guilt();
+        // A key file that rotted looks like a wrong key.
+        let damaged = damaged || guilt.rest && self.tries.get() > PATIENCE;
+        let calm = world.calm(world.now_ms());
+        if damaged && !(guilt.log || guilt.rest) || calm && !damaged && self.tries.get() > MAX_TRIES
+        {
+            world.judge(Err(Finding {
+                property: "no false alarm",
+                peers: vec![me],
+                operations: Vec::new(),
+                detail: format!("its disk did nothing wrong, but: {why}"),
+            }));
+        }
+        self.trouble.set(Some(if damaged { Trouble::Damaged } else { Trouble::Failed }));
+        world.count(if damaged { "stores found damaged" } else { "stores that did not open" });
+        peer.fuse.blow();
+    }
+
+    /// Puts the whole store aside; the peer begins anew on an empty disk.
+    pub(crate) fn begin_anew(&self, world: &World, me: usize) {
+        world.note(me, "puts its store aside and begins anew", &[]);
+        world.count("stores begun anew");
+        self.disk.replace(DiskImage::default());
+        self.kept.take();
+        self.untold.set(false);
+        self.recovers.set(false);
+        let peer = world.peer(me);
+        peer.becomes(Image::default());
+    }
+
+    /// Lets a part of the store rot.
+    pub(crate) fn rot(&self, world: &World, me: usize, nth: u64, (part, how): (Part, Rot)) {
+        let name = match part {
+            Part::Log => medium::LOG,
+            Part::Database => medium::DATABASE,
+            Part::Keys => medium::KEYS,
+        };
+        let rotten = match how {
+            Rot::Flip => self.disk.rot(name, nth, false),
+            Rot::Zero => self.disk.rot(name, nth, true),
+            Rot::Swap => self.disk.forge(name, nth, journal::with_two_swapped),
+            Rot::Cut => self.disk.forge(name, nth, journal::without_a_group),
+        };
+        let effect = if rotten { "" } else { ", without effect" };
+        world.tell(me, format_args!("has a {part:?} that rots ({how:?}){effect}"), &[]);
+        self.report(world, me);
+    }
+
+    /// Takes so many groups off the end of the log, as if they had never been there; one stays.
+    pub(crate) fn lose_tail(&self, world: &World, me: usize, nth: u64, groups: usize) {
+        self.disk.forge(medium::LOG, nth, |_, log| journal::without_last(groups, log));
+        world.tell(me, format_args!("loses its last {groups} appends"), &[]);
+        world.count("tails lost");
+        self.report(world, me);
+    }
+
+    /// The peer's power goes, or its program ends, after so many more disk calls.
+    pub(crate) fn cut_after(&self, calls: u32, program_only: bool) {
+        self.stop.set(if program_only { Stop::Killed } else { Stop::PowerCut });
+        if calls > 0 {
+            self.disk.arm(calls);
+        }
+    }
+
+    /// Adds what the disk did to the run's counts, and shows the oracle what the log was given.
+    pub(crate) fn report(&self, world: &World, me: usize) {
+        world.judge(world.at_rest().judge_sealed(me, &self.disk.take_given()));
+        for (what, times) in self.disk.take_counts() {
+            world.count_many(what, times);
+        }
+    }
+
+    /// Judges every byte that is stored anywhere.
+    fn judge_stored(&self, world: &World, me: usize) {
+        self.disk.look_at_all(|file, bytes| {
+            world.judge(world.at_rest().judge_bytes(me, file, bytes));
+        });
+    }
+
+    /// Judges what the peer has at the end of the run.
+    pub(crate) fn judge_end(&self, world: &World, me: usize) {
+        self.judge_stored(world, me);
+        if self.untold.get() {
+            world.judge(Err(Finding {
+                property: "no loss is silent",
+                peers: vec![me],
+                operations: Vec::new(),
+                detail: "the store said that records are lost, and the peer never told its user"
+                    .to_owned(),
+            }));
+        }
+        let choice = world.choices.about(Topic::Transplant, []);
+        if choice.below(0, world.peers.len() as u64) == me as u64 {
+            self.transplant(world, me);
+        }
+    }
+
+    /// Lets values change places on a copy of the disk, and a vault look at them.
+    fn transplant(&self, world: &World, me: usize) {
+        let peer = world.peer(me);
+        let copy = SimDisk::new(world.choices, peer.key, Disk::default());
+        copy.replace(self.disk.copy());
+        match panics::forgive(|| transplant::judge(me, peer, copy)) {
+            Ok(true) => world.count("sealed values tried in another's place"),
+            Ok(false) => {}
+            Err(finding) => world.judge(Err(finding)),
+        }
+    }
+
+    /// Ends what the present life did to the disk.
+    pub(crate) fn settle(&self, world: &World, me: usize) {
+        let stop = self.stop.replace(Stop::Killed);
+        self.judge_stored(world, me);
+        self.disk.settle(stop);
+        self.report(world, me);
+        world.note(
+            me,
+            match stop {
+                Stop::Killed => "leaves its disk as it wrote it",
+                Stop::PowerCut => "leaves its disk without what was not synced",
+            },
+            self.disk.digest().as_bytes(),
+        );
+        if stop == Stop::PowerCut {
+            world.count("power cuts");
+        }
+    }
+}
+
+impl super::shared::Peer {
+    /// The disk holds this from now on, through no fault of the store's: whatever else was
+    /// acknowledged is excused.
+    fn becomes(&self, mut image: Image) {
+        let mut now = self.image.borrow_mut();
+        image.promise = now.promise;
+        self.set_back.set(true);
+        *self.handed.borrow_mut() = Some(now.held.clone());
+        let held: VersionVector = image.held.vector();
+        self.acknowledged.borrow_mut().restored(&held);
+        *now = image;
+    }
+}
