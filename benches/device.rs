@@ -15,6 +15,7 @@ use graphshell_sync::ports::{CallError, Clock, Entropy, Handler, PeerInfo, SyncB
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::wire::{
     Budget, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Request, Response,
+    SnapshotRequest,
 };
 use graphshell_sync::{Batch, Config, DeviceId, OpenError, Ports, Workspace};
 
@@ -288,6 +289,10 @@ impl SyncBackend for Line {
 
     async fn push(&self, to: DeviceId, ask: PushRequest) -> Result<Response, CallError> {
         NoNetwork.push(to, ask).await
+    }
+
+    async fn snapshot(&self, to: DeviceId, ask: SnapshotRequest) -> Result<Response, CallError> {
+        NoNetwork.snapshot(to, ask).await
     }
 
     async fn announce(&self, _: Frontier) -> Result<(), CallError> {

@@ -14,6 +14,8 @@ const CHECKED_OTHERWISE: &[(&str, &str)] = &[
     // Other seeds.
     ("cargo sim run --seeds 10", "cargo sim run"),
     ("cargo sim replay 0x0 --verbose", "cargo sim replay 0x2a --verbose"),
+    // A seed that fails without a bug in the engine.
+    ("cargo sim shrink 0x0", "cargo sim shrink 0x0 --canary"),
     // Compiled only: what it measures depends on the machine.
     (
         "cargo bench --package graphshell-benches",

@@ -2,12 +2,16 @@
 //!
 //! [`generate`] expands a seed into a [`plan`], [`world`] runs a plan and judges it, [`trace`] keeps
 //! what happened. [`model`] is the naive meaning of a set of entries that the engine is compared
-//! with. `ARCHITECTURE.md` beside this crate's manifest goes further.
+//! with. A failure has a [`fingerprint`], is saved as a [`capsule`] and made small by [`shrink`].
+//! `ARCHITECTURE.md` beside this crate's manifest goes further.
 
+pub mod capsule;
+pub mod fingerprint;
 pub mod generate;
 pub mod model;
 mod oracle;
 pub mod plan;
+pub mod shrink;
 pub mod trace;
 pub mod web;
 pub mod world;

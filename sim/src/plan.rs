@@ -21,6 +21,7 @@ use crate::web::Web;
 pub use disk::{Disk, Part, Rot};
 pub use edit::Edit;
 pub use fact::{Expectation, Fact, Listed};
+pub(crate) use layout::pretty;
 pub use names::{device_id, node_id, workspace_id};
 pub use validate::{Flaw, PlanError};
 

@@ -36,6 +36,10 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         "weather",
         "crash",
         "restart",
+        "power_cut",
+        "fill_disk",
+        "clear_disk",
+        "rot",
         "backup",
         "restore",
         "clock_jump", // Edits.
@@ -105,7 +109,9 @@ fn crashed_peers_come_back_before_the_end() {
         let mut down = BTreeSet::new();
         for step in plan(seed, &Shape::default()).steps {
             match step.action {
-                Action::Crash { peer, .. } => assert!(down.insert(peer)),
+                Action::Crash { peer, .. } | Action::PowerCut { peer, .. } => {
+                    assert!(down.insert(peer));
+                }
                 Action::Restart { peer } => assert!(down.remove(&peer)),
                 _ => {}
             }

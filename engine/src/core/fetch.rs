@@ -79,8 +79,8 @@ impl Core {
     /// Lets rounds that wait for the snapshot of another one ask again once that is over, however
     /// it ended.
     pub(super) fn wake_waiting(&mut self) {
-        let waits = |round: &Round| matches!(round.pulling, Pulling::Waiting);
-        if self.rounds.values().any(waits) && self.joining.is_none() {
+        let waits = |round: &Round| matches!(round.pulling, Pulling::Waiting | Pulling::Idle);
+        if self.joining.is_none() && self.rounds.values().any(waits) {
             self.continue_rounds();
         }
     }

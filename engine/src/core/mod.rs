@@ -276,7 +276,8 @@ impl Core {
     /// The last entry of `author` that may leave the device.
     fn sendable(&self, author: AuthorIx) -> u64 {
         let durable = self.ledger.chain(author).durable();
-        if author == self.me { durable.min(self.promised) } else { durable }
+        // What somebody has of us may leave as well, and what others wrote may rely on it.
+        if author == self.me { durable.min(self.known_elsewhere()) } else { durable }
     }
 
     /// The whole graph.

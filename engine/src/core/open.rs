@@ -270,6 +270,7 @@ impl Replay {
             let peer = PeerId::derive(core.config.device, core.incarnation);
             core.me = core.ledger.intern(&mut core.authors, peer);
         }
+        core.confirm_seen();
         core.settle_view_silently();
         core
     }

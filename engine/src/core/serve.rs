@@ -7,6 +7,7 @@ use super::admit::{Admission, Parting};
 use super::promise::AfterPromise;
 use super::select::{Wanted, select};
 use super::{Core, LoadPurpose, Output};
+use crate::author::AuthorIx;
 use crate::batch::{AuthorRow, Batch};
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
@@ -255,6 +256,13 @@ impl Core {
     /// Somebody has own entries up to `sequence`, with our content.
     pub(super) fn confirm(&mut self, sequence: u64) {
         self.confirmed = self.confirmed.max(sequence);
+    }
+
+    /// Whoever wrote an entry that is known here has the own entries that it relies on.
+    pub(super) fn confirm_seen(&mut self) {
+        let others = (0..self.authors.len() as u32).map(AuthorIx).filter(|&by| by != self.me);
+        let seen = others.map(|by| self.ledger.chain(by).seen(self.me)).max();
+        self.confirm(seen.unwrap_or(0));
     }
 
     /// Own entries up to here have left, by the witness' word or because somebody has them.

@@ -148,6 +148,7 @@ impl Core {
                 self.edits.advance(author);
             }
         }
+        self.confirm_seen();
         self.state.join(&self.authors, shared.state);
         self.drop_known_parked();
     }

@@ -1,11 +1,17 @@
 //! Arguments, their bounds and the help text.
 
 use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use graphshell_sim::generate::Shape;
+use serde::{Deserialize, Serialize};
+
+use super::replay::Source;
+use super::subject::Recipe;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -15,7 +21,7 @@ Exit codes:
     3  not deterministic: the same plan ran differently twice
     4  nothing was proved: a run was invalid (no edit was made, or nothing was
        exchanged); a sweep: no seed held, or more than a tenth were invalid
-  130  a sweep was interrupted; what was finished is reported
+  130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
 /// Runs the sync engine on simulated devices: networks lose frames, devices lose power, clocks are
@@ -35,25 +41,36 @@ pub(crate) enum Command {
     Run(RunArgs),
     Replay(ReplayArgs),
     Scenario(ScenarioArgs),
+    Shrink(ShrinkArgs),
+    Merge(MergeArgs),
+    Determinism(DeterminismArgs),
 }
 
 /// Run many seeds on all cores and judge each.
 ///
-/// The first of every twenty seeds, and each that does not hold, is run twice and compared. The
-/// first five failing seeds are shown in full, the rest are named. A reader that closes the pipe
-/// ends the sweep quietly.
+/// The first of every twenty seeds, and each that does not hold, is run twice and compared. A
+/// failure ends nothing: failures are grouped by what they look like, the first of each kind is
+/// shown in full and saved as a capsule, and at the end each kind has the replay command of its
+/// shortest run. A reader that closes the pipe ends the sweep quietly.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct RunArgs {
-    /// How many seeds to run.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole::<u64>(1, u64::MAX))]
-    pub(crate) seeds: u64,
+    /// How many seeds to run [default: 200, or with --for any number].
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX))]
+    pub(crate) seeds: Option<u64>,
     /// The first seed, decimal or 0x hexadecimal; the others are the numbers after it.
     #[arg(long, value_name = "SEED", default_value_t = Seed(0))]
     pub(crate) first_seed: Seed,
     /// Run this seed only.
-    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed", "shard", "span"])]
     pub(crate) seed: Option<Seed>,
+    /// Begin no seed after so much time, such as 90s, 10m or 1h.
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) span: Option<Span>,
+    /// Run every N-th seed only, beginning with the I-th: shard I of N, from 1. All shards
+    /// together run each seed once.
+    #[arg(long, value_name = "I/N", default_value_t = Shard::default(), hide_default_value = true)]
+    pub(crate) shard: Shard,
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
     /// How many seeds run at once [default: all cores]. Results do not depend on it.
@@ -66,24 +83,38 @@ pub(crate) struct RunArgs {
     /// strings, 0x hexadecimal.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Save failures in this folder: of each kind the first and the shortest.
+    #[arg(long, value_name = "DIR", default_value = "target/capsules")]
+    pub(crate) capsules: PathBuf,
+    /// Save no failures.
+    #[arg(long, conflicts_with = "capsules")]
+    pub(crate) no_capsules: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+    /// Run the seeds in the opposite order.
+    #[arg(long, hide = true, conflicts_with = "span")]
+    pub(crate) descending: bool,
     /// Print the seed's plan as a scenario file and run nothing.
     #[arg(long, requires = "seed", conflicts_with_all = ["json", "verify"])]
     pub(crate) print_plan: bool,
 }
 
-/// Run one seed, twice, and tell what came of it.
+/// Run one seed or file, twice, and tell what came of it.
 ///
-/// Pass the same --peers and --edits as the sweep that found it; the command that a failing seed
-/// prints does.
+/// With a seed, pass the same --peers and --edits as the sweep that found it; the command that a
+/// failing seed prints does. A capsule (a failure that was saved) also says whether the run is
+/// the one that was saved.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ReplayArgs {
-    /// The seed, decimal or 0x hexadecimal.
-    pub(crate) seed: Seed,
+    /// A seed, decimal or 0x hexadecimal, or the path of a capsule or scenario. What begins with
+    /// a digit is a seed, unless it has a dot or slash.
+    #[arg(value_name = "SEED|FILE")]
+    pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
     #[command(flatten)]
-    pub(crate) report: ReportArgs,
+    pub(crate) story: StoryArgs,
 }
 
 /// Run scripted scenarios, each twice.
@@ -96,18 +127,109 @@ pub(crate) struct ScenarioArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) report: ReportArgs,
+    pub(crate) story: StoryArgs,
+}
+
+/// Make a failing plan small while it fails in the same way, and write it as a scenario.
+///
+/// Takes out peers, faults, steps and edits, calms the network and shortens times. The result does
+/// not depend on the number of threads, unless time runs out. An interrupt keeps the best so far.
+/// Exits with 0 if there is a smaller plan now, 4 if there was nothing that fails.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ShrinkArgs {
+    /// A seed, decimal or 0x hexadecimal, or the path of a capsule or scenario.
+    #[arg(value_name = "SEED|FILE")]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
+    /// Where to write the scenario [default: target/shrunk/FINGERPRINT-SEED.json].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Take at most so much time, such as 90s or 5m.
+    #[arg(long = "for", value_name = "TIME", default_value = "60s")]
+    pub(crate) span: Span,
+    /// Run at most so many smaller plans.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = whole::<u64>(1, u64::MAX))]
+    pub(crate) runs: u64,
+    /// How many plans run at once [default: all cores].
+    #[arg(long, value_name = "N", value_parser = whole::<usize>(1, 1_024))]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Add up the reports of a sweep's shards.
+///
+/// Refuses reports of another engine or other flags, and shards that share a seed. Exits as one
+/// sweep of all seeds would.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct MergeArgs {
+    /// Reports that `run --report` wrote.
+    #[arg(required = true, value_name = "REPORT")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print the sum as a JSON object `{"summary": …}`.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+}
+
+/// Run seeds in two processes that differ in order, threads and time zone, and compare.
+///
+/// Exits with 3 and names the first event that differs, if one does.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct DeterminismArgs {
+    /// How many seeds to run.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u64>(1, u64::MAX))]
+    pub(crate) seeds: u64,
+    /// The first seed, decimal or 0x hexadecimal; the others are the numbers after it.
+    #[arg(long, value_name = "SEED", default_value_t = Seed(0))]
+    pub(crate) first_seed: Seed,
+    /// The second process is this build of the simulator: of another machine, toolchain or profile.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) against: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
 }
 
 /// How runs are told.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct ReportArgs {
+pub(crate) struct StoryArgs {
     /// Print every event with its virtual time; with --json as an array `story`.
     #[arg(long)]
     pub(crate) verbose: bool,
     /// Print one JSON object per line and run.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where a sweep is reported, beside standard output.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// Write the whole sweep to this file, for `merge`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write JUnit XML to this file: a test case for each kind of failure.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write failures to standard error as annotations of a CI server.
+    #[arg(long, value_name = "SERVER", value_enum, default_value_t = Annotations::Auto)]
+    pub(crate) annotations: Annotations,
+}
+
+/// For whom failures are annotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Annotations {
+    /// For GitHub if GITHUB_ACTIONS is `true`.
+    Auto,
+    /// For GitHub.
+    Github,
+    /// For nobody.
+    None,
 }
 
 /// What a seed expands into, beside the seed.
@@ -119,11 +241,15 @@ pub(crate) struct ShapeArgs {
     /// How many edits the peers try together; those that turn out impossible are left out.
     #[arg(long, value_name = "N", default_value_t = Shape::default().edits, value_parser = whole::<usize>(1, 100_000))]
     edits: usize,
+    /// Expect of each seed what is false: it must fail, or failures do not reach the exit code.
+    #[arg(long)]
+    canary: bool,
 }
 
 impl ShapeArgs {
-    pub(crate) fn shape(self) -> Shape {
-        Shape { peers: self.peers, edits: self.edits, ..Shape::default() }
+    pub(crate) fn recipe(self) -> Recipe {
+        let shape = Shape { peers: self.peers, edits: self.edits, ..Shape::default() };
+        Recipe { shape, canary: self.canary }
     }
 }
 
@@ -138,9 +264,72 @@ where
     }
 }
 
+/// One part of a sweep, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    pub(crate) nth: u64,
+    pub(crate) of: u64,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Shard { nth: 1, of: 1 }
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/').map(|(nth, of)| (nth.parse(), of.parse()));
+        match numbers {
+            Some((Ok(nth), Ok(of))) if (1..=of).contains(&nth) => Ok(Shard { nth, of }),
+            _ => Err("expected a shard and how many there are, such as 1/8, 2/8 … 8/8"),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.nth, self.of)
+    }
+}
+
+/// A span of the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(Duration);
+
+impl Deref for Span {
+    type Target = Duration;
+
+    fn deref(&self) -> &Duration {
+        &self.0
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "expected a span of time, such as 90s, 10m or 1h 30m";
+        match humantime::parse_duration(text) {
+            Ok(span) if !span.is_zero() => Ok(Span(span)),
+            Ok(_) => Err(format!("found none; {expected}")),
+            Err(error) => Err(format!("{error}; {expected}")),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_duration(self.0).to_string().replace(' ', ""))
+    }
+}
+
 /// A seed: any 64 bits. Read as decimal or `0x` hexadecimal, always written as hexadecimal, in JSON
 /// as a string because a JSON number holds only 53 of the bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub(crate) struct Seed(pub(crate) u64);
 
 impl FromStr for Seed {
@@ -156,6 +345,20 @@ impl FromStr for Seed {
             return Err(SeedError);
         }
         u64::from_str_radix(digits, radix).map(Seed).map_err(|_| SeedError)
+    }
+}
+
+impl From<Seed> for String {
+    fn from(seed: Seed) -> Self {
+        seed.to_string()
+    }
+}
+
+impl TryFrom<String> for Seed {
+    type Error = SeedError;
+
+    fn try_from(text: String) -> Result<Self, SeedError> {
+        text.parse()
     }
 }
 
@@ -193,6 +396,18 @@ mod tests {
     fn what_is_no_seed_is_refused() {
         for text in ["", "0x", "-1", "+1", "0x+1", "2a", "18446744073709551616", " 1"] {
             assert_eq!(text.parse::<Seed>(), Err(SeedError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_shard_and_a_span_read_what_they_write() {
+        assert_eq!("2/8".parse::<Shard>().map(|shard| shard.to_string()), Ok("2/8".to_owned()));
+        for text in ["0/8", "9/8", "1", "1/0", "/", "-1/2", "a/b"] {
+            assert!(text.parse::<Shard>().is_err(), "{text:?}");
+        }
+        assert_eq!("1h 30m".parse::<Span>().map(|span| span.to_string()), Ok("1h30m".to_owned()));
+        for text in ["0s", "10", "soon", "-1s", ""] {
+            assert!(text.parse::<Span>().is_err(), "{text:?}");
         }
     }
 

@@ -1,34 +1,69 @@
-//! Reads scenario files.
+//! Reads the files that runs come from, and writes those that they leave.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
+use graphshell_sim::capsule::{Capsule, CapsuleError};
 use graphshell_sim::plan::{Plan, PlanError};
 
-/// Longest scenario file, in MiB; the printed plan of 300 edits has less than one.
+use super::subject::Subject;
+
+/// Longest file that is read, in MiB; the printed plan of 300 edits has less than one.
 const LONGEST_MIB: u64 = 64;
 
-/// A scenario file cannot be used.
+/// A file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
     /// It cannot be read.
-    #[error("{file}: cannot be read: {reason}; expected a scenario file")]
-    Read { file: String, reason: io::Error },
+    #[error("{file}: cannot be read: {reason}; expected {expected}")]
+    Read { file: String, reason: io::Error, expected: &'static str },
     /// It is something else.
-    #[error(
-        "{file}: {found}; expected a scenario file, a JSON object of at most {LONGEST_MIB} MiB"
-    )]
-    NotAScenario { file: String, found: &'static str },
+    #[error("{file}: {found}; expected {expected} of at most {LONGEST_MIB} MiB")]
+    Not { file: String, found: &'static str, expected: &'static str },
     /// Its content is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Its content is no capsule.
+    #[error("{file}: {flaw}")]
+    Capsule { file: String, flaw: CapsuleError },
+    /// It cannot be written.
+    #[error("{file}: cannot be written: {reason}")]
+    Write { file: String, reason: io::Error },
 }
 
-/// Reads the plan in the file at `path`.
-pub(crate) fn read(path: &Path) -> Result<Plan, FileError> {
-    let file = path.display().to_string();
-    let not = |found| FileError::NotAScenario { file: file.clone(), found };
+const A_SCENARIO: &str = "a scenario file, a JSON object";
+const EITHER: &str = "a scenario file or a capsule, a JSON object";
+
+/// Reads the scenario at `path`.
+pub(crate) fn read_scenario(path: &Path) -> Result<Subject, FileError> {
+    let text = read_text(path, A_SCENARIO)?;
+    if Capsule::is_one(&text) {
+        let found = "is a capsule, which `cargo sim replay` runs";
+        return Err(FileError::Not { file: named(path), found, expected: A_SCENARIO });
+    }
+    scenario(path, &text)
+}
+
+/// Reads the scenario or capsule at `path`.
+pub(crate) fn read_subject(path: &Path) -> Result<Subject, FileError> {
+    let text = read_text(path, EITHER)?;
+    if !Capsule::is_one(&text) {
+        return scenario(path, &text);
+    }
+    let capsule =
+        Capsule::from_json(&text).map_err(|flaw| FileError::Capsule { file: named(path), flaw })?;
+    Ok(Subject::Capsule { file: path.to_owned(), capsule: Box::new(capsule) })
+}
+
+fn scenario(path: &Path, text: &str) -> Result<Subject, FileError> {
+    let plan = Plan::from_json(text, &named(path))?;
+    Ok(Subject::Scenario { file: path.to_owned(), plan: Box::new(plan) })
+}
+
+/// The text in the file at `path`; `expected` says in errors what it should be.
+pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, FileError> {
+    let not = |found| FileError::Not { file: named(path), found, expected };
     if path.is_dir() {
         return Err(not("is a directory"));
     }
@@ -36,13 +71,54 @@ pub(crate) fn read(path: &Path) -> Result<Plan, FileError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|opened| opened.take(longest + 1).read_to_end(&mut bytes))
-        .map_err(|reason| FileError::Read { file: file.clone(), reason })?;
+        .map_err(|reason| FileError::Read { file: named(path), reason, expected })?;
     if bytes.len() as u64 > longest {
         return Err(not("is too long"));
     }
     let text = String::from_utf8(bytes).map_err(|_| not("is not UTF-8 text"))?;
-    if text.trim().is_empty() {
-        return Err(not("is empty"));
+    if text.trim().is_empty() { Err(not("is empty")) } else { Ok(text) }
+}
+
+/// Puts `text` into the file at `path`, with the folders above it: all of it or nothing.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), FileError> {
+    let written = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
+        // Two processes may write the same file.
+        name.push(format!(".{}.tmp", std::process::id()));
+        let draft: PathBuf = folder.join(name);
+        let done = File::create(&draft)
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&draft, path));
+        if done.is_err() {
+            // What stands in the way of the draft is said already.
+            let _ = fs::remove_file(&draft);
+        }
+        done
+    };
+    written().map_err(|reason| FileError::Write { file: named(path), reason })
+}
+
+fn named(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/capsule.json");
+        write(&path, "one").unwrap();
+        write(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        // A folder stands where the file should be.
+        let said = write(&folder.path().join("new"), "three").unwrap_err().to_string();
+        assert!(said.contains("new: cannot be written: "), "{said}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
-    Ok(Plan::from_json(&text, &file)?)
 }

@@ -1,7 +1,9 @@
 //! Runs a plan, a second time where determinism is in question, and says what came of it.
 
+use graphshell_sim::fingerprint::Fingerprint;
 use graphshell_sim::trace::Line;
-use graphshell_sim::world::{Options, Run, Verdict};
+use graphshell_sim::world::{Failure, Options, Run, Verdict};
+use serde::{Deserialize, Serialize};
 
 use super::text;
 
@@ -24,7 +26,8 @@ pub(crate) struct Divergence {
 }
 
 /// What came of a plan. A run that differs the second time proves nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Held,
     Failed,
@@ -51,6 +54,22 @@ impl Judged {
             (None, Verdict::Held) => Outcome::Held,
             (None, Verdict::Failed(_)) => Outcome::Failed,
             (None, Verdict::Invalid(_)) => Outcome::Invalid,
+        }
+    }
+
+    /// The property that failed in the first run.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match &self.run.verdict {
+            Verdict::Failed(failure) => Some(failure),
+            Verdict::Held | Verdict::Invalid(_) => None,
+        }
+    }
+
+    /// What the failure looks like; `None` if it held or was invalid.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        match self.outcome() {
+            Outcome::NotDeterministic => Some(Fingerprint::not_deterministic()),
+            _ => self.failure().map(Fingerprint::of),
         }
     }
 }
@@ -111,8 +130,6 @@ fn first_difference(first: &[Line], second: &[Line]) -> String {
 pub(crate) mod tests {
     use std::cell::Cell;
     use std::collections::BTreeMap;
-
-    use graphshell_sim::world::Failure;
 
     use super::*;
 

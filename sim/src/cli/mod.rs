@@ -6,15 +6,23 @@
 //!
 //! Data goes to standard output, the progress bar and errors to standard error.
 
+mod annotate;
 mod args;
+mod determinism;
 mod exit;
 mod file;
+mod interrupt;
 mod judge;
+mod junit;
+mod kinds;
+mod merge;
 mod output;
 mod record;
 mod replay;
+mod report;
 mod run;
 mod scenario;
+mod shrink;
 mod subject;
 mod sweep;
 mod tally;
@@ -32,9 +40,24 @@ use output::Output;
 /// Why a command could not do its work. None of these is a finding about the engine.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    /// A scenario file cannot be used.
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] file::FileError),
+    /// A report cannot be used, or not with the others.
+    #[error(transparent)]
+    Report(#[from] report::ReportError),
+    /// A second process cannot be compared.
+    #[error(transparent)]
+    Child(#[from] determinism::ChildError),
+    /// The program does not find itself.
+    #[error("cannot find the program's own file: {0}")]
+    Itself(std::io::Error),
+    /// Flags that say how a seed is expanded, with a file.
+    #[error("found{0} with a file: expected a seed, since a file says all that is run")]
+    FlagsForFile(String),
+    /// A shard would be empty.
+    #[error("found {seeds} seeds for {shards} shards: expected --seeds to be at least {shards}")]
+    MoreShardsThanSeeds { seeds: u64, shards: u64 },
     /// The seeds asked for run past the last one.
     #[error(
         "{count} seeds from {first:#x} on run past the last seed: \
@@ -58,6 +81,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &mut output),
         Command::Replay(args) => replay::replay(args, &mut output),
         Command::Scenario(args) => scenario::scenario(args, &mut output),
+        Command::Shrink(args) => shrink::shrink(args, &mut output),
+        Command::Merge(args) => merge::merge(args, &mut output),
+        Command::Determinism(args) => determinism::determinism(args, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit).map_err(Error::from));
     done.unwrap_or_else(|error| {

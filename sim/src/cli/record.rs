@@ -1,7 +1,7 @@
 //! One judged run as a JSON object, or as a block of text.
 
 use console::Style;
-use graphshell_sim::world::{Failure, Verdict};
+use graphshell_sim::world::Verdict;
 use serde::Serialize;
 
 use super::args::Seed;
@@ -22,6 +22,9 @@ pub(crate) struct Record<'a> {
     virtual_ms: u64,
     operations: u64,
     messages: u64,
+    /// The id of what the failure looks like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
     #[serde(flatten)]
     failure: Option<FailureRecord<'a>>,
     /// Why the run is invalid.
@@ -32,6 +35,9 @@ pub(crate) struct Record<'a> {
     /// The command that runs it again; absent if it held.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
+    /// Whether a capsule's run is what was saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_saved: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     story: Option<Vec<StoryLine<'a>>>,
 }
@@ -61,22 +67,18 @@ struct StoryLine<'a> {
 impl<'a> Record<'a> {
     pub(crate) fn new(subject: &Subject, judged: &'a Judged, verbose: bool) -> Self {
         let run = &judged.run;
-        let (scenario, file) = match subject {
-            Subject::Seed { .. } => (None, None),
-            Subject::Scenario { file, .. } => {
-                (Some(subject.title()), Some(file.to_string_lossy().into_owned()))
-            }
-        };
+        let file = subject.file().map(|file| file.to_string_lossy().into_owned());
         Record {
             seed: Seed(run.seed).to_string(),
-            scenario,
+            scenario: file.as_ref().map(|_| subject.title()),
             file,
             verdict: judged.outcome().name(),
             trace_hash: &run.trace_hash,
             virtual_ms: run.virtual_ms,
             operations: run.operations,
             messages: run.messages,
-            failure: failure(judged).map(|failure| FailureRecord {
+            fingerprint: judged.fingerprint().map(|print| print.id()),
+            failure: judged.failure().map(|failure| FailureRecord {
                 property: failure.property,
                 peers: &failure.peers,
                 operations_concerned: &failure.operations,
@@ -89,6 +91,7 @@ impl<'a> Record<'a> {
                 first_difference: &divergence.first_difference,
             }),
             replay: (judged.outcome() != Outcome::Held).then(|| subject.replay()),
+            as_saved: None,
             story: verbose.then(|| {
                 let line = |line: &'a graphshell_sim::trace::Line| StoryLine {
                     virtual_ms: line.virtual_ms,
@@ -100,15 +103,13 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Notes whether the run is what its capsule saved.
+    pub(crate) fn as_saved(self, as_saved: Option<bool>) -> Self {
+        Record { as_saved, ..self }
+    }
+
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a record has string keys and whole numbers only")
-    }
-}
-
-fn failure(judged: &Judged) -> Option<&Failure> {
-    match &judged.run.verdict {
-        Verdict::Failed(failure) => Some(failure),
-        Verdict::Held | Verdict::Invalid(_) => None,
     }
 }
 
@@ -122,7 +123,7 @@ fn reason(judged: &Judged) -> Option<&str> {
 /// Says what is wrong with a run that did not hold, wrapped to `columns`.
 pub(crate) fn block(subject: &Subject, judged: &Judged, columns: usize) -> String {
     let bad = Style::new().red().bold();
-    let headline = match (judged.outcome(), failure(judged)) {
+    let headline = match (judged.outcome(), judged.failure()) {
         (Outcome::Failed, Some(failure)) => {
             format!("{} {}", bad.apply_to("failed:"), failure.property)
         }
@@ -135,7 +136,7 @@ pub(crate) fn block(subject: &Subject, judged: &Judged, columns: usize) -> Strin
         rows.push(("hashes", format!("{}\n{}", judged.run.trace_hash, divergence.second_hash)));
         rows.push(("differ at", divergence.first_difference.clone()));
     }
-    if let Some(failure) = failure(judged) {
+    if let Some(failure) = judged.failure() {
         if judged.divergence.is_some() {
             rows.push(("failed", failure.property.to_owned()));
         }
@@ -166,6 +167,7 @@ mod tests {
         Divergence, judge,
         tests::{failed, held, invalid},
     };
+    use super::super::subject::Recipe;
     use super::*;
 
     fn judged(run: fn() -> Run) -> Judged {
@@ -173,7 +175,8 @@ mod tests {
     }
 
     fn seed() -> Subject {
-        Subject::Seed { seed: Seed(42), shape: Shape { peers: 12, ..Shape::default() } }
+        let shape = Shape { peers: 12, ..Shape::default() };
+        Subject::Seed { seed: Seed(42), recipe: Recipe { shape, canary: false } }
     }
 
     #[test]
@@ -211,7 +214,8 @@ seed 0x2a  failed: convergence
     fn the_record_of_a_failure_has_every_field() {
         let expected = concat!(
             r#"{"seed":"0x2a","verdict":"failed","trace_hash":"aa","virtual_ms":40123,"#,
-            r#""operations":300,"messages":1200,"property":"convergence","peers":["α","β"],"#,
+            r#""operations":300,"messages":1200,"fingerprint":"b851ddea","#,
+            r#""property":"convergence","peers":["α","β"],"#,
             r#""operations_concerned":["α#3"],"failed_at_ms":12345,"#,
             r#""detail":"graphs differ in one title","#,
             r#""replay":"cargo sim replay 0x2a --peers 12 --verbose"}"#,

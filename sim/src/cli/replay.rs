@@ -1,33 +1,85 @@
-//! `replay`: one seed, its verdict and its story.
+//! `replay`: one seed or file, its verdict and its story.
 
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use graphshell_sim::capsule::{Capsule, Finding, engine_version};
 use graphshell_sim::world::Options;
 
 use super::Error;
-use super::args::{ReplayArgs, ReportArgs};
+use super::args::{ReplayArgs, Seed, StoryArgs};
 use super::exit::Exit;
+use super::file;
 use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
 use super::record::{Record, block};
-use super::subject::{Subject, shape_flags};
+use super::subject::{Recipe, Subject};
 use super::tally::Tally;
 use super::text;
 
-/// Runs the seed twice and tells what happened.
+/// A seed, or a file that holds a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Seed(Seed),
+    File(PathBuf),
+}
+
+impl FromStr for Source {
+    type Err = super::args::SeedError;
+
+    /// What begins with a digit and is no path is meant to be a seed.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number =
+            text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains(['.', '/', '\\']);
+        if number { text.parse().map(Source::Seed) } else { Ok(Source::File(text.into())) }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Seed(seed) => write!(f, "{seed}"),
+            Source::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Source {
+    /// What is to be run; `recipe` is for seeds.
+    pub(crate) fn subject(&self, recipe: Recipe) -> Result<Subject, Error> {
+        match self {
+            Source::Seed(seed) => Ok(Subject::Seed { seed: *seed, recipe }),
+            Source::File(_) if recipe != Recipe::default() => {
+                Err(Error::FlagsForFile(recipe.flags()))
+            }
+            Source::File(path) => Ok(file::read_subject(path)?),
+        }
+    }
+}
+
+/// Runs the subject twice and tells what happened.
 pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Error> {
-    let shape = args.shape.shape();
-    let flags = shape_flags(&shape);
-    let subject = Subject::Seed { seed: args.seed, shape };
-    let judged = observe(&subject, args.report);
+    let recipe = args.shape.recipe();
+    let subject = args.source.subject(recipe)?;
+    let judged = observe(&subject, args.story);
     let mut tally = Tally::default();
     tally.add(&judged);
-    if args.report.json {
-        output.line(Record::new(&subject, &judged, args.report.verbose).to_json())?;
+    let saved = match &subject {
+        Subject::Capsule { capsule, .. } => Some(compared(capsule, &judged)),
+        Subject::Seed { .. } | Subject::Scenario { .. } => None,
+    };
+    if args.story.json {
+        let as_saved = saved.as_ref().map(Result::is_ok);
+        output.line(
+            Record::new(&subject, &judged, args.story.verbose).as_saved(as_saved).to_json(),
+        )?;
         return Ok(tally.strict_exit());
     }
-    tell(&judged, args.report, output)?;
+    tell(&judged, args.story, output)?;
     if judged.outcome() == Outcome::Held {
         let run = &judged.run;
-        output.line(format_args!("{}{flags}  held", subject.title()))?;
+        output.line(format_args!("{}{}  held", subject.title(), recipe.flags()))?;
         output.line(format_args!("  virtual     {}", text::seconds(run.virtual_ms)))?;
         output.line(format_args!("  operations  {}", run.operations))?;
         output.line(format_args!("  messages    {}", run.messages))?;
@@ -35,22 +87,68 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
     } else {
         output.line(block(&subject, &judged, output.text_columns()))?;
     }
+    if let Some(saved) = saved {
+        let said = saved.map_or_else(
+            |difference| format!("no: {difference}"),
+            |()| "yes: the same events, the same verdict".to_owned(),
+        );
+        output.line(text::hanging("  as saved    ", &said, output.text_columns()))?;
+    }
     Ok(tally.strict_exit())
 }
 
+/// Says in which way a run is not what the capsule saved.
+fn compared(capsule: &Capsule, judged: &Judged) -> Result<(), String> {
+    let run = &judged.run;
+    let name =
+        |property: Option<&str>| property.map_or("nothing".to_owned(), |name| format!("{name:?}"));
+    let now = judged.failure().map(Finding::from);
+    let difference = if now.as_ref().map(|now| &now.property)
+        != capsule.failure.as_ref().map(|old| &old.property)
+    {
+        format!(
+            "{} failed, saved was that {} did",
+            name(now.as_ref().map(|now| now.property.as_str())),
+            name(capsule.failure.as_ref().map(|old| old.property.as_str())),
+        )
+    } else if now != capsule.failure {
+        "the same property failed, but not at the same place".to_owned()
+    } else if run.trace_hash != capsule.trace_hash {
+        format!("the verdict is the same, the events are not (saved hash {})", capsule.trace_hash)
+    } else {
+        return Ok(());
+    };
+    let versions =
+        format!("saved with engine {}, replayed with {}", capsule.engine, engine_version());
+    Err(format!("{difference}; {versions}"))
+}
+
 /// Runs `subject` twice, with its story if that is to be told.
-pub(crate) fn observe(subject: &Subject, report: ReportArgs) -> Judged {
-    let options = Options { keep_events: report.verbose };
+pub(crate) fn observe(subject: &Subject, story: StoryArgs) -> Judged {
+    let options = Options { keep_events: story.verbose };
     judge(|options| subject.run(options), true, &options)
 }
 
 /// Prints the story, if it was asked for, and an empty line.
-pub(crate) fn tell(judged: &Judged, report: ReportArgs, output: &mut Output) -> Result<(), Error> {
-    if report.verbose {
+pub(crate) fn tell(judged: &Judged, story: StoryArgs, output: &mut Output) -> Result<(), Error> {
+    if story.verbose {
         for line in text::story(&judged.run.story, output.text_columns()) {
             output.line(line)?;
         }
         output.line("")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_a_seed_and_a_path_is_a_file() {
+        assert_eq!("0x2a".parse(), Ok(Source::Seed(Seed(42))));
+        assert_eq!("7.json".parse(), Ok(Source::File("7.json".into())));
+        assert_eq!("target/x".parse(), Ok(Source::File("target/x".into())));
+        assert!("0xzz".parse::<Source>().is_err());
+    }
 }

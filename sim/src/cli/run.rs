@@ -2,68 +2,67 @@
 
 use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use graphshell_sim::generate;
 use graphshell_sim::world::Options;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::Error;
-use super::args::{RunArgs, Seed};
+use super::args::{RunArgs, Seed, Shard};
 use super::exit::Exit;
+use super::interrupt;
 use super::judge::{Judged, Outcome, judge};
+use super::kinds::Kinds;
 use super::output::Output;
 use super::record::{Record, block};
-use super::subject::Subject;
+use super::report::{Report, Seeds, SweepOutput};
+use super::subject::{Recipe, Subject};
 use super::sweep;
 use super::tally::Tally;
-use super::text::hanging;
+use super::{Error, complain};
 
+/// Seeds that are run unless it is said how many or how long.
+const DEFAULT_SEEDS: u64 = 200;
 /// Seeds that run twice: the first of every so many.
 const TWICE_ONE_IN: u64 = 20;
-/// Seeds shown in full of those that failed, and of those that were invalid.
+/// Invalid seeds shown in full, and kinds of failure shown when they first occur.
 const SHOWN: u64 = 5;
-/// Further failing seeds that are named.
-const NAMED: usize = 50;
-
-/// Set by the first interrupt.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the seeds, reports each in order, then all together.
 pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
-    let shape = args.shape.shape();
-    let (Seed(first), count) = match args.seed {
-        Some(seed) => (seed, 1),
-        None => (args.first_seed, args.seeds),
-    };
-    if args.print_plan {
-        output.line(generate::plan(first, &shape).to_json_pretty())?;
+    let recipe = args.shape.recipe();
+    if let (Some(seed), true) = (args.seed, args.print_plan) {
+        output.line(recipe.plan(seed).to_json_pretty().trim_end())?;
         return Ok(Exit::Held);
     }
-    if first.checked_add(count - 1).is_none() {
-        return Err(Error::SeedsPastTheLast { first, count });
-    }
-    catch_interrupt()?;
-    let subject = |n| Subject::Seed { seed: Seed(first + n), shape };
-    let threads = args.threads.unwrap_or_else(sweep::all_cores);
-    let bar = progress(count, args.json);
+    let seeds = seeds(args)?;
+    interrupt::listen()?;
     #[expect(clippy::disallowed_methods, reason = "seeds per second are of the wall clock")]
     let start = Instant::now();
-    let mut report = Report { json: args.json, tally: Tally::default(), unshown: Vec::new() };
+    let time_is_over = || args.span.is_some_and(|span| start.elapsed() >= *span);
+    let subject = |n: u64| {
+        let place = if args.descending { seeds.count - 1 - n } else { n };
+        Subject::Seed { seed: seeds.nth(place), recipe }
+    };
+    let bar = progress(&seeds, args);
+    let mut sweep = Sweep {
+        args,
+        command: command(args, &recipe),
+        tally: Tally::default(),
+        failures: Kinds::default(),
+        can_save: !args.no_capsules,
+    };
     let ended = sweep::in_order(
-        count,
-        threads,
-        &INTERRUPTED,
+        seeds.count,
+        args.threads.unwrap_or_else(sweep::all_cores),
+        || interrupt::seen() || time_is_over(),
         |n| {
-            let twice = args.verify || n % TWICE_ONE_IN == 0;
+            let twice = args.verify || n.is_multiple_of(TWICE_ONE_IN);
             judge(|options| subject(n).run(options), twice, &Options { keep_events: false })
         },
         |n, judged| {
             bar.inc(1);
-            let Some(text) = report.seed(&subject(n), &judged, output.text_columns()) else {
-                return ControlFlow::Continue(());
-            };
+            let told = bar.suspend(|| sweep.seed(&subject(n), &judged, output.text_columns()));
+            let Some(text) = told else { return ControlFlow::Continue(()) };
             match bar.suspend(|| output.line(text)) {
                 Err(error) => ControlFlow::Break(Err(error)),
                 Ok(()) if output.is_closed() => ControlFlow::Break(Ok(())),
@@ -75,95 +74,167 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     if let ControlFlow::Break(Err(error)) = ended {
         return Err(error.into());
     }
-    let Report { tally, unshown, .. } = report;
-    let interrupted = tally.runs() < count && !output.is_closed();
-    let exit = if interrupted { Exit::Interrupted } else { tally.sweep_exit() };
-    let elapsed = start.elapsed();
-    if args.json {
-        output.line(tally.to_json(elapsed, exit))?;
-        return Ok(exit);
-    }
-    if let Some(text) = also_failed(&unshown, output.text_columns()) {
-        output.line(text)?;
-    }
-    output.line(tally.table(elapsed, output.columns()))?;
-    if interrupted {
-        let (done, count) = (HumanCount(tally.runs()), HumanCount(count));
-        output.line(format!("interrupted after {done} of {count} seeds"))?;
-    } else if exit == Exit::ProvedNothing {
-        output.line("nothing was proved: too many of the seeds were invalid")?;
+    sweep.save();
+    let Sweep { tally, mut failures, .. } = sweep;
+    failures.sort();
+    let done = Seeds { count: tally.runs(), ..seeds };
+    let mut report = Report::new(recipe.flags(), done, tally, failures);
+    report.seconds = start.elapsed().as_secs_f64();
+    report.interrupted = interrupt::seen() && done.count < seeds.count && !output.is_closed();
+    let exit = report.publish(&SweepOutput { json: args.json, files: &args.reports }, output)?;
+    if report.interrupted && !args.json {
+        let done = HumanCount(done.count);
+        output.line(match args.span {
+            None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
+            Some(_) => format!("interrupted after {done} seeds"),
+        })?;
     }
     Ok(exit)
 }
 
-/// What is said of each seed, and what is kept for the end.
-struct Report {
-    json: bool,
-    tally: Tally,
-    /// Seeds that failed or differed, beyond those shown in full.
-    unshown: Vec<Seed>,
+/// The seeds that the arguments ask for.
+fn seeds(args: &RunArgs) -> Result<Seeds, Error> {
+    let Shard { nth, of } = args.shard;
+    let (Seed(base), asked) = match (args.seed, args.seeds, args.span) {
+        (Some(seed), _, _) => (seed, Some(1)),
+        (None, None, Some(_)) => (args.first_seed, None),
+        (None, seeds, _) => (args.first_seed, Some(seeds.unwrap_or(DEFAULT_SEEDS))),
+    };
+    if let Some(count) = asked {
+        if base.checked_add(count - 1).is_none() {
+            return Err(Error::SeedsPastTheLast { first: base, count });
+        }
+        if count < of {
+            return Err(Error::MoreShardsThanSeeds { seeds: count, shards: of });
+        }
+    }
+    let last_place = asked.map_or(u64::MAX - base, |count| count - 1);
+    if last_place < nth - 1 {
+        return Err(Error::MoreShardsThanSeeds { seeds: last_place + 1, shards: of });
+    }
+    let count = ((last_place - (nth - 1)) / of).saturating_add(1);
+    Ok(Seeds { first: Seed(base + (nth - 1)), step: of, count })
 }
 
-impl Report {
+/// A sweep under way.
+struct Sweep<'a> {
+    args: &'a RunArgs,
+    command: String,
+    tally: Tally,
+    failures: Kinds,
+    /// Whether failures are saved; not any more once it went wrong.
+    can_save: bool,
+}
+
+impl Sweep<'_> {
     /// Counts a seed and returns what is to be printed at once.
     fn seed(&mut self, subject: &Subject, judged: &Judged, columns: usize) -> Option<String> {
         self.tally.add(judged);
         let outcome = judged.outcome();
-        if self.json {
+        let is_new = self.failures.add(subject, judged, &self.command);
+        if is_new {
+            // The sweep may be killed before it ends.
+            self.save();
+        }
+        if self.args.json {
             return Some(Record::new(subject, judged, false).to_json());
         }
-        if outcome != Outcome::Held && self.tally.of(outcome) <= SHOWN {
-            return Some(block(subject, judged, columns) + "\n");
+        let shown = match outcome {
+            Outcome::Held => false,
+            Outcome::Invalid => self.tally.of(outcome) <= SHOWN,
+            Outcome::Failed | Outcome::NotDeterministic => {
+                is_new && self.failures.all().len() as u64 <= SHOWN
+            }
+        };
+        shown.then(|| block(subject, judged, columns) + "\n")
+    }
+
+    /// Saves the failures that are not saved yet. That this goes wrong must not hide them.
+    fn save(&mut self) {
+        if self.can_save
+            && let Err(error) = self.failures.save(&self.args.capsules)
+        {
+            complain(&error.into());
+            self.can_save = false;
         }
-        if matches!(outcome, Outcome::Failed | Outcome::NotDeterministic) {
-            self.unshown.push(Seed(judged.run.seed));
-        }
-        None
     }
 }
 
-/// Names the seeds that were not shown.
-fn also_failed(seeds: &[Seed], columns: usize) -> Option<String> {
-    let (named, rest) = seeds.split_at(seeds.len().min(NAMED));
-    let mut names: Vec<String> = named.iter().map(Seed::to_string).collect();
-    if !rest.is_empty() {
-        names.push(format!("and {} more", rest.len()));
+/// The command of this sweep, as far as its seeds depend on it.
+fn command(args: &RunArgs, recipe: &Recipe) -> String {
+    let mut command =
+        format!("cargo sim run --first-seed {}", args.seed.unwrap_or(args.first_seed));
+    match (args.seed, args.seeds) {
+        (Some(_), _) => command += " --seeds 1",
+        (None, Some(seeds)) => command += &format!(" --seeds {seeds}"),
+        (None, None) => {}
     }
-    (!seeds.is_empty()).then(|| hanging("also failed: ", &names.join(" "), columns) + "\n")
+    if let Some(span) = args.span {
+        command += &format!(" --for {span}");
+    }
+    if args.shard != Shard::default() {
+        command += &format!(" --shard {}", args.shard);
+    }
+    command + &recipe.flags()
 }
 
 /// A bar on standard error, unless a program reads the output or nobody sees it.
-fn progress(count: u64, json: bool) -> ProgressBar {
-    if json || !stderr().is_terminal() {
+fn progress(seeds: &Seeds, args: &RunArgs) -> ProgressBar {
+    if args.json || !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style =
-        ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {eta} left")
-            .expect("the template is valid");
-    ProgressBar::new(count).with_style(style)
-}
-
-/// Makes the first interrupt end the sweep after the seeds that are running, the second at once.
-fn catch_interrupt() -> Result<(), Error> {
-    let interrupted = || {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted.code().into());
-        }
+    let (bar, template) = match args.span {
+        None => (
+            ProgressBar::new(seeds.count),
+            "{wide_bar} {human_pos}/{human_len} seeds, {eta} left".to_owned(),
+        ),
+        Some(span) => (
+            ProgressBar::new_spinner(),
+            format!("{{spinner}} {{human_pos}} seeds in {{elapsed}} of {span}"),
+        ),
     };
-    Ok(ctrlc::set_handler(interrupted)?)
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar.with_style(ProgressStyle::with_template(&template).expect("the template is valid"))
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::super::args::{Args, Command};
     use super::*;
 
+    fn of(flags: &[&str]) -> Result<Seeds, String> {
+        let words = ["cargo sim", "run"].iter().chain(flags);
+        let Command::Run(args) = Args::try_parse_from(words).unwrap().command else { panic!() };
+        seeds(&args).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn failing_seeds_that_are_not_shown_are_named_up_to_a_bound() {
-        assert_eq!(also_failed(&[], 80), None);
-        let few = also_failed(&[Seed(1), Seed(42)], 80);
-        assert_eq!(few.as_deref(), Some("also failed: 0x1 0x2a\n"));
-        let many: Vec<Seed> = (0..60).map(Seed).collect();
-        let many = also_failed(&many, 80).unwrap();
-        assert!(many.ends_with("0x31 and 10 more\n"), "{many}");
+    fn shards_have_each_seed_once() {
+        let whole: Vec<u64> = (5..15).collect();
+        let mut all: Vec<u64> = Vec::new();
+        for shard in ["1/3", "2/3", "3/3"] {
+            let seeds = of(&["--first-seed", "5", "--seeds", "10", "--shard", shard]).unwrap();
+            all.extend((0..seeds.count).map(|n| seeds.nth(n).0));
+        }
+        all.sort_unstable();
+        assert_eq!(all, whole);
+    }
+
+    #[test]
+    fn seeds_for_a_span_go_on_to_the_last_one() {
+        let seeds =
+            of(&["--first-seed", "0xfffffffffffffff0", "--for", "1s", "--shard", "2/3"]).unwrap();
+        assert_eq!((seeds.first, seeds.count), (Seed(u64::MAX - 14), 5));
+        assert_eq!(seeds.nth(4), Seed(u64::MAX - 2));
+        assert_eq!(of(&["--for", "1s", "--seeds", "7"]).unwrap().count, 7);
+        assert_eq!(of(&["--for", "1s"]).unwrap().count, u64::MAX);
+    }
+
+    #[test]
+    fn an_empty_shard_is_refused() {
+        let said = of(&["--seeds", "2", "--shard", "3/3"]).unwrap_err();
+        assert!(said.contains("2 seeds") && said.contains("3 shards"), "{said}");
     }
 }

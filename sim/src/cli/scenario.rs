@@ -10,7 +10,6 @@ use super::judge::Outcome;
 use super::output::Output;
 use super::record::{Record, block};
 use super::replay::{observe, tell};
-use super::subject::Subject;
 use super::tally::Tally;
 use super::{Error, complain, file};
 
@@ -18,8 +17,8 @@ use super::{Error, complain, file};
 pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit, Error> {
     let mut subjects = Vec::new();
     for path in &args.files {
-        match file::read(path) {
-            Ok(plan) => subjects.push(Subject::Scenario { file: path.clone(), plan: plan.into() }),
+        match file::read_scenario(path) {
+            Ok(subject) => subjects.push(subject),
             Err(error) => complain(&error.into()),
         }
     }
@@ -30,12 +29,12 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
     let start = Instant::now();
     let mut tally = Tally::default();
     for subject in &subjects {
-        let judged = observe(subject, args.report);
+        let judged = observe(subject, args.story);
         tally.add(&judged);
-        if args.report.json {
-            output.line(Record::new(subject, &judged, args.report.verbose).to_json())?;
+        if args.story.json {
+            output.line(Record::new(subject, &judged, args.story.verbose).to_json())?;
         } else {
-            tell(&judged, args.report, output)?;
+            tell(&judged, args.story, output)?;
             if judged.outcome() == Outcome::Held {
                 let ok = Style::new().green().apply_to("ok");
                 let (seconds, run) = (judged.run.virtual_ms as f64 / 1_000.0, &judged.run);
@@ -53,8 +52,8 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
         }
     }
     let exit = tally.strict_exit();
-    if args.report.json {
-        output.line(tally.to_json(start.elapsed(), exit))?;
+    if args.story.json {
+        output.line(tally.to_json(&[], start.elapsed(), exit))?;
     }
     Ok(exit)
 }

@@ -1,36 +1,96 @@
 //! What is run, and the command that runs it again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use graphshell_sim::capsule::Capsule;
 use graphshell_sim::generate::{self, Shape};
-use graphshell_sim::plan::Plan;
+use graphshell_sim::plan::{Expectation, Fact, Plan};
 use graphshell_sim::world::{self, Options, Run};
 
 use super::args::Seed;
+
+/// Pages that no plan shows: what a canary expects.
+const CANARY_PAGES: usize = 1_000_000;
 
 /// Where a plan comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     /// A seed, expanded.
-    Seed { seed: Seed, shape: Shape },
+    Seed { seed: Seed, recipe: Recipe },
     /// A scenario file.
     Scenario { file: PathBuf, plan: Box<Plan> },
+    /// A saved failure.
+    Capsule { file: PathBuf, capsule: Box<Capsule> },
+}
+
+/// How a seed is expanded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recipe {
+    pub(crate) shape: Shape,
+    /// Whether the plan expects what is false.
+    pub(crate) canary: bool,
+}
+
+impl Recipe {
+    /// The plan of this seed.
+    pub(crate) fn plan(&self, seed: Seed) -> Plan {
+        let mut plan = generate::plan(seed.0, &self.shape);
+        if self.canary {
+            let that = vec![Fact::NodeCount { count: CANARY_PAGES }];
+            plan.expect.push(Expectation { at: Vec::new(), that });
+        }
+        plan
+    }
+
+    /// The flags, each after a space, that make this recipe out of the default one.
+    pub(crate) fn flags(&self) -> String {
+        let default = Shape::default();
+        let mut flags = String::new();
+        if self.shape.peers != default.peers {
+            flags += &format!(" --peers {}", self.shape.peers);
+        }
+        if self.shape.edits != default.edits {
+            flags += &format!(" --edits {}", self.shape.edits);
+        }
+        if self.canary {
+            flags += " --canary";
+        }
+        flags
+    }
 }
 
 impl Subject {
     /// Runs it once. A seed is expanded anew each time, so that a second run tests the expansion.
     pub(crate) fn run(&self, options: &Options) -> Run {
         match self {
-            Subject::Seed { seed, shape } => world::run(&generate::plan(seed.0, shape), options),
+            Subject::Seed { seed, recipe } => world::run(&recipe.plan(*seed), options),
             Subject::Scenario { plan, .. } => world::run(plan, options),
+            Subject::Capsule { capsule, .. } => world::run(&capsule.plan, options),
         }
     }
 
-    /// Its name in a report: `seed 0x2a`, or the scenario's.
+    /// What is run.
+    pub(crate) fn plan(&self) -> Plan {
+        match self {
+            Subject::Seed { seed, recipe } => recipe.plan(*seed),
+            Subject::Scenario { plan, .. } => (**plan).clone(),
+            Subject::Capsule { capsule, .. } => capsule.plan.clone(),
+        }
+    }
+
+    /// The file that it is read from.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Subject::Seed { .. } => None,
+            Subject::Scenario { file, .. } | Subject::Capsule { file, .. } => Some(file),
+        }
+    }
+
+    /// Its name in a report: `seed 0x2a`, or the file's.
     pub(crate) fn title(&self) -> String {
         match self {
             Subject::Seed { seed, .. } => format!("seed {seed}"),
-            Subject::Scenario { file, .. } => {
+            Subject::Scenario { file, .. } | Subject::Capsule { file, .. } => {
                 file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
             }
         }
@@ -39,31 +99,24 @@ impl Subject {
     /// The one line that runs exactly this again and tells its story.
     pub(crate) fn replay(&self) -> String {
         match self {
-            Subject::Seed { seed, shape } => {
-                format!("cargo sim replay {seed}{} --verbose", shape_flags(shape))
+            Subject::Seed { seed, recipe } => {
+                format!("cargo sim replay {seed}{} --verbose", recipe.flags())
             }
             Subject::Scenario { file, .. } => {
                 format!("cargo sim scenario {} --verbose", quoted(&file.to_string_lossy()))
             }
+            Subject::Capsule { file, .. } => replay_file(file),
         }
     }
 }
 
-/// The flags, each after a space, that make this shape out of the default one.
-pub(crate) fn shape_flags(shape: &Shape) -> String {
-    let default = Shape::default();
-    let mut flags = String::new();
-    if shape.peers != default.peers {
-        flags += &format!(" --peers {}", shape.peers);
-    }
-    if shape.edits != default.edits {
-        flags += &format!(" --edits {}", shape.edits);
-    }
-    flags
+/// The one line that replays a file.
+pub(crate) fn replay_file(file: &Path) -> String {
+    format!("cargo sim replay {} --verbose", quoted(&file.to_string_lossy()))
 }
 
 /// A word that a POSIX shell takes as `text`.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text.to_owned();
@@ -79,10 +132,11 @@ mod tests {
 
     #[test]
     fn the_replay_command_names_the_shape_only_where_it_is_not_the_default() {
-        let replay = |shape| Subject::Seed { seed: Seed(42), shape }.replay();
-        assert_eq!(replay(Shape::default()), "cargo sim replay 0x2a --verbose");
+        let replay = |recipe| Subject::Seed { seed: Seed(42), recipe }.replay();
+        assert_eq!(replay(Recipe::default()), "cargo sim replay 0x2a --verbose");
         let shape = Shape { peers: 12, edits: 40, ..Shape::default() };
-        assert_eq!(replay(shape), "cargo sim replay 0x2a --peers 12 --edits 40 --verbose");
+        let replay = replay(Recipe { shape, canary: true });
+        assert_eq!(replay, "cargo sim replay 0x2a --peers 12 --edits 40 --canary --verbose");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -17,20 +17,20 @@ pub(crate) fn all_cores() -> usize {
 /// Calls `work` for 0, 1, … below `count` on `threads` threads, and `each` on this thread with the
 /// results, in order.
 ///
-/// Once `stop` is set no job is begun, but those begun are finished and handed over. Ends early
+/// Once `stop` says so no job is begun, but those begun are finished and handed over. Ends early
 /// with what `each` breaks with. Results that are ahead of their turn wait; they are as many as
 /// finish while the slowest job runs.
 pub(crate) fn in_order<T: Send, B>(
     count: u64,
     threads: usize,
-    stop: &AtomicBool,
+    stop: impl Fn() -> bool + Sync,
     work: impl Fn(u64) -> T + Sync,
     mut each: impl FnMut(u64, T) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let next = AtomicU64::new(0);
     let (sender, receiver) = mpsc::channel();
     let worker = |sender: mpsc::Sender<(u64, T)>| {
-        while !stop.load(Ordering::Relaxed) {
+        while !stop() {
             let job = next.fetch_add(1, Ordering::Relaxed);
             if job >= count || sender.send((job, work(job))).is_err() {
                 break;
@@ -59,6 +59,8 @@ pub(crate) fn in_order<T: Send, B>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     #[test]
@@ -69,7 +71,7 @@ mod tests {
             let ended = in_order(
                 50,
                 threads,
-                &AtomicBool::new(false),
+                || false,
                 |job| {
                     // The first job outlasts the second: whoever begins the third has sent that.
                     if job == 2 {
@@ -98,7 +100,7 @@ mod tests {
         let ended = in_order(
             1_000_000,
             3,
-            &stop,
+            || stop.load(Ordering::Relaxed),
             |job| {
                 begun.fetch_add(1, Ordering::Relaxed);
                 if job == 20 {
@@ -120,7 +122,7 @@ mod tests {
         let ended = in_order(
             u64::MAX,
             2,
-            &AtomicBool::new(false),
+            || false,
             |job| job,
             |job, _| if job == 5 { ControlFlow::Break(job) } else { ControlFlow::Continue(()) },
         );

@@ -6,23 +6,25 @@ use std::time::Duration;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use indicatif::{HumanCount, HumanFloatCount};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use super::judge::{Judged, Outcome};
+use super::kinds::Kind;
 
 /// A sweep of which more than one in this many seeds is invalid proves too little.
 const INVALID_ONE_IN: u64 = 10;
 
 /// Counts over the runs that were finished.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Tally {
     outcomes: BTreeMap<Outcome, u64>,
     operations: u64,
     messages: u64,
     virtual_ms: u64,
     /// Rare events, summed by name.
-    counts: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<String, u64>,
 }
 
 /// The last line of JSON output.
@@ -43,7 +45,9 @@ struct Summary<'a> {
     operations: u64,
     messages: u64,
     virtual_ms: u64,
-    counts: &'a BTreeMap<&'static str, u64>,
+    counts: &'a BTreeMap<String, u64>,
+    /// Failures by what they look like, the commonest first.
+    failures: &'a [Kind],
     // Of the wall clock: these alone differ from one sweep to the next.
     seconds: f64,
     seeds_per_second: f64,
@@ -57,8 +61,24 @@ impl Tally {
         self.operations += run.operations;
         self.messages += run.messages;
         self.virtual_ms += run.virtual_ms;
-        for (name, count) in &run.counts {
-            *self.counts.entry(name).or_default() += count;
+        for (&name, count) in &run.counts {
+            match self.counts.get_mut(name) {
+                Some(sum) => *sum += count,
+                None => drop(self.counts.insert(name.to_owned(), *count)),
+            }
+        }
+    }
+
+    /// Adds what another part of a sweep came to.
+    pub(crate) fn join(&mut self, other: &Tally) {
+        for (outcome, runs) in &other.outcomes {
+            *self.outcomes.entry(*outcome).or_default() += runs;
+        }
+        self.operations += other.operations;
+        self.messages += other.messages;
+        self.virtual_ms += other.virtual_ms;
+        for (name, count) in &other.counts {
+            *self.counts.entry(name.clone()).or_default() += count;
         }
     }
 
@@ -97,7 +117,7 @@ impl Tally {
     }
 
     /// The last line of JSON output, after `elapsed` of wall-clock time.
-    pub(crate) fn to_json(&self, elapsed: Duration, exit: Exit) -> String {
+    pub(crate) fn to_json(&self, failures: &[Kind], elapsed: Duration, exit: Exit) -> String {
         let summary = Summary {
             seeds: self.runs(),
             held: self.of(Outcome::Held),
@@ -110,6 +130,7 @@ impl Tally {
             messages: self.messages,
             virtual_ms: self.virtual_ms,
             counts: &self.counts,
+            failures,
             seconds: elapsed.as_secs_f64(),
             seeds_per_second: per_second(self.runs() as f64, elapsed),
             virtual_per_real: per_second(self.virtual_seconds(), elapsed),
@@ -137,7 +158,7 @@ impl Tally {
             ["messages", &count(self.messages)],
         ]);
         for (name, times) in &self.counts {
-            table.add_row([*name, &count(*times)]);
+            table.add_row([name, &count(*times)]);
         }
         if let Some(numbers) = table.column_mut(1) {
             numbers.set_cell_alignment(CellAlignment::Right);
@@ -204,7 +225,9 @@ mod tests {
     #[test]
     fn the_table_fits_narrow_and_wide_terminals() {
         let mut tally = tally([judged(held), judged(failed)]);
-        tally.counts.insert("a conflict was settled and then opened again under the same id", 2);
+        tally
+            .counts
+            .insert("a conflict was settled and then opened again under the same id".into(), 2);
         for columns in [40, 80] {
             let table = tally.table(Duration::from_millis(500), columns);
             let widest = table.lines().map(console::measure_text_width).max();
@@ -215,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_summary_adds_up() {
-        let json = tally([judged(held), judged(failed)]).to_json(Duration::ZERO, Exit::Held);
+        let json = tally([judged(held), judged(failed)]).to_json(&[], Duration::ZERO, Exit::Held);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let summary = &json["summary"];
         assert_eq!((&summary["seeds"], &summary["failed"]), (&2.into(), &1.into()));

@@ -19,12 +19,16 @@ impl Plan {
     /// The plan as JSON text, every default spelled out, that [`from_json`](Plan::from_json)
     /// reads back.
     pub fn to_json_pretty(&self) -> String {
-        let value = serde_json::to_value(self).expect("a plan's keys are strings");
-        let mut out = String::new();
-        lay_out(&value, 0, &mut out);
-        out.push('\n');
-        out
+        pretty(&serde_json::to_value(self).expect("a plan's keys are strings"))
     }
+}
+
+/// JSON text, laid out like a plan.
+pub(crate) fn pretty(value: &Value) -> String {
+    let mut out = String::new();
+    lay_out(value, 0, &mut out);
+    out.push('\n');
+    out
 }
 
 fn lay_out(value: &Value, indent: usize, out: &mut String) {

@@ -62,6 +62,25 @@ pub struct Flaw {
     pub expected: String,
 }
 
+impl Flaw {
+    /// The step that is flawed, from 0, if the flaw lies in one.
+    pub(crate) fn step(&self) -> Option<usize> {
+        nth(&self.place, "step ")
+    }
+
+    /// The expectation that is flawed, from 0, if the flaw lies in one.
+    pub(crate) fn expectation(&self) -> Option<usize> {
+        nth(&self.place, "expectation ")
+    }
+}
+
+/// The number after `what` at the beginning of a place, from 0; places count from 1.
+fn nth(place: &str, what: &str) -> Option<usize> {
+    let digits = place.strip_prefix(what)?;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse::<usize>().ok()?.checked_sub(1)
+}
+
 /// A flaw without its place; places are written only when something is wrong.
 type Wrong = (&'static str, String, String);
 

@@ -13,6 +13,8 @@ pub(super) enum Trouble {
     Newer(String),
     /// Somebody else has it open, or the disk has no room.
     Refused(String),
+    /// The disk failed. What the file holds may be as good as ever.
+    Failed(String),
     /// It cannot be used.
     Unusable(String),
 }
@@ -24,6 +26,13 @@ impl<E: Into<redb::Error>> From<E> for Trouble {
         match error {
             redb::Error::DatabaseAlreadyOpen => Trouble::Refused(text),
             redb::Error::Io(io) if no_room(io.kind()) => Trouble::Refused(text),
+            // These are what redb says of a file that is no database, and of one that was cut.
+            redb::Error::Io(io)
+                if matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+            {
+                Trouble::Unusable(text)
+            }
+            redb::Error::Io(_) | redb::Error::PreviousIo => Trouble::Failed(text),
             redb::Error::UpgradeRequired(_) => Trouble::Newer(text),
             _ => Trouble::Unusable(text),
         }
@@ -36,7 +45,7 @@ impl Trouble {
         let text = self.text(medium);
         match self {
             Trouble::Newer(_) | Trouble::Refused(_) => StoreError::Refused(text),
-            Trouble::Unusable(_) => StoreError::Failed(text),
+            Trouble::Failed(_) | Trouble::Unusable(_) => StoreError::Failed(text),
         }
     }
 
@@ -47,7 +56,10 @@ impl Trouble {
 
     /// What is wrong, and with which file.
     pub(super) fn text(&self, medium: &impl Medium) -> String {
-        let (Trouble::Newer(text) | Trouble::Refused(text) | Trouble::Unusable(text)) = self;
+        let (Trouble::Newer(text)
+        | Trouble::Refused(text)
+        | Trouble::Failed(text)
+        | Trouble::Unusable(text)) = self;
         format!("{}: {text}", medium.name_of(Part::State))
     }
 }

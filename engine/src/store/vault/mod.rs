@@ -299,7 +299,10 @@ impl<M: Medium> Vault<M> {
     pub fn summary(&mut self) -> Result<Summary, StoreError> {
         let inside = self.open.as_mut().ok_or_else(closed)?;
         let found = inside.state.summary(&mut inside.sealer).map_err(|trouble| {
-            let error = StoreError::Damaged(trouble.text(&self.medium));
+            let error = match trouble {
+                Trouble::Unusable(_) => StoreError::Damaged(trouble.text(&self.medium)),
+                trouble => trouble.of(&self.medium),
+            };
             self.poison = Some(error.clone());
             error
         })?;

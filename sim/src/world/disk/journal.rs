@@ -125,7 +125,7 @@ impl SimJournal {
     }
 
     /// [`commit`](Journal::commit) of values of any length.
-    fn commit_any(&mut self, changes: Group) -> Result<(), StoreError> {
+    pub(super) fn commit_any(&mut self, changes: Group) -> Result<(), StoreError> {
         let failed = |error: std::io::Error| {
             let what = format!("{}: {error}", self.name);
             match error.kind() {

@@ -98,6 +98,23 @@ fn append_whose_watermark_fails_is_found_when_reopened() {
 }
 
 #[test]
+fn disk_that_fails_for_a_moment_costs_no_database() {
+    let medium = MemoryMedium::default();
+    let mut vault = opened(&medium);
+    vault.append(&pages(1, 0..1)).unwrap();
+    medium.contents().state_syncs = Some(0);
+    vault.append(&pages(1, 1..2)).unwrap_err();
+    drop(vault);
+    // The database was not closed well, so opening it repairs it, and repairing syncs.
+    let mut vault = vault_of(&medium, WORKSPACE, master(1));
+    let failed = vault.open();
+    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+    medium.contents().state_syncs = None;
+    let found = vault.open().unwrap();
+    assert_eq!((found.end, found.watermark, found.set_aside), (2, 2, Vec::new()));
+}
+
+#[test]
 fn snapshot_without_room_is_refused_and_the_vault_goes_on() {
     let medium = MemoryMedium::default();
     let mut vault = opened(&medium);

@@ -1,0 +1,210 @@
+//! `determinism`: the same seeds in two processes, in another order and on other threads.
+//!
+//! Within one process a run could depend on an address, on what ran before it, or on which thread it
+//! got, and still repeat itself. So the program starts itself twice under conditions that differ and
+//! compares what both say.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::Error;
+use super::args::{DeterminismArgs, Seed};
+use super::exit::Exit;
+use super::output::Output;
+use super::subject::Recipe;
+use super::sweep;
+use super::text::{hanging, seconds};
+
+/// A process could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChildError {
+    #[error("{program}: cannot be started: {reason}")]
+    Start { program: String, reason: std::io::Error },
+    #[error("{program} {arguments}: {found}; expected {expected}")]
+    Said { program: String, arguments: String, found: String, expected: &'static str },
+}
+
+/// One of the two sides.
+struct Side {
+    program: PathBuf,
+    name: &'static str,
+    conditions: Vec<String>,
+    time_zone: &'static str,
+}
+
+/// Runs the seeds on both sides and names the first event that differs, if one does.
+pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result<Exit, Error> {
+    let this = std::env::current_exe().map_err(Error::Itself)?;
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    let many = (2 * sweep::all_cores() + 1).to_string();
+    let one = Side {
+        program: this.clone(),
+        name: "first",
+        conditions: words(&["--threads", "1"]),
+        time_zone: "UTC",
+    };
+    let other = Side {
+        program: args.against.clone().unwrap_or(this),
+        name: "second",
+        conditions: words(&["--threads", &many, "--descending"]),
+        time_zone: "Asia/Kathmandu",
+    };
+    let recipe = args.shape.recipe();
+    let (ours, mut theirs) = (one.sweep(args, &recipe)?, other.sweep(args, &recipe)?);
+    theirs.reverse();
+    let parted = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
+    let Some((ours, theirs)) = parted.filter(|_| ours.len() == theirs.len()) else {
+        if ours.len() != theirs.len() {
+            let found = format!("{} seeds", theirs.len());
+            return Err(other.said(&[], found, "as many as the first process ran").into());
+        }
+        let seeds = ours.len();
+        output.line(format_args!("{seeds} seeds ran alike in two processes"))?;
+        return Ok(Exit::Held);
+    };
+    let seed: Seed = ours["seed"]
+        .as_str()
+        .and_then(|seed| seed.parse().ok())
+        .ok_or_else(|| one.said(&[], ours.to_string(), "a seed in each line"))?;
+    let difference = first_event(&one.story(seed, &recipe)?, &other.story(seed, &recipe)?)
+        .unwrap_or_else(|| alone(ours, theirs));
+    output.line(format_args!("seed {seed}{}  not deterministic", recipe.flags()))?;
+    for (name, text) in difference {
+        output.line(hanging(&format!("  {name:<8}  "), &text, output.text_columns()))?;
+    }
+    output.line(format_args!("  replay    cargo sim replay {seed}{} --verbose", recipe.flags()))?;
+    Ok(Exit::NotDeterministic)
+}
+
+impl Side {
+    /// What came of each seed, in the order in which they ran.
+    fn sweep(&self, args: &DeterminismArgs, recipe: &Recipe) -> Result<Vec<Value>, ChildError> {
+        let (first, seeds) = (args.first_seed.to_string(), args.seeds.to_string());
+        let fixed = ["run", "--json", "--no-capsules", "--first-seed", &first, "--seeds", &seeds];
+        let flags = recipe.flags();
+        let mut words: Vec<&str> = fixed.into_iter().chain(flags.split_whitespace()).collect();
+        words.extend(self.conditions.iter().map(String::as_str));
+        let mut lines = self.run(&words)?;
+        lines.retain(|line| line.get("summary").is_none());
+        Ok(lines)
+    }
+
+    /// All that is told of one seed.
+    fn story(&self, seed: Seed, recipe: &Recipe) -> Result<Vec<Value>, ChildError> {
+        let (seed, flags) = (seed.to_string(), recipe.flags());
+        let words = ["replay", &seed, "--json", "--verbose"].into_iter();
+        let words: Vec<&str> = words.chain(flags.split_whitespace()).collect();
+        let mut lines = self.run(&words)?;
+        let story = lines.first_mut().and_then(|line| line["story"].as_array_mut());
+        story.map(std::mem::take).ok_or_else(|| self.said(&words, "no story".into(), "a story"))
+    }
+
+    /// What the program prints: an object per line.
+    fn run(&self, words: &[&str]) -> Result<Vec<Value>, ChildError> {
+        let done = Command::new(&self.program)
+            .args(words)
+            .env("TZ", self.time_zone)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|reason| ChildError::Start { program: named(&self.program), reason })?;
+        let judged =
+            [Exit::Held, Exit::PropertyFailed, Exit::NotDeterministic, Exit::ProvedNothing];
+        let code = done.status.code();
+        if !judged.iter().any(|exit| code == Some(exit.code().into())) {
+            return Err(self.said(
+                words,
+                done.status.to_string(),
+                "an exit code from 0 to 4, not 2",
+            ));
+        }
+        let text = String::from_utf8_lossy(&done.stdout);
+        let line = |line: &str| {
+            serde_json::from_str(line)
+                .map_err(|error| self.said(words, error.to_string(), "a JSON object per line"))
+        };
+        text.lines().map(line).collect()
+    }
+
+    fn said(&self, words: &[&str], found: String, expected: &'static str) -> ChildError {
+        let arguments = if words.is_empty() { self.name.to_owned() } else { words.join(" ") };
+        ChildError::Said { program: named(&self.program), arguments, found, expected }
+    }
+}
+
+type Rows = Vec<(&'static str, String)>;
+
+/// The first event that two stories do not share.
+fn first_event(ours: &[Value], theirs: &[Value]) -> Option<Rows> {
+    let at = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
+    if at == ours.len() && at == theirs.len() {
+        return None;
+    }
+    let told = |story: &[Value], at: usize| match story.get(at) {
+        None => "the story ends".to_owned(),
+        Some(line) => {
+            let text = |field: &str| line[field].as_str().unwrap_or_default().to_owned();
+            let time = seconds(line["virtual_ms"].as_u64().unwrap_or_default());
+            format!("{time}  {}  {}", text("peer"), text("text"))
+        }
+    };
+    Some(vec![
+        ("event", format!("{} is the first that differs", at + 1)),
+        ("before", at.checked_sub(1).map_or("the beginning".to_owned(), |last| told(ours, last))),
+        ("first", told(ours, at)),
+        ("second", told(theirs, at)),
+    ])
+}
+
+/// What differs between two lines of a sweep if the stories do not.
+fn alone(ours: &Value, theirs: &Value) -> Rows {
+    let fields = ours.as_object().into_iter().flatten();
+    let field = fields.map(|(field, _)| field).find(|&field| ours[field] != theirs[field]);
+    let field = field.map_or("verdict", String::as_str);
+    vec![
+        ("alone", "the seed runs alike in both processes; among others it does not".to_owned()),
+        ("first", format!("{field} {}", ours[field])),
+        ("second", format!("{field} {}", theirs[field])),
+    ]
+}
+
+fn named(program: &Path) -> String {
+    program.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn story(texts: &[&str]) -> Vec<Value> {
+        let line = |text: &&str| json!({"virtual_ms": 1500, "peer": "ada", "text": text});
+        texts.iter().map(line).collect()
+    }
+
+    #[test]
+    fn the_first_event_that_differs_is_named_with_both_sides() {
+        let rows = first_event(&story(&["a", "b", "c"]), &story(&["a", "x", "c"])).unwrap();
+        let told: Vec<&str> = rows.iter().map(|(_, text)| text.as_str()).collect();
+        let expected = [
+            "2 is the first that differs",
+            "1.500 s  ada  a",
+            "1.500 s  ada  b",
+            "1.500 s  ada  x",
+        ];
+        assert_eq!(told, expected);
+        let rows = first_event(&story(&["a"]), &story(&[])).unwrap();
+        assert_eq!((rows[1].1.as_str(), rows[3].1.as_str()), ("the beginning", "the story ends"));
+        assert_eq!(first_event(&story(&["a"]), &story(&["a"])), None);
+    }
+
+    #[test]
+    fn seeds_that_differ_only_among_others_are_told_apart() {
+        let rows =
+            alone(&json!({"seed": "0x1", "messages": 3}), &json!({"seed": "0x1", "messages": 4}));
+        assert_eq!((rows[1].1.as_str(), rows[2].1.as_str()), ("messages 3", "messages 4"));
+    }
+}

@@ -1,0 +1,72 @@
+//! A sweep as JUnit XML: one test case for the sweep, and one for each kind of failure.
+//!
+//! A case per seed would be new names every night; a kind keeps its name from sweep to sweep, so a
+//! CI server can tell how long a failure has been there.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+
+use super::exit::Exit;
+use super::report::Report;
+
+/// The report as text.
+pub(crate) fn xml(report: &Report) -> String {
+    let mut sweep = TestCase::new("sweep", status(report));
+    sweep.set_classname("graphshell-sim");
+    sweep.set_time(Duration::try_from_secs_f64(report.seconds).unwrap_or_default());
+    let mut suite = TestSuite::new("cargo sim run");
+    suite.add_test_case(sweep);
+    for kind in report.failures.all() {
+        let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        failed.set_type(kind.id.clone());
+        failed.set_message(format!(
+            "{} seeds, first {}, soonest {}: {}",
+            kind.seeds, kind.first, kind.soonest.seed, kind.soonest.replay
+        ));
+        failed.set_description(kind.soonest.told.clone());
+        let mut case = TestCase::new(kind.fingerprint.to_string(), failed);
+        case.set_classname("graphshell-sim");
+        suite.add_test_case(case);
+    }
+    let mut xml = quick_junit::Report::new("graphshell-sim");
+    xml.add_test_suite(suite);
+    xml.to_string().expect("XML is written to memory")
+}
+
+/// What came of the sweep, beside properties that failed.
+fn status(report: &Report) -> TestCaseStatus {
+    let wrong = match report.exit() {
+        Exit::ProvedNothing => "nothing was proved: too many of the seeds were invalid",
+        Exit::Interrupted => "the sweep was interrupted",
+        _ => return TestCaseStatus::success(),
+    };
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(wrong);
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::report;
+    use super::*;
+
+    #[test]
+    fn a_kind_of_failure_is_a_test_case_with_its_replay_command() {
+        let xml = xml(&report(0, &[5, 3]));
+        assert!(
+            xml.contains(r#"tests="2" errors="0" failures="1""#) || xml.contains(r#"failures="1""#),
+            "{xml}"
+        );
+        assert!(xml.contains(r#"name="convergence (lacks one)""#), "{xml}");
+        assert!(
+            xml.contains("2 seeds, first 0x0, soonest 0x2: cargo sim replay 0x2 --verbose"),
+            "{xml}"
+        );
+    }
+
+    #[test]
+    fn a_sweep_that_proved_nothing_is_an_error() {
+        assert!(xml(&report(0, &[])).contains("nothing was proved"));
+    }
+}

@@ -1,0 +1,271 @@
+//! Failures of a sweep, grouped by what they look like.
+//!
+//! Of each kind the first failing seed is shown in full when it fails. At the end all kinds stand
+//! side by side, each with the seed that failed soonest: its story is the shortest one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use graphshell_sim::capsule::Capsule;
+use graphshell_sim::fingerprint::{Fingerprint, Ingredients};
+use serde::{Deserialize, Serialize};
+
+use super::args::Seed;
+use super::file::{self, FileError};
+use super::judge::Judged;
+use super::record::block;
+use super::subject::{Subject, quoted};
+use super::text::hanging;
+
+/// Most kinds that are told apart; what looks different in every seed must not fill the memory.
+const MOST: usize = 200;
+
+/// All failures that look alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kind {
+    pub(crate) id: String,
+    pub(crate) fingerprint: Fingerprint,
+    /// How many seeds failed like this.
+    pub(crate) seeds: u64,
+    /// The first of them.
+    pub(crate) first: Seed,
+    /// The one that failed soonest in virtual time.
+    pub(crate) soonest: Example,
+    /// Kinds of faults that the plans of all of them have.
+    pub(crate) common_faults: BTreeSet<String>,
+}
+
+/// One failing seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Example {
+    pub(crate) seed: Seed,
+    /// How long its run took, in virtual milliseconds.
+    virtual_ms: u64,
+    /// What a person is told of it.
+    pub(crate) told: String,
+    /// The command that tells its story.
+    pub(crate) replay: String,
+    /// The file that it is saved in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) capsule: Option<String>,
+    /// What the file holds, until it is written.
+    #[serde(skip)]
+    unsaved: Option<Box<Capsule>>,
+}
+
+/// The kinds of failure met so far, by their fingerprints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kinds {
+    kinds: Vec<Kind>,
+    /// Failing seeds of kinds beyond those.
+    others: u64,
+}
+
+impl Kinds {
+    /// Takes note of a failing seed; says whether its kind is new.
+    pub(crate) fn add(&mut self, subject: &Subject, judged: &Judged, command: &str) -> bool {
+        let Some(fingerprint) = judged.fingerprint() else { return false };
+        let (seed, run) = (Seed(judged.run.seed), &judged.run);
+        let plan = subject.plan();
+        let faults = Ingredients::of(&plan).faults;
+        let known = self.kinds.iter_mut().find(|kind| kind.fingerprint == fingerprint);
+        if known.as_ref().is_none_or(|kind| run.virtual_ms < kind.soonest.virtual_ms) {
+            let hash = run.trace_hash.clone();
+            let failure = judged.failure().filter(|_| judged.divergence.is_none());
+            let capsule = Capsule::new(plan, command.to_owned(), hash, failure);
+            let soonest = Example {
+                seed,
+                virtual_ms: run.virtual_ms,
+                told: console::strip_ansi_codes(&block(subject, judged, usize::MAX)).into_owned(),
+                replay: subject.replay(),
+                capsule: None,
+                unsaved: Some(Box::new(capsule)),
+            };
+            let Some(kind) = known else {
+                if self.kinds.len() == MOST {
+                    self.others += 1;
+                    return false;
+                }
+                let id = fingerprint.id();
+                let (first, common_faults) = (seed, faults);
+                self.kinds.push(Kind { id, fingerprint, seeds: 1, first, soonest, common_faults });
+                return true;
+            };
+            kind.soonest = soonest;
+            kind.count(&faults, 1);
+        } else if let Some(kind) = known {
+            kind.count(&faults, 1);
+        }
+        false
+    }
+
+    /// Adds those of another part of the sweep.
+    pub(crate) fn join(&mut self, other: Kinds) {
+        self.others += other.others;
+        for kind in other.kinds {
+            let is_full = self.kinds.len() == MOST;
+            match self.kinds.iter_mut().find(|known| known.fingerprint == kind.fingerprint) {
+                Some(known) => {
+                    known.count(&kind.common_faults, kind.seeds);
+                    known.first = known.first.min(kind.first);
+                    if kind.soonest.virtual_ms < known.soonest.virtual_ms {
+                        known.soonest = kind.soonest;
+                    }
+                }
+                None if is_full => self.others += kind.seeds,
+                None => self.kinds.push(kind),
+            }
+        }
+    }
+
+    /// Saves of each kind what is not saved yet, in `folder`.
+    pub(crate) fn save(&mut self, folder: &Path) -> Result<(), FileError> {
+        for kind in &mut self.kinds {
+            let example = &mut kind.soonest;
+            let Some(capsule) = example.unsaved.take() else { continue };
+            let path = folder.join(format!("{}-{}.json", kind.id, example.seed));
+            file::write(&path, &capsule.to_json())?;
+            example.capsule = Some(path.to_string_lossy().into_owned());
+        }
+        Ok(())
+    }
+
+    /// Puts the commonest first.
+    pub(crate) fn sort(&mut self) {
+        self.kinds.sort_by_key(|kind| (std::cmp::Reverse(kind.seeds), kind.first));
+    }
+
+    /// The kinds, in order.
+    pub(crate) fn all(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    /// All kinds with what is needed to go on, wrapped to `columns`; `None` if there are none.
+    pub(crate) fn told(&self, columns: usize) -> Option<String> {
+        if self.kinds.is_empty() {
+            return None;
+        }
+        let mut text = match self.kinds.len() {
+            1 => "1 kind of failure".to_owned(),
+            many => format!("{many} kinds of failure"),
+        };
+        for kind in &self.kinds {
+            let seeds = if kind.seeds == 1 { "seed" } else { "seeds" };
+            let mut how_many = format!("{} {seeds}, first {}", kind.seeds, kind.first);
+            if kind.seeds > 1 {
+                how_many += &format!(", soonest {}", kind.soonest.seed);
+            }
+            let mut lines = vec![kind.fingerprint.to_string(), how_many];
+            if kind.seeds > 2 && !kind.common_faults.is_empty() {
+                let faults: Vec<&str> = kind.common_faults.iter().map(String::as_str).collect();
+                lines.push(format!("faults in all of them: {}", faults.join(", ")));
+            }
+            text += "\n";
+            text += &hanging(&format!("  {}  ", kind.id), &lines.join("\n"), columns);
+            // Never wrapped, to be copied whole.
+            text += &format!("\n            {}", kind.soonest.replay);
+            text += &format!("\n            cargo sim shrink {}", shrink_what(kind));
+        }
+        if self.others > 0 {
+            text += &format!("\n  and {} failing seeds of other kinds", self.others);
+        }
+        Some(text + "\n")
+    }
+}
+
+/// What to shrink: the capsule, or the seed with its flags.
+fn shrink_what(kind: &Kind) -> String {
+    let of_seed = || {
+        let words = kind.soonest.replay.strip_prefix("cargo sim replay ");
+        words.unwrap_or_default().trim_end_matches(" --verbose").to_owned()
+    };
+    kind.soonest.capsule.as_deref().map_or_else(of_seed, quoted)
+}
+
+impl Kind {
+    fn count(&mut self, faults: &BTreeSet<String>, seeds: u64) {
+        self.seeds += seeds;
+        self.common_faults.retain(|fault| faults.contains(fault));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use graphshell_sim::world::{Options, Run, Verdict};
+
+    use super::super::judge::{judge, tests::failed};
+    use super::super::subject::Recipe;
+    use super::*;
+
+    /// A failure of this seed after so long, with this detail.
+    pub(crate) fn failing(seed: u64, virtual_ms: u64, detail: &str) -> (Subject, Judged) {
+        let run = |_: &Options| {
+            let mut run = Run { seed, virtual_ms, ..failed() };
+            if let Verdict::Failed(failure) = &mut run.verdict {
+                failure.detail = detail.to_owned();
+            }
+            run
+        };
+        let judged = judge(run, false, &Options { keep_events: false });
+        (Subject::Seed { seed: Seed(seed), recipe: Recipe::default() }, judged)
+    }
+
+    pub(crate) fn kinds(failing_seeds: &[(u64, u64, &str)]) -> Kinds {
+        let mut kinds = Kinds::default();
+        for &(seed, virtual_ms, detail) in failing_seeds {
+            let (subject, judged) = failing(seed, virtual_ms, detail);
+            kinds.add(&subject, &judged, "cargo sim run");
+        }
+        kinds.sort();
+        kinds
+    }
+
+    #[test]
+    fn alike_failures_are_one_kind_that_names_its_soonest() {
+        let kinds =
+            kinds(&[(3, 90, "lacks 1"), (5, 40, "lacks 22"), (6, 50, "lacks 3"), (9, 9, "x")]);
+        let [many, one] = kinds.all() else { panic!("{kinds:?}") };
+        assert_eq!((many.seeds, many.first, many.soonest.seed), (3, Seed(3), Seed(5)));
+        assert_eq!((one.seeds, one.first), (1, Seed(9)));
+        let told = kinds.told(80).unwrap();
+        assert!(told.starts_with("2 kinds of failure\n"), "{told}");
+        assert!(told.contains("3 seeds, first 0x3, soonest 0x5\n"), "{told}");
+        assert!(told.contains("\n            cargo sim replay 0x5 --verbose\n"), "{told}");
+        assert!(told.contains("\n            cargo sim shrink 0x5\n"), "{told}");
+        assert_eq!(Kinds::default().told(80), None);
+    }
+
+    #[test]
+    fn parts_join_to_what_the_whole_would_be() {
+        let all = [(3, 90, "lacks 1"), (5, 40, "lacks 2"), (6, 50, "lacks 3"), (9, 9, "x")];
+        let whole = kinds(&all);
+        let mut joined = kinds(&all[..2]);
+        joined.join(kinds(&all[2..]));
+        joined.sort();
+        assert_eq!(joined, whole);
+    }
+
+    #[test]
+    fn a_saved_failure_is_shrunk_from_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kinds = kinds(&[(5, 40, "lacks 22")]);
+        kinds.save(folder.path()).unwrap();
+        let capsule = kinds.all()[0].soonest.capsule.clone().unwrap();
+        assert!(capsule.ends_with(&format!("{}-0x5.json", kinds.all()[0].id)));
+        assert!(kinds.told(80).unwrap().contains(&format!("cargo sim shrink {capsule}")));
+    }
+
+    #[test]
+    fn kinds_are_bounded() {
+        let mut kinds = Kinds::default();
+        for seed in 0..MOST as u64 + 5 {
+            let word: String = seed.to_string().chars().map(|c| (c as u8 + 50) as char).collect();
+            let (subject, judged) = failing(seed, 1, &word);
+            kinds.add(&subject, &judged, "");
+        }
+        assert_eq!((kinds.all().len(), kinds.others), (MOST, 5));
+    }
+}

@@ -1,0 +1,280 @@
+//! The whole of a sweep, or of one shard of it: what is printed, and what is saved for others.
+
+use std::path::Path;
+use std::time::Duration;
+
+use graphshell_sim::capsule::engine_version;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::annotate;
+use super::args::{ReportArgs, Seed};
+use super::exit::Exit;
+use super::file;
+use super::junit;
+use super::kinds::Kinds;
+use super::output::Output;
+use super::tally::Tally;
+
+/// The format that is written and read.
+const FORMAT: u64 = 1;
+
+/// A sweep that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    /// The format's version.
+    report: u64,
+    /// The version of engine and simulator.
+    engine: String,
+    /// The flags that the seeds were expanded with.
+    flags: String,
+    /// The seeds that were run.
+    pub(crate) seeds: Vec<Seeds>,
+    /// Seconds of wall-clock time, of all shards together.
+    pub(crate) seconds: f64,
+    pub(crate) interrupted: bool,
+    pub(crate) tally: Tally,
+    pub(crate) failures: Kinds,
+}
+
+/// Seeds at equal distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seeds {
+    pub(crate) first: Seed,
+    pub(crate) step: u64,
+    pub(crate) count: u64,
+}
+
+impl Seeds {
+    /// The seed at this place. Every place below `count` has one.
+    pub(crate) fn nth(&self, n: u64) -> Seed {
+        Seed(self.first.0 + n * self.step)
+    }
+
+    fn has(&self, seed: Seed) -> bool {
+        let Some(distance) = seed.0.checked_sub(self.first.0) else { return false };
+        distance.is_multiple_of(self.step) && distance / self.step < self.count
+    }
+
+    /// A seed that both have.
+    fn shared(&self, other: &Seeds) -> Option<Seed> {
+        let (few, many) = if self.count <= other.count { (self, other) } else { (other, self) };
+        (0..few.count).map(|n| few.nth(n)).find(|&seed| many.has(seed))
+    }
+
+    /// Whether each seed lies below 2^64 and the numbers make sense.
+    fn are_sound(&self) -> bool {
+        let last = self.step.checked_mul(self.count.saturating_sub(1));
+        self.step > 0 && last.and_then(|last| self.first.0.checked_add(last)).is_some()
+    }
+}
+
+/// A file is no report, or none that fits the others.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    #[error("{file}: {reason}; expected a report of format {FORMAT}, as `run --report` writes it")]
+    Json { file: String, reason: serde_json::Error },
+    #[error("{file}: found report format {found}; expected {FORMAT}")]
+    Format { file: String, found: u64 },
+    #[error("{file}: found seeds from {} on, {} at a distance of {}; expected seeds below 2^64",
+        .seeds.first, .seeds.count, .seeds.step)]
+    Seeds { file: String, seeds: Seeds },
+    #[error("{file}: found {what} {found}; expected {expected}, as in {other}")]
+    Differs { file: String, what: &'static str, found: String, expected: String, other: String },
+    #[error("{file}: found seed {seed}, which {other} has too; expected shards that share no seed")]
+    Overlap { file: String, seed: Seed, other: String },
+}
+
+impl Report {
+    pub(crate) fn new(flags: String, seeds: Seeds, tally: Tally, failures: Kinds) -> Self {
+        Report {
+            report: FORMAT,
+            engine: engine_version().to_owned(),
+            flags,
+            seeds: vec![seeds],
+            seconds: 0.0,
+            interrupted: false,
+            tally,
+            failures,
+        }
+    }
+
+    /// Reads the report at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Report, Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            report: u64,
+        }
+        let text = file::read_text(path, "a report of `cargo sim run --report`")?;
+        let file = path.display().to_string();
+        let json = |reason| ReportError::Json { file: file.clone(), reason };
+        let head: Head = serde_json::from_str(&text).map_err(json)?;
+        if head.report != FORMAT {
+            return Err(ReportError::Format { file, found: head.report }.into());
+        }
+        let report: Report = serde_json::from_str(&text).map_err(json)?;
+        match report.seeds.iter().find(|seeds| !seeds.are_sound()) {
+            Some(&seeds) => Err(ReportError::Seeds { file, seeds }.into()),
+            None => Ok(report),
+        }
+    }
+
+    /// Adds up reports, each with the name of its file.
+    pub(crate) fn merge(reports: Vec<(String, Report)>) -> Result<Report, ReportError> {
+        for (nth, (file, report)) in reports.iter().enumerate() {
+            for (other, before) in &reports[..nth] {
+                report.must_fit(file, before, other)?;
+            }
+        }
+        let mut reports = reports.into_iter().map(|(_, report)| report);
+        let mut sum = reports.next().expect("the command line demands a file");
+        for report in reports {
+            sum.seeds.extend(report.seeds);
+            sum.seconds += report.seconds;
+            sum.interrupted |= report.interrupted;
+            sum.tally.join(&report.tally);
+            sum.failures.join(report.failures);
+        }
+        sum.failures.sort();
+        Ok(sum)
+    }
+
+    fn must_fit(&self, file: &str, before: &Report, other: &str) -> Result<(), ReportError> {
+        let same = |what, found: &str, expected: &str| match found == expected {
+            true => Ok(()),
+            false => Err(ReportError::Differs {
+                file: file.to_owned(),
+                what,
+                found: format!("{found:?}"),
+                expected: format!("{expected:?}"),
+                other: other.to_owned(),
+            }),
+        };
+        same("engine", &self.engine, &before.engine)?;
+        same("flags", &self.flags, &before.flags)?;
+        let pairs = self.seeds.iter().flat_map(|a| before.seeds.iter().map(move |b| (a, b)));
+        match pairs.into_iter().find_map(|(a, b)| a.shared(b)) {
+            Some(seed) => {
+                Err(ReportError::Overlap { file: file.to_owned(), seed, other: other.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        if self.interrupted { Exit::Interrupted } else { self.tally.sweep_exit() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+    }
+
+    /// Prints the report and writes the files that were asked for.
+    pub(crate) fn publish(
+        &self,
+        how: &SweepOutput<'_>,
+        output: &mut Output,
+    ) -> Result<Exit, Error> {
+        let exit = self.exit();
+        if how.json {
+            output.line(self.tally.to_json(self.failures.all(), self.elapsed(), exit))?;
+        } else {
+            if let Some(told) = self.failures.told(output.text_columns()) {
+                output.line(told)?;
+            }
+            output.line(self.tally.table(self.elapsed(), output.columns()))?;
+            if exit == Exit::ProvedNothing {
+                output.line("nothing was proved: too many of the seeds were invalid")?;
+            }
+        }
+        annotate::annotate(how.files.annotations, self);
+        if let Some(path) = &how.files.junit {
+            file::write(path, &junit::xml(self))?;
+        }
+        if let Some(path) = &how.files.report {
+            file::write(path, &self.to_json())?;
+        }
+        Ok(exit)
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("its keys are strings") + "\n"
+    }
+}
+
+/// How a report is told.
+pub(crate) struct SweepOutput<'a> {
+    pub(crate) json: bool,
+    pub(crate) files: &'a ReportArgs,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::kinds::tests::{failing, kinds};
+    use super::*;
+
+    /// A report of a shard in which the seeds from `first` on, two apart, fail after `ms` each.
+    pub(crate) fn report(first: u64, ms: &[u64]) -> Report {
+        let seeds = Seeds { first: Seed(first), step: 2, count: ms.len() as u64 };
+        let mut tally = Tally::default();
+        let mut bad = Vec::new();
+        for (n, &ms) in ms.iter().enumerate() {
+            let seed = seeds.nth(n as u64).0;
+            tally.add(&failing(seed, ms, "lacks one").1);
+            bad.push((seed, ms, "lacks one"));
+        }
+        Report::new(String::new(), seeds, tally, kinds(&bad))
+    }
+
+    fn merged(reports: &[Report]) -> Result<Report, String> {
+        let named =
+            reports.iter().enumerate().map(|(n, report)| (format!("{n}.json"), report.clone()));
+        Report::merge(named.collect()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn shards_add_up() {
+        let sum = merged(&[report(0, &[5, 6]), report(1, &[4, 7])]).unwrap();
+        assert_eq!(sum.tally.runs(), 4);
+        let [kind] = sum.failures.all() else { panic!("{sum:?}") };
+        assert_eq!((kind.seeds, kind.first, kind.soonest.seed), (4, Seed(0), Seed(1)));
+        assert_eq!(sum.exit(), Exit::PropertyFailed);
+    }
+
+    #[test]
+    fn shards_that_share_a_seed_or_differ_are_refused() {
+        let said = merged(&[report(0, &[5, 6, 7]), report(4, &[1])]).unwrap_err();
+        assert!(said.starts_with("1.json: found seed 0x4, which 0.json has too"), "{said}");
+        let older = Report { engine: "0.0.1".into(), ..report(1, &[1]) };
+        let said = merged(&[report(0, &[5]), older]).unwrap_err();
+        assert!(
+            said.contains("found engine \"0.0.1\"; expected \"0.1.0\", as in 0.json"),
+            "{said}"
+        );
+        let other = Report { flags: " --peers 9".into(), ..report(1, &[1]) };
+        assert!(merged(&[report(0, &[5]), other]).unwrap_err().contains("found flags"));
+    }
+
+    #[test]
+    fn a_report_reads_what_it_writes_and_refuses_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        let refused = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Report::read(&path).unwrap_err().to_string()
+        };
+        let text = report(1, &[3]).to_json();
+        assert!(
+            refused(&text.replace("\"report\": 1", "\"report\": 2"))
+                .contains("found report format 2")
+        );
+        assert!(refused(&text[..90]).contains("expected a report of format 1"));
+        let far = text.replace("\"first\": \"0x1\"", "\"first\": \"0xffffffffffffffff\"");
+        let far = far.replace("\"count\": 1", "\"count\": 2");
+        assert!(refused(&far).contains("expected seeds below 2^64"), "{far}");
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(Report::read(&path).unwrap().to_json(), text);
+    }
+}
