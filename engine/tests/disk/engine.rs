@@ -60,7 +60,6 @@ where
     with_network(folder, 1, NoNetwork, story)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver of a real device has a thread")]
 fn with_network<T: Send, N: SyncBackend + Send + Sync>(
     folder: &Path,
     device: u8,
