@@ -48,9 +48,9 @@ impl<'a> Shows<'a> {
         )
     }
 
-    /// Judges what it says against what the disk is guilty of.
-    pub(crate) fn no_false_alarm(&self, log: bool, rest: bool) -> Result<(), Finding> {
-        if log || rest {
+    /// Judges what it says of its files, unless the disk did wrong.
+    pub(crate) fn no_false_alarm(&self, excused: bool) -> Result<(), Finding> {
+        if excused {
             return Ok(());
         }
         let what = if let Some(aside) = self.opened.set_aside.first() {

@@ -35,6 +35,9 @@ pub(crate) struct Drive {
     pub(crate) untold: Cell<bool>,
     /// Whether the store may be in the middle of recovering from a loss.
     recovers: Cell<bool>,
+    /// Whether the database was seen whole since the disk last did wrong: one that was being made
+    /// may be put aside.
+    whole: Cell<bool>,
     tries: Cell<u32>,
     kept: RefCell<Kept>,
     backup: RefCell<Option<(DiskImage, Kept)>>,
@@ -68,6 +71,7 @@ impl Drive {
             trouble: Cell::default(),
             untold: Cell::default(),
             recovers: Cell::default(),
+            whole: Cell::default(),
             tries: Cell::default(),
             kept: RefCell::default(),
             backup: RefCell::default(),
@@ -127,7 +131,8 @@ impl Drive {
         }
         let shows = reopened::Shows::new(me, opened, records);
         let recovers = peer.image.borrow().lost > 0 || self.recovers.get();
-        world.judge(shows.no_false_alarm(guilt.log || recovers, guilt.rest));
+        let excused = guilt.log || guilt.rest || recovers || !self.whole.replace(true);
+        world.judge(shows.no_false_alarm(excused));
         let acknowledged = shows.is(&peer.image.borrow());
         let mut kept = self.kept.borrow_mut();
         let in_flight = kept.in_flight.take();
@@ -220,6 +225,7 @@ impl Drive {
         self.kept.take();
         self.untold.set(false);
         self.recovers.set(false);
+        self.whole.set(false);
         let peer = world.peer(me);
         peer.becomes(Image::default());
     }
@@ -305,6 +311,10 @@ impl Drive {
 
     /// Ends what the present life did to the disk.
     pub(crate) fn settle(&self, world: &World, me: usize) {
+        let Guilt { log, rest } = self.disk.guilt();
+        self.whole.set(self.whole.get() && !log && !rest);
+        // A loss that was noticed in this life is told in this life or not at all.
+        self.untold.set(false);
         let stop = self.stop.replace(Stop::Killed);
         self.judge_stored(world, me);
         self.disk.settle(stop);
