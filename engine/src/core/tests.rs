@@ -85,10 +85,7 @@ impl Bench {
             Output::Compacted(result) => return assert!(result.is_ok(), "{result:?}"),
             Output::SaveSnapshot(_) => Input::SnapshotSaved(Ok(())),
             Output::Answer { call, response } => return self.answers.push((call, response)),
-            Output::Ask { .. }
-            | Output::Rebuild(_)
-            | Output::Rebase { .. }
-            | Output::Compacted(_) => panic!("unexpected: {output:?}"),
+            Output::Ask { .. } | Output::Rebuild(_) => panic!("unexpected: {output:?}"),
             Output::Announce(_) | Output::Finished { .. } | Output::Event(_) => return,
         };
         self.core.handle(input);

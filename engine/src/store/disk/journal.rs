@@ -155,6 +155,8 @@ fn open(folder: &Path, new: bool) -> Result<FjallJournal, StoreError> {
             return Err(fjall::Error::Unrecoverable);
         }
         let log = database.keyspace(KEYSPACE, options)?;
+        // What a killed program wrote but did not sync is here too, and is relied on from now on.
+        database.persist(PersistMode::SyncAll)?;
         Ok((database, log))
     }));
     let (database, log) = opened
