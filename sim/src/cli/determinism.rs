@@ -214,8 +214,10 @@ mod tests {
 
     #[test]
     fn a_difference_that_does_not_repeat_is_told_by_its_field() {
-        let rows =
-            alone(&json!({"seed": "0x1", "messages": 3}), &json!({"seed": "0x1", "messages": 4}));
+        let rows = only_once(
+            &json!({"seed": "0x1", "messages": 3}),
+            &json!({"seed": "0x1", "messages": 4}),
+        );
         assert_eq!((rows[1].1.as_str(), rows[2].1.as_str()), ("messages 3", "messages 4"));
     }
 }
