@@ -2,7 +2,7 @@
 
 use graphshell_sync::VersionVector;
 
-use super::shared::World;
+use super::shared::{Life, World};
 use crate::oracle::rounds;
 
 pub(crate) struct Round {
@@ -12,8 +12,8 @@ pub(crate) struct Round {
     pub(crate) ordered: bool,
     /// What either side held.
     before: VersionVector,
-    /// How often the other side had been started.
-    boots: u64,
+    /// How often the other side had been started, if it was up.
+    up: Option<u64>,
 }
 
 impl Round {
@@ -22,7 +22,8 @@ impl Round {
         let other = world.peer(with);
         let mut before = other.image.borrow().held.vector();
         before.join(&world.peer(me).image.borrow().held.vector());
-        Round { with, ordered, before, boots: other.boots.get() }
+        let up = (other.life.get() == Life::Ready).then(|| other.boots.get());
+        Round { with, ordered, before, up }
     }
 
     /// Judges a round that ended well, where nobody can fork and the other side was up all along.
@@ -30,7 +31,7 @@ impl Round {
     pub(crate) fn judge(&self, world: &World, me: usize, other_behind: bool) {
         let (ours, theirs) = (world.peer(me), world.peer(self.with));
         let may_fork = world.peers.iter().any(|peer| peer.amnesiac.get());
-        if may_fork || theirs.boots.get() != self.boots {
+        if may_fork || self.up != Some(theirs.boots.get()) {
             return;
         }
         let held = |dot| ours.image.borrow().held.get(dot).is_some();
