@@ -20,6 +20,9 @@ use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::{Config, PortSet, Record, SystemClock, SystemEntropy, Workspace};
 use redb::{Database, TableDefinition};
 
+/// Writes records into a folder, durably.
+type Write = fn(&Path, &[Record]);
+
 /// Records of one append, and so of one sync: what a round that pulls runs ahead by.
 const GROUP: usize = 4;
 const RUNS: usize = 5;
@@ -40,7 +43,7 @@ fn main() {
     let records = records();
     let operations: usize = records.iter().filter_map(batch_of).map(|batch| batch.len()).sum();
     println!("{operations} operations in {} records, {GROUP} for each sync", records.len());
-    let contenders: [(&str, fn(&Path, &[Record])); 3] =
+    let contenders: [(&str, Write); 3] =
         [("graphshell", graphshell), ("fjall", plain_fjall), ("redb", plain_redb)];
     for (name, write) in contenders {
         let mut times = Vec::new();
