@@ -19,7 +19,7 @@ fn remove(number: u128) -> LogEntry {
 }
 
 fn unknown() -> LogEntry {
-    LogEntry::Opaque { kind: 4_000, payload: vec![7; 90].into() }
+    LogEntry::Opaque { kind: 4_000, payload: vec![7; 90] }
 }
 
 fn reopen(world: &mut World, device: &Device) -> Workspace<Device> {

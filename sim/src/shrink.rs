@@ -23,6 +23,9 @@ use crate::fingerprint::Ingredients;
 use crate::plan::{Plan, pretty};
 use crate::world::Failure;
 
+/// Most rounds of all passes. Three or four are usual; passes could undo each other's work.
+const MOST_ROUNDS: usize = 20;
+
 /// Runs candidates.
 pub trait Judge {
     /// The least `n` below `count` for which `candidate(n)` is a plan that fails as the first one did;
@@ -78,7 +81,7 @@ impl Size {
 pub fn shrink(plan: &Plan, failure: &Failure, judge: &mut dyn Judge) -> Plan {
     let mut search = Search { best: plan.clone(), judge };
     search.cut_after(failure.virtual_ms);
-    loop {
+    for _ in 0..MOST_ROUNDS {
         let before = pretty_without_reason(&search.best);
         search.peers(&failure.peers);
         search.settings();

@@ -66,7 +66,7 @@ impl Core {
             Ok((_, Weighed::Refused(reject))) | Err(reject) => {
                 self.finish(round, Err(reject.into()));
             }
-            Ok((shared, Weighed::Brings(brings))) if brings == 0 => {
+            Ok((shared, Weighed::Brings(0))) => {
                 self.believe_all(round, &shared);
                 self.go_on_pulling(round);
             }

@@ -1,5 +1,6 @@
 //! The core alone, driven by hand: what it sends and acknowledges, and when.
 
+mod handover;
 mod orders;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::entry::{LogEntry, Position};
 use crate::hash::Hash;
 use crate::id::{DeviceId, Incarnation, NodeId, WorkspaceId};
 use crate::ports::Promise;
-use crate::record::Record;
+use crate::record::{Record, Snapshot};
 use crate::wire::{
     Budget, Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response,
 };
@@ -36,6 +37,8 @@ pub(super) struct Bench {
     number: u8,
     witness: Option<Promise>,
     next_call: u64,
+    /// What the log stands on, and where it begins.
+    pub(super) base: Option<(Snapshot, u64)>,
     pub(super) answers: Vec<(u64, Response)>,
 }
 
@@ -43,7 +46,8 @@ impl Bench {
     pub(super) fn new(number: u8) -> Self {
         let core = replayed(number, &[], None);
         let (log, answers) = (Vec::new(), Vec::new());
-        let mut bench = Bench { core, log, number, witness: None, next_call: 0, answers };
+        let (witness, base) = (None, None);
+        let mut bench = Bench { core, log, number, witness, next_call: 0, base, answers };
         bench.settle();
         bench.core.share_with(stranger(), true).unwrap();
         bench.settle();
@@ -57,13 +61,15 @@ impl Bench {
         }
     }
 
-    fn carry_out(&mut self, output: Output) {
+    pub(super) fn carry_out(&mut self, output: Output) {
         let input = match output {
             Output::Append(records) => {
                 self.log.extend(records);
                 Input::Appended(Ok(()))
             }
             Output::Load { ticket, positions } => {
+                let first = self.base.as_ref().map_or(0, |&(_, first)| first);
+                assert!(positions.iter().all(|&at| at >= first), "it was cut off");
                 let records = positions.iter().map(|&at| self.log[at as usize].clone()).collect();
                 Input::Loaded { ticket, records: Ok(records) }
             }
@@ -71,12 +77,15 @@ impl Bench {
                 self.witness = Some(promise);
                 Input::Promised(Ok(()))
             }
+            Output::Rebase { base, first } => {
+                assert_eq!(base.position, self.log.len() as u64);
+                self.base = Some((base, first));
+                Input::Rebased(Ok(()))
+            }
+            Output::Compacted(result) => return assert!(result.is_ok(), "{result:?}"),
             Output::SaveSnapshot(_) => Input::SnapshotSaved(Ok(())),
             Output::Answer { call, response } => return self.answers.push((call, response)),
-            Output::Ask { .. }
-            | Output::Rebuild(_)
-            | Output::Rebase { .. }
-            | Output::Compacted(_) => panic!("unexpected: {output:?}"),
+            Output::Ask { .. } | Output::Rebuild(_) => panic!("unexpected: {output:?}"),
             Output::Announce(_) | Output::Finished { .. } | Output::Event(_) => return,
         };
         self.core.handle(input);

@@ -24,7 +24,7 @@
 //!
 //! [`State::apply`] changes records and notes what it touched; [`State::refresh`] ends a batch by
 //! working out anew, for what was touched only, which facts a reader sees; a clear touches
-//! everything, once per batch. The rest reads.
+//! everything, once per batch. [`State::join`] makes two states one. The rest reads.
 
 mod causality;
 mod conflict;

@@ -67,8 +67,11 @@ pub trait Journal {
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + '_>;
+    ) -> Box<dyn DoubleEndedIterator<Item = Result<Pair, StoreError>> + '_>;
 }
+
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
 
 /// A change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@
 
 use redb::StorageBackend;
 
-use super::medium::{Change, Journal, MAX_VALUE_BYTES, Medium, Part};
+use super::medium::{Change, Journal, MAX_VALUE_BYTES, Medium, Pair, Part};
 use crate::limits::MAX_BATCH_BYTES;
 use crate::ports::StoreError;
 
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+type Pairs = Vec<Pair>;
 
 /// Examines a medium by every claim, each at a place of its own.
 pub fn every_claim<M: Medium, P: FnMut() -> M>(mut place: impl FnMut() -> P) {
@@ -231,7 +231,7 @@ fn commit(journal: &mut impl Journal, changes: Vec<Change>) {
     journal.commit(changes).expect("commits");
 }
 
-fn puts(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<Change> {
+fn puts(pairs: &[Pair]) -> Vec<Change> {
     pairs.iter().map(|(key, value)| Change::Put(key.clone(), value.clone())).collect()
 }
 
@@ -239,7 +239,7 @@ fn all(journal: &impl Journal) -> Pairs {
     read(journal.range(Vec::new()..=vec![255; 16]))
 }
 
-fn read(pairs: impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>>) -> Pairs {
+fn read(pairs: impl Iterator<Item = Result<Pair, StoreError>>) -> Pairs {
     pairs.map(|pair| pair.expect("reads")).collect()
 }
 

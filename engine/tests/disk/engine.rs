@@ -1,5 +1,6 @@
 //! The whole engine over a real disk.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::pin::pin;
 
@@ -59,7 +60,6 @@ where
     with_network(folder, 1, NoNetwork, story)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver of a real device has a thread")]
 fn with_network<T: Send, N: SyncBackend + Send + Sync>(
     folder: &Path,
     device: u8,
@@ -74,10 +74,11 @@ fn with_network<T: Send, N: SyncBackend + Send + Sync>(
     let (workspace, driver) = block_on(Workspace::open(config, ports)).expect("it opens");
     std::thread::scope(|scope| {
         let driver = scope.spawn(move || block_on(driver.run()));
-        let told = story(Story { workspace: &workspace });
+        // A story that fails must end the driver too, or the failure would never be told.
+        let told = catch_unwind(AssertUnwindSafe(|| story(Story { workspace: &workspace })));
         block_on(workspace.close());
         driver.join().expect("no panic").expect("it ends well");
-        told
+        told.unwrap_or_else(|failure| resume_unwind(failure))
     })
 }
 

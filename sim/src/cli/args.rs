@@ -94,6 +94,9 @@ pub(crate) struct RunArgs {
     /// Run the seeds in the opposite order.
     #[arg(long, hide = true, conflicts_with = "span")]
     pub(crate) descending: bool,
+    /// With --json, tell the story of this seed.
+    #[arg(long, hide = true, requires = "json")]
+    pub(crate) story_of: Option<Seed>,
     /// Print the seed's plan as a scenario file and run nothing.
     #[arg(long, requires = "seed", conflicts_with_all = ["json", "verify"])]
     pub(crate) print_plan: bool,

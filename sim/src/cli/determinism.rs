@@ -52,7 +52,7 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         time_zone: "Asia/Kathmandu",
     };
     let recipe = args.shape.recipe();
-    let (ours, mut theirs) = (one.sweep(args, &recipe)?, other.sweep(args, &recipe)?);
+    let (ours, mut theirs) = (one.sweep(args, &recipe, &[])?, other.sweep(args, &recipe, &[])?);
     theirs.reverse();
     let parted = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
     let Some((ours, theirs)) = parted.filter(|_| ours.len() == theirs.len()) else {
@@ -68,8 +68,8 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         .as_str()
         .and_then(|seed| seed.parse().ok())
         .ok_or_else(|| one.said(&[], ours.to_string(), "a seed in each line"))?;
-    let difference = first_event(&one.story(seed, &recipe)?, &other.story(seed, &recipe)?)
-        .unwrap_or_else(|| alone(ours, theirs));
+    let stories = (one.story(args, &recipe, seed)?, other.story(args, &recipe, seed)?);
+    let difference = first_event(&stories.0, &stories.1).unwrap_or_else(|| only_once(ours, theirs));
     output.line(format_args!("seed {seed}{}  not deterministic", recipe.flags()))?;
     for (name, text) in difference {
         output.line(hanging(&format!("  {name:<8}  "), &text, output.text_columns()))?;
@@ -80,25 +80,36 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
 
 impl Side {
     /// What came of each seed, in the order in which they ran.
-    fn sweep(&self, args: &DeterminismArgs, recipe: &Recipe) -> Result<Vec<Value>, ChildError> {
+    fn sweep(
+        &self,
+        args: &DeterminismArgs,
+        recipe: &Recipe,
+        more: &[&str],
+    ) -> Result<Vec<Value>, ChildError> {
         let (first, seeds) = (args.first_seed.to_string(), args.seeds.to_string());
         let fixed = ["run", "--json", "--no-capsules", "--first-seed", &first, "--seeds", &seeds];
         let flags = recipe.flags();
         let mut words: Vec<&str> = fixed.into_iter().chain(flags.split_whitespace()).collect();
-        words.extend(self.conditions.iter().map(String::as_str));
+        words.extend(self.conditions.iter().map(String::as_str).chain(more.iter().copied()));
         let mut lines = self.run(&words)?;
         lines.retain(|line| line.get("summary").is_none());
         Ok(lines)
     }
 
-    /// All that is told of one seed.
-    fn story(&self, seed: Seed, recipe: &Recipe) -> Result<Vec<Value>, ChildError> {
-        let (seed, flags) = (seed.to_string(), recipe.flags());
-        let words = ["replay", &seed, "--json", "--verbose"].into_iter();
-        let words: Vec<&str> = words.chain(flags.split_whitespace()).collect();
-        let mut lines = self.run(&words)?;
-        let story = lines.first_mut().and_then(|line| line["story"].as_array_mut());
-        story.map(std::mem::take).ok_or_else(|| self.said(&words, "no story".into(), "a story"))
+    /// All that is told of one seed among the others: what it depends on may be one of them.
+    fn story(
+        &self,
+        args: &DeterminismArgs,
+        recipe: &Recipe,
+        seed: Seed,
+    ) -> Result<Vec<Value>, ChildError> {
+        let words = ["--story-of", &seed.to_string()];
+        let mut lines = self.sweep(args, recipe, &words)?;
+        let mut stories = lines.iter_mut().filter_map(|line| line.get_mut("story")?.as_array_mut());
+        stories
+            .next()
+            .map(std::mem::take)
+            .ok_or_else(|| self.said(&words, "no story".into(), "the story of the seed"))
     }
 
     /// What the program prints: an object per line.
@@ -158,13 +169,13 @@ fn first_event(ours: &[Value], theirs: &[Value]) -> Option<Rows> {
     ])
 }
 
-/// What differs between two lines of a sweep if the stories do not.
-fn alone(ours: &Value, theirs: &Value) -> Rows {
+/// What differed between two lines if it did not when they were run again.
+fn only_once(ours: &Value, theirs: &Value) -> Rows {
     let fields = ours.as_object().into_iter().flatten();
     let field = fields.map(|(field, _)| field).find(|&field| ours[field] != theirs[field]);
     let field = field.map_or("verdict", String::as_str);
     vec![
-        ("alone", "the seed runs alike in both processes; among others it does not".to_owned()),
+        ("event", "none differed when both processes ran again".to_owned()),
         ("first", format!("{field} {}", ours[field])),
         ("second", format!("{field} {}", theirs[field])),
     ]
@@ -202,9 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn seeds_that_differ_only_among_others_are_told_apart() {
-        let rows =
-            alone(&json!({"seed": "0x1", "messages": 3}), &json!({"seed": "0x1", "messages": 4}));
+    fn a_difference_that_does_not_repeat_is_told_by_its_field() {
+        let rows = only_once(
+            &json!({"seed": "0x1", "messages": 3}),
+            &json!({"seed": "0x1", "messages": 4}),
+        );
         assert_eq!((rows[1].1.as_str(), rows[2].1.as_str()), ("messages 3", "messages 4"));
     }
 }

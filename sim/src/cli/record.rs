@@ -104,7 +104,7 @@ impl<'a> Record<'a> {
     }
 
     /// Notes whether the run is what its capsule saved.
-    pub(crate) fn as_saved(self, as_saved: Option<bool>) -> Self {
+    pub(crate) fn compared(self, as_saved: Option<bool>) -> Self {
         Record { as_saved, ..self }
     }
 

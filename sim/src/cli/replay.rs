@@ -72,7 +72,7 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
     if args.story.json {
         let as_saved = saved.as_ref().map(Result::is_ok);
         output.line(
-            Record::new(&subject, &judged, args.story.verbose).as_saved(as_saved).to_json(),
+            Record::new(&subject, &judged, args.story.verbose).compared(as_saved).to_json(),
         )?;
         return Ok(tally.strict_exit());
     }

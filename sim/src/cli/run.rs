@@ -57,7 +57,9 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         || interrupt::seen() || time_is_over(),
         |n| {
             let twice = args.verify || n.is_multiple_of(TWICE_ONE_IN);
-            judge(|options| subject(n).run(options), twice, &Options { keep_events: false })
+            let subject = subject(n);
+            let keep_events = is_told(args, &subject);
+            judge(|options| subject.run(options), twice, &Options { keep_events })
         },
         |n, judged| {
             bar.inc(1);
@@ -137,7 +139,7 @@ impl Sweep<'_> {
             self.save();
         }
         if self.args.json {
-            return Some(Record::new(subject, judged, false).to_json());
+            return Some(Record::new(subject, judged, is_told(self.args, subject)).to_json());
         }
         let shown = match outcome {
             Outcome::Held => false,
@@ -158,6 +160,11 @@ impl Sweep<'_> {
             self.can_save = false;
         }
     }
+}
+
+/// Whether the subject is the seed whose story is wanted.
+fn is_told(args: &RunArgs, subject: &Subject) -> bool {
+    matches!(subject, Subject::Seed { seed, .. } if Some(*seed) == args.story_of)
 }
 
 /// The command of this sweep, as far as its seeds depend on it.

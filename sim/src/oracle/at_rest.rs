@@ -21,12 +21,14 @@ const SHORTEST: usize = 8;
 const STRETCH: usize = 12;
 /// Bytes of a nonce.
 const NONCE: usize = 12;
+/// A peer, one of its data keys, and a nonce under it.
+type Used = (usize, u64, [u8; NONCE]);
 
 /// What one run must not find on its disks.
 pub(crate) struct AtRest {
     texts: AhoCorasick,
     /// Sealed values by peer, data key and nonce: a hash of the first that had it.
-    nonces: RefCell<BTreeMap<(usize, u64, [u8; NONCE]), blake3::Hash>>,
+    nonces: RefCell<BTreeMap<Used, blake3::Hash>>,
 }
 
 impl AtRest {

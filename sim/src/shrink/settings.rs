@@ -69,9 +69,8 @@ impl Search<'_> {
             }
         }
         self.once(|plan| edited(plan, short_texts));
-        if !self.once(|plan| edited(plan, no_positions)) {
-            self.once(|plan| edited(plan, plain_positions));
-        }
+        self.once(|plan| edited(plan, no_positions));
+        self.once(|plan| edited(plan, plain_positions));
     }
 }
 
@@ -102,12 +101,13 @@ fn no_positions(plan: &mut Value) {
     each_edit(plan, &mut |edit| drop(edit.as_object_mut().and_then(|edit| edit.remove("at"))));
 }
 
-/// Gives each position that an edit names a plain one of its own.
+/// Gives each position that an edit names a plain one of its own, but for those at the origin.
 fn plain_positions(plan: &mut Value) {
     let mut nth = 0;
     each_edit(plan, &mut |edit| {
         for field in ["at", "to"] {
-            if let Some(position) = edit.get_mut(field).filter(|position| position.is_array()) {
+            let named = edit.get_mut(field).filter(|position| position.is_array());
+            if let Some(position) = named.filter(|position| **position != json!([0.0, 0.0])) {
                 nth += 1;
                 *position = json!([f64::from(nth), 0.0]);
             }

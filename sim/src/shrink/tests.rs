@@ -119,3 +119,14 @@ fn what_relies_on_a_step_goes_with_it() {
     let restarts = |action: &Action| matches!(action, Action::Restart { peer } if *peer == who);
     assert!(!repaired.steps.iter().any(|step| restarts(&step.action)));
 }
+
+#[test]
+fn no_pass_undoes_what_another_did() {
+    let fails = |plan: &Plan| plan.steps.len() >= 4 && edits(plan, |edit| edit.nodes().len() == 1);
+    let (small, runs) = shrunk(&large(), usize::MAX, fails);
+    assert_eq!(small.steps.len(), 4);
+    assert!(runs < 400, "{runs}");
+    let (again, runs) = shrunk(&small, usize::MAX, fails);
+    assert_eq!(Size::of(&again), Size::of(&small));
+    assert!(runs < 200, "{runs}");
+}

@@ -12,38 +12,42 @@ impl Search<'_> {
     /// Moves steps together: all at one distance, no two farther apart than a bound, everything
     /// faster, then each step closer to the one before.
     pub(super) fn times(&mut self) {
+        let end = |plan: &Plan| plan.steps.last().map_or(0, |step| step.at_ms);
+        let now = end(&self.best);
         let tried = 2 * DISTANCES.len() + 2;
         self.first(tried, |plan, n| {
-            Some(match n {
+            let closer = match n {
                 _ if n < DISTANCES.len() => with_gaps(plan, |_, _| DISTANCES[n]),
                 _ if n < 2 * DISTANCES.len() => {
                     with_gaps(plan, |_, gap| gap.min(DISTANCES[n - DISTANCES.len()]))
                 }
-                _ => with_gaps(plan, |_, gap| gap >> (2 * DISTANCES.len() + 2 - n)),
-            })
+                _ => with_gaps(plan, |_, gap| gap >> (tried - n)),
+            };
+            // Otherwise one round would undo what another did.
+            (end(&closer) < now).then_some(closer)
         });
         for step in 0..self.best.steps.len() {
             self.first(DISTANCES.len(), |plan, n| {
-                let closer =
-                    with_gaps(plan, |at, gap| if at == step { gap.min(DISTANCES[n]) } else { gap });
-                (closer != *plan).then_some(closer)
-            });
-        }
-        for grain in [APART, 10] {
-            self.once(|plan| {
-                let mut plan = plan.clone();
-                plan.steps
-                    .iter_mut()
-                    .for_each(|step| step.at_ms = step.at_ms.div_ceil(grain) * grain);
-                Some(plan)
+                Some(with_gaps(
+                    plan,
+                    |at, gap| if at == step { gap.min(DISTANCES[n]) } else { gap },
+                ))
             });
         }
     }
-}
 
-impl Search<'_> {
-    /// Moves steps that happen at once apart, so that the plan reads as one thing after the other.
+    /// Rounds times, and moves steps that happen at once apart: the plan reads as one thing after the
+    /// other.
     pub(super) fn pace(&mut self) {
+        for grain in [APART, 10] {
+            self.once(|plan| {
+                let mut plan = plan.clone();
+                for step in &mut plan.steps {
+                    step.at_ms = step.at_ms.div_ceil(grain) * grain;
+                }
+                Some(plan)
+            });
+        }
         self.once(|plan| {
             Some(with_gaps(plan, |step, gap| if step == 0 { gap } else { gap.max(APART) }))
         });

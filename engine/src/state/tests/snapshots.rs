@@ -2,7 +2,7 @@
 
 use super::{Replica, State, node, peer};
 use crate::author::Authors;
-use crate::entry::{EdgeType, LogEntry, SyncedLogEntry};
+use crate::entry::{EdgeType, LogEntry, SyncedLogEntry, Trigger};
 use crate::limits::MAX_AUTHORS;
 
 fn synced(sequence: u64, entry: LogEntry) -> SyncedLogEntry {
@@ -98,6 +98,30 @@ fn a_node_or_pair_that_says_nothing_is_refused() {
     };
     refused(&[0], "no node that says nothing");
     refused(&[1, 0, 0, 0], "a pair that says something");
+}
+
+#[test]
+fn what_a_clear_covers_is_refused() {
+    let (from, to) = (node(1), node(2));
+    for entry in [
+        LogEntry::RestoreNode { node_id: from },
+        LogEntry::AssertEdge { from, to },
+        LogEntry::AddTraversal { from, to, timestamp_ms: 9, trigger: Trigger::Link },
+    ] {
+        let mut replica = Replica::new(1, &[]);
+        replica.apply_all(&[
+            synced(1, LogEntry::Opaque { kind: 500, payload: vec![] }),
+            synced(2, LogEntry::ClearGraph),
+            synced(3, entry),
+        ]);
+        let mut bytes = replica.bytes();
+        // The third entry's stamp: author and flag, sequence, time. The clear had seen the first.
+        let at = bytes.windows(3).position(|bytes| bytes == [0, 3, 3]).expect("a stamp");
+        bytes[at + 1] = 1;
+        let mut authors = Authors::new([1; 4]);
+        let error = State::decode(&bytes, &mut authors, [1; 4]).expect_err("covered");
+        assert!(error.to_string().contains("canonical form"), "{error}");
+    }
 }
 
 #[test]

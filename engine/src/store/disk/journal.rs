@@ -11,7 +11,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::{files, tail};
 use crate::ports::StoreError;
-use crate::store::medium::{Change, Journal, MAX_VALUE_BYTES};
+use crate::store::medium::{Change, Journal, MAX_VALUE_BYTES, Pair};
 
 /// What fjall keeps in memory before it writes a sorted table, in bytes. Larger than the log of
 /// 100,000 operations, so that most logs lie on the disk once, in fjall's journal, and not twice.
@@ -110,7 +110,7 @@ impl Journal for FjallJournal {
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + '_> {
+    ) -> Box<dyn DoubleEndedIterator<Item = Result<Pair, StoreError>> + '_> {
         Box::new(self.log.range(keys).map(|pair| {
             let (key, value) = pair.into_inner().map_err(|error| damaged(&self.folder, &error))?;
             Ok((key.to_vec(), value.to_vec()))
@@ -155,6 +155,8 @@ fn open(folder: &Path, new: bool) -> Result<FjallJournal, StoreError> {
             return Err(fjall::Error::Unrecoverable);
         }
         let log = database.keyspace(KEYSPACE, options)?;
+        // What a killed program wrote but did not sync is here too, and is relied on from now on.
+        database.persist(PersistMode::SyncAll)?;
         Ok((database, log))
     }));
     let (database, log) = opened

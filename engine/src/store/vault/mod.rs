@@ -1,19 +1,19 @@
 //! A workspace on a disk: the log of sealed records, and the database beside it.
 //!
 //! ```text
-//! append ──> cut into blocks ──> rkyv ──> zstd ──> AES-256-GCM ──> pieces ──> journal     one commit
-//!                                                  watermark, vector ──> database         then one
+//! append ──> blocks ──> rkyv ──> zstd ──> AES-256-GCM ──> pieces ──> journal      one commit,
+//!                                      watermark, vector ──────────> database     then another
 //! ```
-//! - **The log is the only authority.** Blocks of records ([`block`], [`log`]) in a journal, each
-//!   chained to the one before it, on top of a base.
-//! - **The database remembers how far the log reached** ([`state`]), always after the log reached it. An
-//!   append is acknowledged once both are durable; so a log that ends before the watermark has
-//!   lost what was acknowledged, and the next opening says so.
-//! - **Every stored byte is sealed** under its own name ([`seal`]), with keys from a small file
-//!   ([`keys`]).
+//! - **The log is the only authority** (`log.rs`): blocks of records in a journal, each chained to
+//!   the one before it, on top of a base.
+//! - **The database remembers how far the log reached** (`state.rs`), always after the log reached
+//!   it. An append is acknowledged once both are durable; so a log that ends before the watermark
+//!   has lost what was acknowledged, and the next opening says so.
+//! - **Every stored byte is sealed** under its own name (`seal.rs`), with keys from a small file
+//!   (`keys.rs`).
 //!
-//! Nothing here waits, tells the time or draws randomness by itself, and nothing here names a file:
-//! that is the [`Medium`]'s.
+//! Nothing here waits, tells the time or draws randomness by itself, and nothing here names a
+//! file: that is the [`Medium`]'s.
 //!
 //! # Failures
 //!
@@ -23,14 +23,14 @@
 //! # A log that lost its tail
 //!
 //! If the log ends before the watermark, [`Vault::open`] reports both and changes nothing. Until
-//! the caller has put a new base under what is left ([`Vault::rebase`]), every other write is refused:
-//! records appended meanwhile could reach the old watermark and hide the loss. The rebase puts the
-//! old database aside and begins a new one; a crash before that makes the next opening report the loss
-//! again.
+//! the caller has put a new base under what is left ([`Vault::rebase`]), appends and snapshots are
+//! refused: records appended meanwhile could reach the old watermark and hide the loss. The rebase
+//! puts the old database aside and begins a new one; a crash before that makes the next opening
+//! report the loss again.
 //!
-//! A log that passed the watermark, but not with the block that ended there, lost acknowledged records
-//! too: files of two histories were mixed, or a disk lied about both. How many is unknown, so the
-//! watermark is reported as at least one more than the end.
+//! A log that passed the watermark, but not with the block that ended there, or whose base is gone,
+//! lost acknowledged records too: files of two histories were mixed, or a disk lied about both. How
+//! many is unknown, so the watermark is reported as at least one more than the end.
 
 mod block;
 mod guard;
@@ -61,8 +61,8 @@ use crate::ports::{Entropy, Opened, SetAside, StoreError};
 use crate::record::{Record, Snapshot};
 use crate::vector::VersionVector;
 
-/// A sealed log and its database on some [`Medium`]; all that a [`Store`](crate::ports::Store) does,
-/// synchronously.
+/// A sealed log and its database on some [`Medium`]; all that a [`Store`](crate::ports::Store)
+/// does, synchronously.
 ///
 /// [Open](Self::open) it first; every other call before that is refused. After
 /// [`Failed`](StoreError::Failed) or [`Damaged`](StoreError::Damaged) from a call that writes,
@@ -108,9 +108,11 @@ impl<M: Medium> Vault<M> {
     /// Opens the vault, or opens it again; makes it if there is none.
     ///
     /// # Errors
-    /// `Refused`, and nothing was touched: another program has it, the key is wrong, it is another workspace's,
-    /// a newer engine wrote it, or the disk has no room. `Damaged`, and nothing was touched: the key file
-    /// or the log is not what was written. `Failed`: the disk failed.
+    /// `Refused`, and nothing was touched: another program has it, the key is wrong, it is another
+    /// workspace's, a newer engine wrote it. `Refused` also if the disk has no room for what opening
+    /// writes. `Damaged`, and nothing was touched: the key file or the log is not what was written.
+    /// `Failed`: the disk failed. A database that cannot be used is no error: see
+    /// [`Opened::set_aside`].
     pub fn open(&mut self) -> Result<Opened, StoreError> {
         self.open = None;
         if !self.locked {
@@ -247,7 +249,7 @@ impl<M: Medium> Vault<M> {
             }
             let peers = rows.peers.iter().map(|(&device, &shared)| (device, shared)).collect();
             log.rebase(sealer, entropy, base, first, peers)?;
-            // From here on the log has its base, so whatever goes wrong is told by the next opening.
+            // From here on the log has its base: whatever goes wrong, the next opening tells.
             rows.authors = base.vector.iter().collect();
             if lost.is_some() {
                 state.close();

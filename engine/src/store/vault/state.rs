@@ -32,6 +32,9 @@ pub(super) const PEER_TABLE: Table = TableDefinition::new("peers");
 /// The chunks of the last snapshot.
 pub(super) const SNAPSHOT_TABLE: Table = TableDefinition::new("snapshot");
 
+/// A key, and what its value says.
+type Row = (Vec<u8>, Vec<u8>);
+
 const META_KEY: &[u8] = b"log";
 
 /// What the database says of the log and of itself.
@@ -125,7 +128,7 @@ impl State {
         table: Table,
         name: &'static str,
         expected: u64,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Trouble> {
+    ) -> Result<Vec<Row>, Trouble> {
         let table = self.database()?.begin_read()?.open_table(table)?;
         let mut rows = Vec::new();
         for row in table.iter()? {
@@ -239,7 +242,7 @@ impl State {
         let mut sealed = Vec::new();
         for (chunk, plain) in (0..).zip(plain.chunks(SNAPSHOT_CHUNK_BYTES)) {
             let packed = sealer.pack(entropy, Name::Snapshot { generation, chunk, chunks }, plain);
-            sealed.push(packed.map_err(|error| unusable(error))?);
+            sealed.push(packed.map_err(unusable)?);
         }
         let meta = Meta { snapshot: generation, chunks, ..self.meta };
         self.write(sealer, entropy, meta, |write| {

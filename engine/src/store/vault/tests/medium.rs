@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::ports::StoreError;
-use crate::store::medium::{Change, Journal, MAX_VALUE_BYTES, Medium, Part};
+use crate::store::medium::{Change, Journal, MAX_VALUE_BYTES, Medium, Pair, Part};
 
 /// A handle to a medium; one of them at a time can be locked.
 #[derive(Debug, Default)]
@@ -171,7 +171,7 @@ impl Journal for MemoryJournal {
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + '_> {
+    ) -> Box<dyn DoubleEndedIterator<Item = Result<Pair, StoreError>> + '_> {
         let contents = self.medium.contents();
         let pairs = contents.journal.range(keys);
         let pairs: Vec<_> = pairs.map(|(key, value)| Ok((key.clone(), value.clone()))).collect();
