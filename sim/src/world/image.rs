@@ -44,7 +44,8 @@ impl Image {
         first: u64,
         source: Option<&Holdings>,
     ) -> Vec<Record> {
-        let dropped = self.records.drain(..(first - self.first) as usize);
+        let gone = (first.saturating_sub(self.first) as usize).min(self.records.len());
+        let dropped = self.records.drain(..gone);
         let dropped = dropped.filter_map(|bytes| Record::decode(&bytes).ok()).collect();
         if let Some(source) = source {
             self.held.extend(source, &base.vector);

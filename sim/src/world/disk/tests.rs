@@ -180,7 +180,7 @@ fn long_values_in_flight_may_keep_a_log_from_opening() {
         stop(&disk, Stop::PowerCut);
         refused += u32::from(matches!(SimJournal::open(&disk, LOG), Err(StoreError::Damaged(_))));
     }
-    assert!(refused > 10, "{refused} of 100");
+    assert!(refused > 3, "{refused} of 100");
 }
 
 #[test]
