@@ -27,7 +27,7 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         seen.append(&mut kinds(&plan(seed, &Shape::default())));
     }
     let all = [
-        // Steps; strolls and expectations belong to scenario files.
+        // Steps; strolls, expectations and checkpoints belong to scenario files.
         "edit",
         "sync",
         "resolve",
@@ -42,7 +42,11 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         "rot",
         "backup",
         "restore",
-        "clock_jump", // Edits.
+        "clock_jump",
+        "share",
+        "compact",
+        "lose_tail",
+        // Edits.
         "add_node",
         "set_title",
         "set_url",
