@@ -13,6 +13,7 @@ use crate::id::{DeviceId, NodeId, PeerId};
 use crate::legacy::{self, LegacyError};
 use crate::limits::MAX_LOAD_RECORDS;
 use crate::ports::{Clock, Store, StoreError};
+use crate::record::Record;
 use crate::vector::VersionVector;
 use crate::wire::Frontier;
 
@@ -200,13 +201,24 @@ impl<P: Ports> Workspace<P> {
     /// # Errors
     /// If the store cannot be read.
     pub async fn history(&self) -> Result<Vec<SyncedLogEntry>, StoreError> {
-        let Range { start, end } = self.shared.lock().core().log_range();
+        loop {
+            let range = self.shared.lock().core().log_range();
+            let start = range.start;
+            match self.records(range).await {
+                // The log was cut while it was read.
+                Err(_) if self.shared.lock().core().log_range().start != start => {}
+                read => return Ok(history::expand(&read?)),
+            }
+        }
+    }
+
+    async fn records(&self, Range { start, end }: Range<u64>) -> Result<Vec<Record>, StoreError> {
         let mut records = Vec::new();
         for first in (start..end).step_by(MAX_LOAD_RECORDS) {
             let last = end.min(first + MAX_LOAD_RECORDS as u64);
             records.extend(self.shared.ports.store().load((first..last).collect()).await?);
         }
-        Ok(history::expand(&records))
+        Ok(records)
     }
 
     /// The canonical bytes of the merged state: equal on devices that applied equal sets.

@@ -391,6 +391,10 @@ impl World {
                     peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
                 }
                 Record::Identity { device, incarnation } => {
+                    // What was never durable under the old name was made again under the new one.
+                    let new = PeerId::derive(*device, *incarnation);
+                    let made = |dot: Dot| dot.peer == new || image.held.get(dot).is_some();
+                    peer.authored.borrow_mut().retain(|&dot, _| made(dot));
                     self.authors_as(me, PeerId::derive(*device, *incarnation));
                 }
                 Record::Consent { .. } => {}
