@@ -27,7 +27,7 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         seen.append(&mut kinds(&plan(seed, &Shape::default())));
     }
     let all = [
-        // Steps; strolls and expectations belong to scenario files.
+        // Steps; strolls, expectations and checkpoints belong to scenario files.
         "edit",
         "sync",
         "resolve",
@@ -42,7 +42,11 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         "rot",
         "backup",
         "restore",
-        "clock_jump", // Edits.
+        "clock_jump",
+        "share",
+        "compact",
+        "lose_tail",
+        // Edits.
         "add_node",
         "set_title",
         "set_url",
@@ -67,7 +71,7 @@ fn a_seed_means_this_plan_for_good() {
     let hash = blake3::hash(text.as_bytes()).to_hex();
     assert_eq!(
         &hash[..16],
-        "19bcf9ed82d05c13",
+        "4a27ce4dba1b9c1e",
         "the generator changed: every saved seed means another plan"
     );
 }
