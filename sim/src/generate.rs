@@ -20,7 +20,7 @@ use user::{Habits, User};
 /// How large a generated plan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Peers, 1 to 64.
+    /// Peers, 1 to 1 000.
     pub peers: usize,
     /// Edits of all users together.
     pub edits: usize,
