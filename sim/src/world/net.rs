@@ -128,10 +128,11 @@ impl Inner {
         }
     }
 
-    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) {
+    /// Says under which number the frame goes, unless the peer has just died.
+    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) -> Option<u64> {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
-            return;
+            return None;
         }
         self.world.judge(bounds::judge_frame(self.me, body.len()));
         let nth = {
@@ -150,6 +151,7 @@ impl Inner {
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
         self.world.send(Frame { from: self.me, to, nth, answers, call, body });
+        Some(nth)
     }
 
     /// Hands a frame to whom it is for.
@@ -180,8 +182,9 @@ impl Inner {
                 return world.count("answers too late");
             };
             if let Response::Snapshot(_) = &response {
-                let held = world.peer(from).image.borrow().held.clone();
-                *world.peer(self.me).handed.borrow_mut() = Some(held);
+                let handing = world.peer(from).handing.borrow();
+                let held = handing.get(&(self.me, nth)).cloned();
+                *world.peer(self.me).handed.borrow_mut() = held;
                 world.count("parts of snapshots arrived");
             }
             if let Response::Batch { batch: Some(batch), .. } = &response {
@@ -222,7 +225,11 @@ impl Inner {
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
-        self.send(from, true, call, &frame::response(&response), body);
+        let nth = self.send(from, true, call, &frame::response(&response), body);
+        if let (Response::Snapshot(_), Some(nth)) = (&response, nth) {
+            let held = peer.image.borrow().held.clone();
+            peer.handing.borrow_mut().insert((from, nth), held);
+        }
     }
 }
 

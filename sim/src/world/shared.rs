@@ -106,8 +106,10 @@ pub(crate) struct Peer {
     pub(crate) amnesiac: Cell<bool>,
     /// Whether its disk ever forgot something.
     pub(crate) set_back: Cell<bool>,
-    /// What the device holds that handed it a snapshot last; its own past, if its disk forgot.
+    /// What the device held that handed it a snapshot last; its own past, if its disk forgot.
     pub(crate) handed: RefCell<Option<Holdings>>,
+    /// What it held when it handed out a part of a snapshot, by whom it was for and frame number.
+    pub(crate) handing: RefCell<BTreeMap<(usize, u64), Holdings>>,
     /// What was applied when its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
@@ -159,6 +161,7 @@ impl World {
             amnesiac: Cell::new(false),
             set_back: Cell::new(false),
             handed: RefCell::default(),
+            handing: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             atomic: RefCell::default(),
