@@ -134,5 +134,5 @@ impl SealedStore {
 
 /// The key of a peer's vault, as its keyring keeps it through everything.
 pub(super) fn master_key(peer: &Peer) -> MasterKey {
-    MasterKey::from_bytes(blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
+    MasterKey::from_bytes(&blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
 }
