@@ -120,10 +120,12 @@ impl SealedStore {
                 let opened = vault.open()?;
                 let mut records = Vec::new();
                 let positions: Vec<u64> = (opened.first..opened.end).collect();
-                for positions in positions.chunks(MAX_LOAD_RECORDS) {
-                    records.extend(vault.load(positions)?);
-                }
-                Ok((opened, records))
+                drive.disk.observe(|| {
+                    for positions in positions.chunks(MAX_LOAD_RECORDS) {
+                        records.extend(vault.load(positions)?);
+                    }
+                    Ok((opened, records))
+                })
             })?;
             drive.reopened(&self.world, self.me, &opened, &records);
             Ok(opened)

@@ -44,7 +44,7 @@ impl KeySource {
 
     /// The keyring, or, where none runs (a machine without a desktop, CI), a key file; what was
     /// chosen [`is_keyring`](Self::is_keyring) tells. A key file that is there is taken: the store
-    /// was begun with it.
+    /// was begun with it. So after the key was moved into the keyring, the file is to be removed.
     ///
     /// Blocks while the keyring is asked.
     ///
@@ -70,13 +70,6 @@ impl KeySource {
     /// Whether the key lies in the keyring.
     pub fn is_keyring(&self) -> bool {
         matches!(self.0, Kind::Keyring(_))
-    }
-
-    pub(super) fn entry(&self) -> Option<&KeyringEntry> {
-        match &self.0 {
-            Kind::Keyring(entry) => Some(entry),
-            _ => None,
-        }
     }
 
     /// The key for the store in `folder`. Only for a `new` one a key is made: another key than the
@@ -136,7 +129,7 @@ fn in_file(path: &Path, folder: &Path, new: bool) -> Result<KeyBytes, StoreError
         return Err(StoreError::Refused(format!("{name}: a key seals nothing in its own store")));
     }
     check_private(path)?;
-    match files::read(path)?.map(Zeroizing::new) {
+    match files::read_to_rely_on(path)?.map(Zeroizing::new) {
         Some(bytes) => {
             let mut key = KeyBytes::default();
             if bytes.len() != key.len() {
