@@ -52,7 +52,9 @@ fn main() {
     let records = records();
     let operations: usize = records.iter().filter_map(batch_of).map(|batch| batch.len()).sum();
     println!("{operations} operations in {} records, {GROUP} for each sync", records.len());
-    println!("bars: {BAR_PER_SECOND} durable operations per second, {BAR_BYTES} bytes each on disk");
+    println!(
+        "bars: {BAR_PER_SECOND} durable operations per second, {BAR_BYTES} bytes each on disk"
+    );
     let contenders: [(&str, Write); 3] =
         [("graphshell", graphshell), ("fjall", plain_fjall), ("redb", plain_redb)];
     for (name, write) in contenders {
