@@ -10,6 +10,7 @@ mod annotate;
 mod args;
 mod determinism;
 mod exit;
+mod faults;
 mod file;
 mod interrupt;
 mod judge;

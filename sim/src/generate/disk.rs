@@ -8,9 +8,6 @@ use super::dice::Dice;
 use super::{Shape, Timeline};
 use crate::plan::{Action, Disk, Part, Rot};
 
-/// Of a hundred seeds, how many have disks.
-const WITH_DISKS: u64 = 34;
-
 /// The kinds of faults of disks, and which are in.
 pub(super) struct Disks {
     rates: Disk,
@@ -21,9 +18,9 @@ pub(super) struct Disks {
 }
 
 impl Disks {
-    /// `None` if the seed's stores are ideal.
-    pub(super) fn roll(dice: &mut Dice) -> Option<Self> {
-        if !dice.chance(WITH_DISKS) {
+    /// `None` if the seed's stores are ideal: of a hundred seeds, `percent` have disks.
+    pub(super) fn roll(percent: u64, dice: &mut Dice) -> Option<Self> {
+        if !dice.chance(percent) {
             return None;
         }
         let mut rate = |percent, most| match dice.chance(percent) {
@@ -46,24 +43,6 @@ impl Disks {
 
     pub(super) fn rates(&self) -> Disk {
         self.rates
-    }
-
-    /// The names of those that are in, for the plan's reason.
-    pub(super) fn names(&self) -> Vec<&'static str> {
-        let Disk { sync_error, sync_lie, read_error, write_error, witness_error, .. } = self.rates;
-        let all = [
-            (true, "disks"),
-            (self.power_cuts, "power cuts"),
-            (self.kills, "kills within a write"),
-            (self.full, "full disks"),
-            (self.rot, "rot"),
-            (sync_error > 0, "syncs that fail"),
-            (sync_lie > 0, "syncs that lie"),
-            (read_error > 0, "reads that fail"),
-            (write_error > 0, "writes that fail"),
-            (witness_error > 0, "keyrings that fail"),
-        ];
-        all.into_iter().filter_map(|(is_in, name)| is_in.then_some(name)).collect()
     }
 
     /// Puts all that goes wrong on a timeline that has everything else that goes wrong.

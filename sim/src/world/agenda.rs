@@ -53,6 +53,10 @@ fn peer_of(action: &Action) -> Option<&str> {
         | Action::Share { peer, .. }
         | Action::Expect { peer, .. } => Some(peer),
         Action::Partition { .. }
+        | Action::Flap { .. }
+        | Action::SlowLink { .. }
+        | Action::Reset { .. }
+        | Action::TimePasses { .. }
         | Action::Mend { .. }
         | Action::Weather { .. }
         | Action::FillDisk { .. }

@@ -231,7 +231,7 @@ impl Inner {
     /// Hands a frame that is due to whom it is for.
     fn release(&self, (due, from, nth, copy): Due, header: Header, body: &[u8]) {
         let world = &*self.world;
-        if !world.open(from, self.me, due) {
+        if world.closed_by(from, self.me, due).is_some() {
             return self.lost(from, nth, "to a partition", "frames lost to a partition");
         }
         world.count("frames arrived");

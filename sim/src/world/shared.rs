@@ -22,6 +22,7 @@ use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::{Holdings, Image};
 use super::timeline::Timeline;
+use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
@@ -45,6 +46,7 @@ pub(crate) struct World {
     pub(crate) datagram: RefCell<Vec<u8>>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
+    pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
@@ -62,6 +64,8 @@ pub(crate) struct Peer {
     /// How often it was started.
     pub(crate) boots: Cell<u64>,
     pub(crate) fuse: Fuse,
+    /// The step of the plan that is to end its present life.
+    pub(crate) doom: Cell<Option<usize>>,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
     /// Its disk, if the plan has disks.
@@ -132,6 +136,7 @@ impl World {
             life: Cell::new(Life::Down),
             boots: Cell::new(0),
             fuse: Fuse::default(),
+            doom: Cell::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
             drive: drive(choice::key(&peer.name)),
@@ -168,6 +173,7 @@ impl World {
             datagram: RefCell::default(),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
+            ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
             at_rest: OnceCell::new(),
             archive: RefCell::default(),
@@ -220,9 +226,12 @@ impl World {
         }
     }
 
-    /// Whether a frame gets from one peer to another at a time.
-    pub(crate) fn open(&self, from: usize, to: usize, at_ms: u64) -> bool {
-        self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
+    /// The step that keeps frames from getting from one peer to another at a time, if one does.
+    pub(crate) fn closed_by(&self, from: usize, to: usize, at_ms: u64) -> Option<usize> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.closed_by(from, to, self.plan_time(at_ms))
     }
 
     /// Adds an event of one peer to the trace.
