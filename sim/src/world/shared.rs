@@ -21,7 +21,9 @@ use super::disk::SimDisk;
 use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::{Holdings, Image};
-use super::timeline::Timeline;
+use super::net::Listener;
+use super::post::Post;
+use super::timeline::{Slow, Timeline};
 use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
@@ -40,10 +42,10 @@ pub(crate) struct World {
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
     pub(crate) healed_ms: Cell<Option<u64>>,
-    /// The time between ticks; `None` while turmoil runs the hosts and knows better.
-    pub(crate) between_ticks: Cell<Option<u64>>,
-    /// Where peers receive datagrams; room for the longest.
-    pub(crate) datagram: RefCell<Vec<u8>>,
+    /// Frames on their way.
+    pub(crate) post: Post,
+    /// The present, in virtual milliseconds since the first instant.
+    now_ms: Cell<u64>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     pub(super) ledger: RefCell<Ledger>,
@@ -66,6 +68,8 @@ pub(crate) struct Peer {
     pub(crate) fuse: Fuse,
     /// The step of the plan that is to end its present life.
     pub(crate) doom: Cell<Option<usize>>,
+    /// Its network, while it has power.
+    pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
     /// Its disk, if the plan has disks.
@@ -137,6 +141,7 @@ impl World {
             boots: Cell::new(0),
             fuse: Fuse::default(),
             doom: Cell::default(),
+            listener: RefCell::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
             drive: drive(choice::key(&peer.name)),
@@ -169,8 +174,8 @@ impl World {
             peers: plan.peers.iter().map(peer).collect(),
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
-            between_ticks: Cell::new(Some(0)),
-            datagram: RefCell::default(),
+            post: Post::default(),
+            now_ms: Cell::new(0),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             ledger: RefCell::new(Ledger::new(plan)),
@@ -195,12 +200,14 @@ impl World {
         self.peers.iter().position(|peer| peer.device == device)
     }
 
-    /// Virtual milliseconds since the first tick.
+    /// Virtual milliseconds since the first instant.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.between_ticks.get().unwrap_or_else(|| {
-            let elapsed = turmoil::sim_elapsed().expect("outside of ticks the time is set");
-            elapsed.as_millis() as u64
-        })
+        self.now_ms.get()
+    }
+
+    /// Time has passed.
+    pub(crate) fn advance_to(&self, now_ms: u64) {
+        self.now_ms.set(now_ms);
     }
 
     /// Virtual milliseconds of the plan; 0 before it starts.
@@ -232,6 +239,20 @@ impl World {
             return None;
         }
         self.timeline.closed_by(from, to, self.plan_time(at_ms))
+    }
+
+    /// What slows frames down that one peer sends to another at a time.
+    pub(crate) fn slow(&self, from: usize, to: usize, at_ms: u64) -> Option<Slow> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.slow(from, to, self.plan_time(at_ms))
+    }
+
+    /// The step that broke the connection of two peers between two times, if one did.
+    pub(crate) fn broken_by(&self, one: usize, other: usize, ms: (u64, u64)) -> Option<usize> {
+        self.started_ms.get()?;
+        self.timeline.broken_by(one, other, (self.plan_time(ms.0), self.plan_time(ms.1)))
     }
 
     /// Adds an event of one peer to the trace.

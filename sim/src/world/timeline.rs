@@ -152,10 +152,16 @@ impl Timeline {
         latest(self.speeds.get(&(from, to))?, at_ms)?
     }
 
-    /// The first break after a time, up to and including another.
-    pub(crate) fn breaks(&self, after_ms: u64, until_ms: u64) -> impl Iterator<Item = &Break> {
-        let first = self.breaks.partition_point(|each| each.at_ms <= after_ms);
-        self.breaks[first..].iter().take_while(move |each| each.at_ms <= until_ms)
+    /// When which connections break, in order.
+    pub(crate) fn breaks(&self) -> &[Break] {
+        &self.breaks
+    }
+
+    /// The step that breaks the connection of two peers after a time, up to and including another.
+    pub(crate) fn broken_by(&self, one: usize, other: usize, ms: (u64, u64)) -> Option<usize> {
+        let first = self.breaks.partition_point(|each| each.at_ms <= ms.0);
+        let during = self.breaks[first..].iter().take_while(|each| each.at_ms <= ms.1);
+        during.filter(|each| each.parts(one, other)).map(|each| each.step).next()
     }
 
     /// For how long everybody was idle until a time.
@@ -247,13 +253,10 @@ mod tests {
             r#"[{"at_ms":5,"do":"reset","from":"a","to":"b"},
                 {"at_ms":9,"do":"time_passes","by_ms":1000}]"#,
         );
-        let steps = |after, until, one, other| {
-            let breaks = timeline.breaks(after, until).filter(|each| each.parts(one, other));
-            breaks.map(|each| each.step).collect::<Vec<_>>()
-        };
-        assert_eq!(steps(4, 9, 1, 0), [0, 1]);
-        assert_eq!(steps(5, 9, 1, 0), [1]);
-        assert!(steps(0, 8, 1, 2).is_empty());
+        assert_eq!(timeline.broken_by(1, 0, (4, 9)), Some(0));
+        assert_eq!(timeline.broken_by(1, 0, (5, 9)), Some(1));
+        assert_eq!(timeline.broken_by(1, 2, (0, 8)), None);
+        assert_eq!(timeline.broken_by(1, 2, (0, 9)), Some(1));
         assert_eq!([8, 9].map(|at| timeline.idle_ms(at)), [0, 1000]);
     }
 

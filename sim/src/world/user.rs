@@ -15,7 +15,7 @@ use graphshell_sync::{
 };
 use tokio::time::sleep;
 
-use super::agenda::{Order, Task, What};
+use super::agenda::{self, Order, Task, What};
 use super::facts;
 use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
@@ -172,26 +172,14 @@ impl<'a> User<'a> {
     async fn next(&self) -> Next {
         let peer = self.world.peer(self.me);
         loop {
-            let rung = peer.bell.notified();
             if let Some(order) = peer.orders.borrow_mut().pop_front() {
                 return Next::Order(order);
             }
-            let task = peer.agenda.borrow().front().copied();
-            match task.filter(|_| self.world.started_ms.get().is_some()) {
-                None => rung.await,
-                Some(task) => match task.at_ms.saturating_sub(self.world.plan_ms()) {
-                    0 => {
-                        if !self.is_boot(task) {
-                            peer.agenda.borrow_mut().pop_front();
-                        }
-                        return Next::Task(task);
-                    }
-                    wait => tokio::select! {
-                        biased;
-                        () = sleep(Duration::from_millis(wait)) => {}
-                        () = rung => {}
-                    },
-                },
+            if let Some(task) = agenda::next(self.world, self.me).await {
+                if !self.is_boot(task) {
+                    peer.agenda.borrow_mut().pop_front();
+                }
+                return Next::Task(task);
             }
         }
     }
