@@ -1,7 +1,7 @@
 //! The adapters alone, without an engine.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ async fn call(world: Rc<World>, times: usize, answers: Answers) {
         let answer = network.frontier(device_id("b"), request).await;
         answers.borrow_mut().push((world.now_ms(), answer));
     }
+    // It goes on listening.
+    pending().await
 }
 
 async fn serve(world: Rc<World>, handler: Counting) {

@@ -1,9 +1,8 @@
 //! The plan's weather, links, connections and clocks as functions of virtual time.
 //!
-//! Steps that happen to a peer wait for the peer; these happen to the world, to the millisecond,
-//! whatever the tick. So a frame's fate depends on when it was sent and when it is due, not on
-//! the order in which hosts are run. Whatever is said of a time says which step of the plan it
-//! comes from.
+//! Steps that happen to a peer wait for the peer; these happen to the world, to the millisecond. So a
+//! frame's fate depends on when it was sent and when it is due, not on the order in which peers run.
+//! What a step does is said together with its number, so that it can be booked on it.
 
 use std::collections::BTreeMap;
 
