@@ -25,7 +25,7 @@ pub use profile::{Profile, ProfileError};
 /// What a seed expands into, beside the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Peers, 1 to 64.
+    /// Peers, 1 to 1 000.
     pub peers: usize,
     /// Edits of all users together.
     pub edits: usize,

@@ -252,6 +252,11 @@ impl Core {
         self.state.vector(&self.authors)
     }
 
+    /// Another number after everything that is applied.
+    pub(crate) fn revision(&self) -> u64 {
+        self.state.revision()
+    }
+
     /// What is durable and may be told to anybody.
     pub(crate) fn frontier(&self) -> Frontier {
         let rows = self.authors.sorted().into_iter().map(|(peer, author)| {

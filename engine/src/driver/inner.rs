@@ -37,6 +37,7 @@ impl<P: Ports> Shared<P> {
             compactions: Vec::new(),
             closers: Vec::new(),
             next: 0,
+            first_revision: 0,
         };
         Arc::new(Shared { ports, inner: Mutex::new(inner) })
     }
@@ -79,11 +80,18 @@ pub(super) struct Inner {
     compactions: Vec<oneshot::Sender<Result<u64, StoreError>>>,
     closers: Vec<oneshot::Sender<()>>,
     next: u64,
+    /// The revision with which the current core began.
+    first_revision: u64,
 }
 
 impl Inner {
     pub(super) fn core(&mut self) -> &mut Core {
         &mut self.core
+    }
+
+    /// Another number whenever what readers see may be another.
+    pub(super) fn revision(&self) -> u64 {
+        self.first_revision + self.core.revision()
     }
 
     pub(super) fn config(&self) -> Config {
@@ -129,6 +137,7 @@ impl Inner {
                 _ => {}
             }
         }
+        self.first_revision = self.revision() + 1;
         let old = std::mem::replace(&mut self.core, next);
         self.core.succeed(old, why);
         if !self.checkpoints.is_empty() {

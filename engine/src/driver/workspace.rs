@@ -187,6 +187,12 @@ impl<P: Ports> Workspace<P> {
         self.shared.lock().core().applied()
     }
 
+    /// A number that grows whenever [`version_vector`](Self::version_vector) changes, and costs less:
+    /// as long as it is the same, so is the vector. It says nothing beyond one open workspace.
+    pub fn revision(&self) -> u64 {
+        self.shared.lock().revision()
+    }
+
     /// How far the durable history goes, with running hashes.
     pub fn durable_frontier(&self) -> Frontier {
         self.shared.lock().core().durable()

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::replay::Source;
 use super::subject::Recipe;
 
+/// Most peers of one plan.
+const MOST_PEERS: usize = 1_000;
+
 const EXIT_CODES: &str = "\
 Exit codes:
     0  every property held
@@ -46,6 +49,7 @@ pub(crate) enum Command {
     Shrink(ShrinkArgs),
     Merge(MergeArgs),
     Determinism(DeterminismArgs),
+    Scale(ScaleArgs),
 }
 
 /// Run many seeds on all cores and judge each.
@@ -201,6 +205,30 @@ pub(crate) struct DeterminismArgs {
     pub(crate) shape: ShapeArgs,
 }
 
+/// Measure what a run costs with few and with many peers, and draw it.
+///
+/// For each count one seed is expanded, without disks, and run on one thread. Costs are processor
+/// time, which is real time on an idle core.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ScaleArgs {
+    /// How many peers, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = whole::<usize>(2, MOST_PEERS), default_values_t = [2, 3, 5, 10, 20, 50, 100, 200])]
+    pub(crate) peers: Vec<usize>,
+    /// How many edits the peers try together.
+    #[arg(long, value_name = "N", default_value_t = Shape::default().edits, value_parser = whole::<usize>(1, 100_000))]
+    pub(crate) edits: usize,
+    /// The seed, decimal or 0x hexadecimal; the next one that has no disks is taken.
+    #[arg(long, value_name = "SEED", default_value_t = Seed(0))]
+    pub(crate) seed: Seed,
+    /// Draw the costs into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print one JSON object per line and count.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How runs are told.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct StoryArgs {
@@ -241,7 +269,7 @@ pub(crate) enum Annotations {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct ShapeArgs {
     /// How many peers a seed has.
-    #[arg(long, value_name = "N", default_value_t = Shape::default().peers, value_parser = whole::<usize>(2, 64))]
+    #[arg(long, value_name = "N", default_value_t = Shape::default().peers, value_parser = whole::<usize>(2, MOST_PEERS))]
     peers: usize,
     /// Which faults seeds may have; each seed has some of them. Calm: none. Lossy: frames and
     /// links. Partitions: links that are cut, devices that die. Disks: real stores on bad disks.

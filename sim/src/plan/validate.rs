@@ -11,7 +11,8 @@ use super::{Action, Choice, Edit, Fact, Listed, Network, Part, Plan, Rot};
 use crate::web::Web;
 
 /// Most peers of one plan.
-const MAX_PEERS: usize = 64;
+const MAX_PEERS: usize = 1_000;
+const _: () = assert!(MAX_PEERS <= limits::MAX_AUTHORS, "everybody is an author");
 /// Most steps of one plan.
 const MAX_STEPS: usize = 100_000;
 /// Most edits of one step: they are one batch.

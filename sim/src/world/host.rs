@@ -53,6 +53,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
 
     let events = workspace.subscribe();
+    let mut revision = None;
     let mut parts = pin!(async {
         let fuse = &peer.fuse;
         tokio::select! {
@@ -73,7 +74,11 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     poll_fn(|context| {
         let polled = parts.as_mut().poll(context);
         if !peer.fuse.blown() {
-            look(world, me, &workspace);
+            world.authors_as(me, workspace.peer_id());
+            let now = Some(workspace.revision());
+            if std::mem::replace(&mut revision, now) != now {
+                look(world, me, &workspace);
+            }
         }
         polled
     })
@@ -100,10 +105,9 @@ fn stopped(world: &World, me: usize, detail: String) {
     }));
 }
 
-/// Shows the oracles what a reader would see now.
+/// Shows the oracles what a reader sees since something was applied.
 fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     let peer = world.peer(me);
-    world.authors_as(me, workspace.peer_id());
     let now = workspace.version_vector();
     let mut seen = peer.seen.borrow_mut();
     if *seen != now {

@@ -11,13 +11,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
 use graphshell_sync::wire::{Request, Response};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use super::frame::Frame;
 use super::link;
@@ -195,18 +196,18 @@ impl Postman {
         }
         let next = world.post.next_ms().into_iter().chain(world.next_break_ms()).min();
         let Some(next_ms) = next else { return };
-        let at = || Instant::now() + Duration::from_millis(next_ms - now_ms);
-        match &mut self.timer {
-            Some((set_ms, _)) if *set_ms == next_ms => return,
-            Some((set_ms, timer)) => {
-                *set_ms = next_ms;
-                timer.as_mut().reset(at());
-            }
-            None => self.timer = Some((next_ms, Box::pin(sleep_until(at())))),
+        let timer = || (next_ms, Box::pin(sleep(Duration::from_millis(next_ms - now_ms))));
+        let fresh = self.timer.is_none();
+        let (set_ms, timer) = self.timer.get_or_insert_with(timer);
+        if *set_ms != next_ms {
+            let (set, next) = (Duration::from_millis(*set_ms), Duration::from_millis(next_ms));
+            let deadline = timer.deadline() + next - set;
+            timer.as_mut().reset(deadline);
+            *set_ms = next_ms;
+        } else if !fresh {
+            return;
         }
-        if let Some((_, timer)) = &mut self.timer {
-            // Due later than now, so it only leaves its waker.
-            let _ = timer.as_mut().poll(context);
-        }
+        // Due later than now, so it only leaves its waker.
+        let _ = timer.as_mut().poll(context);
     }
 }

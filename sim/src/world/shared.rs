@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub(crate) choices: Choices,
     pub(crate) timeline: Timeline,
     pub(crate) peers: Vec<Peer>,
+    /// Where each device stands in that list.
+    places: BTreeMap<DeviceId, usize>,
     /// When the plan's time began, in virtual milliseconds; `None` while peers are set up.
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
@@ -167,11 +169,13 @@ impl World {
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),
         };
+        let peers: Vec<_> = plan.peers.iter().map(peer).collect();
         World {
+            places: (0..).zip(&peers).map(|(place, peer)| (peer.device, place)).collect(),
             plan: plan.clone(),
             choices,
             timeline: Timeline::new(plan),
-            peers: plan.peers.iter().map(peer).collect(),
+            peers,
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
             post: Post::default(),
@@ -197,7 +201,7 @@ impl World {
 
     /// The peer with this device.
     pub(crate) fn place(&self, device: DeviceId) -> Option<usize> {
-        self.peers.iter().position(|peer| peer.device == device)
+        self.places.get(&device).copied()
     }
 
     /// Virtual milliseconds since the first instant.
@@ -326,8 +330,9 @@ impl World {
 
     /// The peer is open and authors as this author.
     pub(crate) fn authors_as(&self, peer: usize, author: PeerId) {
-        self.learn_author(peer, author);
-        self.peers[peer].author.set(Some(author));
+        if self.peers[peer].author.replace(Some(author)) != Some(author) {
+            self.learn_author(peer, author);
+        }
     }
 
     /// Judges how far a peer tells of the entries of its current author.
@@ -335,11 +340,6 @@ impl World {
         let peer = &self.peers[me];
         let Some(author) = peer.author.get() else { return };
         let last = Dot { peer: author, sequence: told.get(author) };
-        // What others have has left already, in an earlier life.
-        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
-        if others.any(|(_, other)| other.atomic.borrow().met(last)) {
-            return;
-        }
         let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
         let promised =
             peer.image.borrow().promise.map(|promise| {
@@ -351,7 +351,12 @@ impl World {
             Some((witnessed, _)) if born(witnessed) > born(author) => return,
             _ => 0,
         };
-        self.judge(durability::judge_promised(me, last, promised));
+        let kept = durability::judge_promised(me, last, promised);
+        // What others have has left already, in an earlier life.
+        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
+        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().met(last)) {
+            self.judge(kept);
+        }
     }
 
     /// The peer that authors, or authored, as this author.

@@ -235,6 +235,37 @@ fn frame_that_is_due_while_its_receiver_has_no_power_is_lost() {
 }
 
 #[test]
+fn peers_of_one_instant_run_by_place_whoever_was_woken_first() {
+    let world = world(r#""steps":[]"#);
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let peer = |name: char, pause: u64| {
+        let (order, world) = (order.clone(), world.clone());
+        async move {
+            sleep(Duration::from_millis(pause)).await;
+            sleep(Duration::from_millis(20 - pause)).await;
+            order.borrow_mut().push((name, world.now_ms()));
+        }
+    };
+    let (a, b) = (peer('a', 15), peer('b', 5));
+    run(&world, 100, a, b);
+    assert_eq!(order.take(), [('a', 20), ('b', 20)]);
+}
+
+#[test]
+fn weeks_in_which_nothing_happens_take_no_time() {
+    let world = world(r#""steps":[]"#);
+    let weeks = 10 * 7 * 24 * 3600 * 1000;
+    let woken = Rc::new(Cell::new(0));
+    let (device, told) = (world.clone(), woken.clone());
+    let sleeper = async move {
+        sleep(Duration::from_millis(weeks)).await;
+        told.set(device.now_ms());
+    };
+    run(&world, weeks + 1, sleeper, async {});
+    assert_eq!(woken.get(), weeks);
+}
+
+#[test]
 fn what_wakes_itself_for_ever_fails_the_run() {
     let world = world(r#""steps":[]"#);
     let idle = async {
