@@ -106,7 +106,9 @@ impl Director {
             peer.bell.notify_one();
         }
         self.until(SETTLE_MS, "everybody shares with everybody", idle).await?;
-        // An edit that is still on its way to the disk would come after the last round.
+        // What a slow link still carries may be the only copy left, and would come after the last round.
+        self.until(SETTLE_MS, "every frame arrives", |world| world.post.is_empty()).await?;
+        // So would an edit that is still on its way to the disk.
         self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
         let peers = self.world.peers.len();
         let end_ms = self.world.now_ms() + HEAL_MS;

@@ -50,6 +50,11 @@ impl Post {
         self.on_the_way.borrow().first_key_value().map(|(&(due_ms, ..), _)| due_ms)
     }
 
+    /// Whether nothing is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.on_the_way.borrow().is_empty()
+    }
+
     /// The next frame, if it is due.
     fn pop(&self, now_ms: u64) -> Option<(Due, Rc<Frame>)> {
         let mut on_the_way = self.on_the_way.borrow_mut();

@@ -208,7 +208,7 @@ fn clocks_drift_jump_and_move_on_while_time_passes() {
     let world = Rc::new(World::new(&plan, false));
     world.started_ms.set(Some(0));
     let clocks = [0, 1].map(|me| SimClock::new(world.clone(), me));
-    let mut shown = |now_ms| {
+    let shown = |now_ms| {
         world.advance_to(now_ms);
         clocks.each_ref().map(|clock| clock.now_ms() - EPOCH_MS)
     };
