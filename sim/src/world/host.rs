@@ -75,6 +75,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         let polled = parts.as_mut().poll(context);
         if !peer.fuse.blown() {
             world.authors_as(me, workspace.peer_id());
+            world.judge_told(me);
             let now = Some(workspace.revision());
             if std::mem::replace(&mut revision, now) != now {
                 look(world, me, &workspace);
