@@ -109,7 +109,7 @@ fn only_data_goes_to_standard_output() {
 fn bad_flag_exits_2() {
     assert!(refused(&["run", "--sedes", "3"]).contains("--seeds"));
     assert!(refused(&["run", "--seeds", "0"]).contains("--seeds"));
-    assert!(refused(&["run", "--peers", "1"]).contains("a whole number from 2 to 64"));
+    assert!(refused(&["run", "--peers", "1"]).contains("a whole number from 2 to 1000"));
     assert!(refused(&["replay", "0xzz"]).contains("hexadecimal"));
     assert!(refused(&["run", "--print-plan"]).contains("--seed"));
     assert!(refused(&["scenario"]).contains("FILE"));
