@@ -88,7 +88,7 @@ fn a_seed_means_this_plan_for_good() {
     let hash = blake3::hash(text.as_bytes()).to_hex();
     assert_eq!(
         &hash[..16],
-        "4a27ce4dba1b9c1e",
+        "0000000000000000",
         "the generator changed: every saved seed means another plan"
     );
 }

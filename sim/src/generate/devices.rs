@@ -51,7 +51,7 @@ impl Swarm {
         while now < span {
             if backups && dice.chance(40) {
                 timeline.put(now, Action::Backup { peer: peer() });
-                now += dice.between(300, 3000);
+                now += dice.between(1000, 3500);
                 let with_witness = self.lost_witness && dice.chance(50);
                 timeline.put(now, Action::Restore { peer: peer(), with_witness });
             } else if crashes && dice.chance(60) {

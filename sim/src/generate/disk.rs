@@ -23,16 +23,17 @@ impl Disks {
         if !dice.chance(percent) {
             return None;
         }
-        let mut rate = |percent, most| match dice.chance(percent) {
-            true => dice.between(1, most) as u16,
+        // A seed has some hundred reads and syncs, a thousand writes, and tens of promises.
+        let mut rate = |percent, (least, most)| match dice.chance(percent) {
+            true => dice.between(least, most) as u16,
             false => 0,
         };
         let rates = Disk {
-            sync_error: rate(20, 20),
-            sync_lie: rate(25, 40),
-            read_error: rate(20, 3),
-            write_error: rate(20, 6),
-            witness_error: rate(25, 200),
+            sync_error: rate(20, (12, 30)),
+            sync_lie: rate(25, (15, 50)),
+            read_error: rate(20, (25, 60)),
+            write_error: rate(20, (5, 12)),
+            witness_error: rate(25, (100, 300)),
             lost: dice.pick(&[200, 500, 800, 1000]),
             torn: dice.pick(&[0, 300, 1000]),
         };
@@ -57,10 +58,15 @@ impl Disks {
             }
             if self.full && dice.chance(40) {
                 let start = dice.below(span);
-                let room = dice.pick(&[0, 4096, 16 * 1024, 64 * 1024]);
-                let end = start + dice.between(300, 3000);
+                let room = dice.pick(&[0, 0, 4096, 16 * 1024]);
+                let length = dice.between(1000, 4000);
                 timeline.put(start, Action::FillDisk { peer: name.clone(), room });
-                timeline.put(end, Action::ClearDisk { peer: name.clone() });
+                timeline.put(start + length, Action::ClearDisk { peer: name.clone() });
+                // A snapshot needs more room than edits.
+                for _ in 0..3 {
+                    let at_ms = start + dice.between(1, length);
+                    timeline.put(at_ms, Action::Checkpoint { peer: name.clone() });
+                }
             }
         }
         if self.rot {

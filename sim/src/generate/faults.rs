@@ -68,16 +68,14 @@ impl Swarm {
             true => dice.between(self.least_rate, most) as u16,
             false => 0,
         };
+        let unchecked = self.has(FaultKind::Unchecked);
         Network {
             delay_ms: (least, least + spread),
             loss: rate(FaultKind::Loss, 200),
             duplication: rate(FaultKind::Duplication, 200),
             corruption: rate(FaultKind::Corruption, 100),
-            truncation: rate(FaultKind::Truncation, 100),
-            unchecked: match self.has(FaultKind::Unchecked) {
-                true => dice.pick(&[400, 700, 1000]),
-                false => 0,
-            },
+            truncation: rate(FaultKind::Truncation, 100) * if unchecked { 2 } else { 1 },
+            unchecked: if unchecked { dice.pick(&[500, 1000]) } else { 0 },
         }
     }
 

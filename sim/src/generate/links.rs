@@ -23,37 +23,37 @@ impl Swarm {
         if timeline.names.len() < 2 {
             return;
         }
-        let mut strike = |kind, most, act: &mut dyn FnMut(&mut Struck<'_>)| {
-            let times = if self.has(kind) { dice.between(1, most) } else { 0 };
+        let mut strike = |kind, (least, most), act: &mut dyn FnMut(&mut Struck<'_>)| {
+            let times = if self.has(kind) { dice.between(least, most) } else { 0 };
             for _ in 0..times {
                 act(&mut Struck::pick(span, dice, timeline));
             }
         };
-        strike(FaultKind::Partition, 4, &mut |link| {
+        strike(FaultKind::Partition, (2, 4), &mut |link| {
             let one_way = link.dice.chance(40);
             let (from, to) = link.ends();
             link.lasts((200, 3000), 1, Action::Partition { from, to, one_way });
         });
-        strike(FaultKind::Flapping, 2, &mut |link| {
+        strike(FaultKind::Flapping, (1, 2), &mut |link| {
             let period_ms = link.dice.between(50, 600);
             let (from, to) = link.ends();
-            link.lasts((1500, 4000), 3, Action::Flap { from, to, period_ms });
+            link.lasts((1500, 4000), 6, Action::Flap { from, to, period_ms });
         });
-        strike(FaultKind::SlowLink, 3, &mut |link| {
+        strike(FaultKind::SlowLink, (1, 3), &mut |link| {
             let bytes_per_s = Some(link.dice.pick(&[300, 1000, 3000, 10_000, 30_000]));
             let delay_ms = link.dice.between(0, 30);
             let one_way = link.dice.chance(30);
             let (from, to) = link.ends();
             let slow = Action::SlowLink { from, to, one_way, delay_ms, bytes_per_s };
-            link.lasts((1000, 5000), 2, slow);
+            link.lasts((1000, 5000), 3, slow);
         });
-        strike(FaultKind::LinkDelay, 3, &mut |link| {
+        strike(FaultKind::LinkDelay, (1, 3), &mut |link| {
             let (delay_ms, one_way) = (link.dice.between(30, 500), link.dice.chance(70));
             let (from, to) = link.ends();
             let slow = Action::SlowLink { from, to, one_way, delay_ms, bytes_per_s: None };
-            link.lasts((1000, 5000), 2, slow);
+            link.lasts((1000, 5000), 3, slow);
         });
-        strike(FaultKind::Reset, 4, &mut |link| {
+        strike(FaultKind::Reset, (2, 4), &mut |link| {
             link.meet(0);
             let at_ms = link.start + link.dice.between(2, 20);
             let (from, to) = link.ends();

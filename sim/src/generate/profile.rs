@@ -88,9 +88,9 @@ impl Profile {
             .iter()
             .filter_map(|(kind, odds)| dice.chance(odds[self as usize]).then_some(*kind))
             .collect();
-        let damages = [FaultKind::Corruption, FaultKind::Truncation];
-        if !damages.iter().any(|kind| kinds.contains(kind)) {
-            kinds.remove(&FaultKind::Unchecked);
+        if kinds.contains(&FaultKind::Unchecked) {
+            // Flipped bits alone often yield what reads as another frame, and is not handed on.
+            kinds.insert(FaultKind::Truncation);
         }
         kinds
     }
