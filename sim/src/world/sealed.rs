@@ -77,6 +77,7 @@ impl SealedStore {
         if !self.drive().disk.is_on() {
             self.world.note(self.me, "dies in the middle of a disk call", &[]);
             self.world.count("writes cut by a crash");
+            self.world.doom_did(self.me, "writes cut");
             peer.fuse.blow();
             pending::<()>().await;
         }
