@@ -171,7 +171,9 @@ fn a_false_expectation_exits_1_and_says_how_to_replay() {
 #[test]
 fn every_line_of_a_story_begins_with_virtual_time() {
     let told = held(&["replay", "0x2a", "--edits", "40", "--verbose"]);
-    let (story, verdict) = told.split_once("\n\n").unwrap();
+    let (story, rest) = told.split_once("\n\n").unwrap();
+    let (faults, verdict) = rest.split_once("\n\n").unwrap();
+    assert!(faults.lines().all(|line| line.starts_with("fault  ")), "{faults}");
     for line in story.lines() {
         let time = line.split_once(" s ").map(|(time, _)| time.trim_start());
         assert!(time.is_some_and(|time| time.parse::<f64>().is_ok()), "{line}");

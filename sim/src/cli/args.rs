@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
-use graphshell_sim::generate::Shape;
+use graphshell_sim::generate::{Profile, Shape};
 use serde::{Deserialize, Serialize};
 
 use super::replay::Source;
@@ -22,8 +23,9 @@ Exit codes:
     1  a property failed
     2  bad usage or a bad file
     3  not deterministic: the same plan ran differently twice
-    4  nothing was proved: a run was invalid (no edit was made, or nothing was
-       exchanged); a sweep: no seed held, or more than a tenth were invalid
+    4  nothing was proved: a run was invalid (a kind of fault in its plan had no
+       effect, no edit was made, or nothing was exchanged); a sweep: no seed
+       held, or more than one in a hundred were invalid
   130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
@@ -108,7 +110,7 @@ pub(crate) struct RunArgs {
 
 /// Run one seed or file, twice, and tell what came of it.
 ///
-/// With a seed, pass the same --peers and --edits as the sweep that found it; the command that a
+/// With a seed, pass the same --profile, --peers and --edits as the sweep that found it; the command that a
 /// failing seed prints does. A capsule (a failure that was saved) also says whether the run is
 /// the one that was saved.
 #[derive(Debug, clap::Args)]
@@ -269,6 +271,11 @@ pub(crate) struct ShapeArgs {
     /// How many peers a seed has.
     #[arg(long, value_name = "N", default_value_t = Shape::default().peers, value_parser = whole::<usize>(2, MOST_PEERS))]
     peers: usize,
+    /// Which faults seeds may have; each seed has some of them. Calm: none. Lossy: frames and
+    /// links. Partitions: links that are cut, devices that die. Disks: real stores on bad disks.
+    /// Clocks: wrong times, weeks offline. Hostile: peers that break the protocol. Everything: any.
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = profiles())]
+    profile: Profile,
     /// How many edits the peers try together; those that turn out impossible are left out.
     #[arg(long, value_name = "N", default_value_t = Shape::default().edits, value_parser = whole::<usize>(1, 100_000))]
     edits: usize,
@@ -279,9 +286,16 @@ pub(crate) struct ShapeArgs {
 
 impl ShapeArgs {
     pub(crate) fn recipe(self) -> Recipe {
-        let shape = Shape { peers: self.peers, edits: self.edits, ..Shape::default() };
+        let ShapeArgs { peers, edits, profile, .. } = self;
+        let shape = Shape { peers, edits, profile, ..Shape::default() };
         Recipe { shape, canary: self.canary }
     }
+}
+
+/// Reads a profile by its name.
+fn profiles() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(Profile::ALL.map(Profile::name))
+        .map(|name| name.parse().expect("only names of profiles are possible"))
 }
 
 /// Reads a whole number within bounds, both inclusive.

@@ -11,6 +11,7 @@ mod args;
 mod chart;
 mod determinism;
 mod exit;
+mod faults;
 mod file;
 mod interrupt;
 mod judge;

@@ -1,6 +1,7 @@
 //! The engine's network: calls and answers as frames.
 //!
-//! The post office (`post.rs`) carries them. A frame that does not decode is the engine's failure.
+//! The post office (`post.rs`) carries them. A frame that does not decode is the engine's failure,
+//! unless it was damaged on the way: then it is refused as a transport would refuse it.
 //! What reached a peer that dies is gone with it.
 
 use std::cell::{Cell, RefCell};
@@ -14,7 +15,8 @@ use futures_util::stream::FuturesUnordered;
 use graphshell_sync::DeviceId;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
+    FrameError, Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
+    SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -23,6 +25,7 @@ use super::choice::Topic;
 use super::frame::{self, Frame};
 use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability};
+use crate::plan::FaultKind;
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -39,11 +42,14 @@ pub(crate) struct SimNetwork(Rc<Inner>);
 #[derive(Default)]
 pub(crate) struct Listener(Weak<Inner>);
 
+type Answer = oneshot::Sender<Result<Response, CallError>>;
+
 struct Inner {
     world: Rc<World>,
     me: usize,
     calls: Cell<u64>,
-    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Response>>>,
+    /// Calls under way: whom they ask, and where the answer goes.
+    waiting: RefCell<BTreeMap<u64, (usize, Answer)>>,
     asked: mpsc::UnboundedSender<Asked>,
     /// Taken by whoever serves.
     inbox: RefCell<Option<mpsc::UnboundedReceiver<Asked>>>,
@@ -85,6 +91,23 @@ impl SimNetwork {
         self.0.take(frame, again);
     }
 
+    /// Fails the calls under way with those peers; says how many.
+    pub(crate) fn connections_break(&self, parts: impl Fn(usize) -> bool) -> u64 {
+        let inner = &*self.0;
+        let under_way = std::mem::take(&mut *inner.waiting.borrow_mut());
+        let (over, stay): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            under_way.into_iter().partition(|(_, (to, _))| parts(*to));
+        *inner.waiting.borrow_mut() = stay;
+        let failed = over.len() as u64;
+        for (to, answer) in over.into_values() {
+            let name = &inner.world.peer(to).name;
+            inner.world.tell(inner.me, format_args!("loses its connection with {name}"), &[]);
+            // Whoever asked may have gone.
+            let _ = answer.send(Err(CallError::Lost("the connection broke".to_owned())));
+        }
+        failed
+    }
+
     async fn call(&self, to: DeviceId, request: Request) -> Result<Response, CallError> {
         let inner = &*self.0;
         let peer = inner.world.peer(inner.me);
@@ -94,7 +117,7 @@ impl SimNetwork {
         };
         let call = inner.calls.replace(inner.calls.get() + 1);
         let (answer, answered) = oneshot::channel();
-        inner.waiting.borrow_mut().insert(call, answer);
+        inner.waiting.borrow_mut().insert(call, (to, answer));
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
         inner.world.tells_others(inner.me, durability::told_by_request(&request));
@@ -103,7 +126,7 @@ impl SimNetwork {
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
         match answer {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => {
                 inner.world.count("calls without answer");
                 Err(CallError::Lost(format!("no answer within {} ms", CALL_TIMEOUT.as_millis())))
@@ -150,7 +173,8 @@ impl Inner {
         );
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
-        self.world.send(Frame { from: self.me, to, nth, answers, call, body });
+        let (sent_ms, damaged) = (self.world.now_ms(), None);
+        self.world.send(Frame { from: self.me, to, nth, answers, call, sent_ms, body, damaged });
         Some(nth)
     }
 
@@ -164,21 +188,13 @@ impl Inner {
         let got = |what: &str| {
             world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
         };
-        let malformed = |error: String| {
-            world.judge(Err(Finding {
-                property: "frames decode",
-                peers: vec![from, self.me],
-                operations: Vec::new(),
-                detail: format!("frame {nth} from the first to the second: {error}"),
-            }));
-        };
         if frame.answers {
             let response = match Response::decode(body) {
                 Ok(response) => response,
-                Err(error) => return malformed(error.to_string()),
+                Err(error) => return self.refuse(frame, error),
             };
             got(&frame::response(&response));
-            let Some(answer) = self.waiting.borrow_mut().remove(&frame.call) else {
+            let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
                 return world.count("answers too late");
             };
             if let Response::Snapshot(_) = &response {
@@ -192,11 +208,11 @@ impl Inner {
                 world.count_many("entries arrived", batch.len() as u64);
             }
             // Whoever asked may have gone.
-            let _ = answer.send(response);
+            let _ = answer.send(Ok(response));
         } else {
             let request = match Request::decode(body) {
                 Ok(request) => request,
-                Err(error) => return malformed(error.to_string()),
+                Err(error) => return self.refuse(frame, error),
             };
             got(&frame::request(&request));
             if let Request::Push(push) = &request {
@@ -206,6 +222,34 @@ impl Inner {
             let asked = Asked { from, call: frame.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
+        }
+    }
+
+    /// Answers what is no frame as a transport would. If the network did not make it so, the engine
+    /// that sent it did.
+    fn refuse(&self, frame: &Frame, error: FrameError) {
+        let (world, from) = (&*self.world, frame.from);
+        let nth = frame.nth;
+        let Some(kind) = frame.damaged else {
+            return world.judge(Err(Finding {
+                property: "frames decode",
+                peers: vec![from, self.me],
+                operations: Vec::new(),
+                detail: format!("frame {nth} from the first to the second: {error}"),
+            }));
+        };
+        let name = &world.peer(from).name;
+        world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
+        world.count("damaged frames refused");
+        world.network_did(kind, "frames refused");
+        world.network_did(FaultKind::Unchecked, "frames refused");
+        if !frame.answers {
+            let refused = Response::Refused(error.into());
+            let what = frame::response(&refused);
+            self.send(from, true, frame.call, &what, refused.encode());
+        } else if let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) {
+            // Whoever asked may have gone.
+            let _ = answer.send(Err(CallError::Nonsense(error.to_string())));
         }
     }
 

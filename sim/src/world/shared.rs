@@ -24,7 +24,8 @@ use super::fuse::Fuse;
 use super::image::{Holdings, Image};
 use super::net::Listener;
 use super::post::Post;
-use super::timeline::Timeline;
+use super::timeline::{Slow, Timeline};
+use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
@@ -50,6 +51,7 @@ pub(crate) struct World {
     now_ms: Cell<u64>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
+    pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
@@ -67,6 +69,8 @@ pub(crate) struct Peer {
     /// How often it was started.
     pub(crate) boots: Cell<u64>,
     pub(crate) fuse: Fuse,
+    /// The step of the plan that is to end its present life.
+    pub(crate) doom: Cell<Option<usize>>,
     /// Its network, while it has power.
     pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
@@ -143,6 +147,7 @@ impl World {
             life: Cell::new(Life::Down),
             boots: Cell::new(0),
             fuse: Fuse::default(),
+            doom: Cell::default(),
             listener: RefCell::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
@@ -184,6 +189,7 @@ impl World {
             now_ms: Cell::new(0),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
+            ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
             at_rest: OnceCell::new(),
             archive: RefCell::default(),
@@ -238,9 +244,26 @@ impl World {
         }
     }
 
-    /// Whether a frame gets from one peer to another at a time.
-    pub(crate) fn open(&self, from: usize, to: usize, at_ms: u64) -> bool {
-        self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
+    /// The step that keeps frames from getting from one peer to another at a time, if one does.
+    pub(crate) fn closed_by(&self, from: usize, to: usize, at_ms: u64) -> Option<usize> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.closed_by(from, to, self.plan_time(at_ms))
+    }
+
+    /// What slows frames down that one peer sends to another at a time.
+    pub(crate) fn slow(&self, from: usize, to: usize, at_ms: u64) -> Option<Slow> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.slow(from, to, self.plan_time(at_ms))
+    }
+
+    /// The step that broke the connection of two peers between two times, if one did.
+    pub(crate) fn broken_by(&self, one: usize, other: usize, ms: (u64, u64)) -> Option<usize> {
+        self.started_ms.get()?;
+        self.timeline.broken_by(one, other, (self.plan_time(ms.0), self.plan_time(ms.1)))
     }
 
     /// Adds an event of one peer to the trace.
