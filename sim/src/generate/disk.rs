@@ -32,10 +32,10 @@ impl Disks {
             false => 0,
         };
         let rates = Disk {
-            sync_error: rate(20, (12, 30)),
+            sync_error: rate(20, (20, 40)),
             sync_lie: rate(25, (15, 50)),
             // Stores are read when they are opened.
-            read_error: rate(if power_cuts { 20 } else { 0 }, (30, 60)),
+            read_error: rate(if power_cuts { 20 } else { 0 }, (40, 80)),
             write_error: rate(20, (5, 12)),
             witness_error: rate(25, (100, 300)),
             lost: dice.pick(&[200, 500, 800, 1000]),
