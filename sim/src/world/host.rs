@@ -189,6 +189,10 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);
                 world.count("files set aside");
             }
+            Event::Hindered { chore, why } => {
+                world.tell(me, format_args!("has to leave its {chore:?} undone: {why}"), &[]);
+                world.count("chores left undone");
+            }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);
                 world.count("events missed");

@@ -121,10 +121,12 @@ impl SealedStore {
                 let opened = vault.open()?;
                 let mut records = Vec::new();
                 let positions: Vec<u64> = (opened.first..opened.end).collect();
-                for positions in positions.chunks(MAX_LOAD_RECORDS) {
-                    records.extend(vault.load(positions)?);
-                }
-                Ok((opened, records))
+                drive.disk.observe(|| {
+                    for positions in positions.chunks(MAX_LOAD_RECORDS) {
+                        records.extend(vault.load(positions)?);
+                    }
+                    Ok((opened, records))
+                })
             })?;
             drive.reopened(&self.world, self.me, &opened, &records);
             Ok(opened)
@@ -135,5 +137,5 @@ impl SealedStore {
 
 /// The key of a peer's vault, as its keyring keeps it through everything.
 pub(super) fn master_key(peer: &Peer) -> MasterKey {
-    MasterKey::from_bytes(blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
+    MasterKey::from_bytes(&blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
 }
