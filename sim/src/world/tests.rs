@@ -14,9 +14,9 @@ use tokio::time::{sleep, timeout};
 
 use super::executor;
 use super::net::SimNetwork;
+use super::ports::{EPOCH_MS, SimClock};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
-use super::ports::{EPOCH_MS, SimClock};
 use crate::plan::{Disk, FaultKind, Plan, device_id, workspace_id};
 
 /// A world of peers `a` and `b`, whose plan has begun.
@@ -188,9 +188,8 @@ fn slow_link_takes_its_time_for_each_byte_and_lets_frames_queue() {
 
 #[test]
 fn slow_link_gives_up_what_would_take_too_long() {
-    let world = world(
-        r#""steps":[{"at_ms":0,"do":"slow_link","from":"a","to":"b","bytes_per_s":10}]"#,
-    );
+    let world =
+        world(r#""steps":[{"at_ms":0,"do":"slow_link","from":"a","to":"b","bytes_per_s":10}]"#);
     let (answers, handled) = calls(&world, 2);
     assert!(answers.iter().all(|(_, answer)| answer.is_err()), "{answers:?}");
     assert_eq!((handled, did(&world, FaultKind::SlowLink, "frames lost")), (0, 2));
