@@ -209,7 +209,7 @@ pub(crate) mod tests {
             }
             run
         };
-        let judged = judge(run, false, &Options { keep_events: false });
+        let judged = judge(run, false, &Options::default());
         (Subject::Seed { seed: Seed(seed), recipe: Recipe::default() }, judged)
     }
 

@@ -20,6 +20,7 @@ use super::ports::EPOCH_MS;
 use super::shared::{Life, World};
 use crate::oracle::{Finding, View, causality, convergence, forks, model};
 use crate::plan::Action;
+use crate::trace::Mark;
 
 /// How far turmoil lets every host run before the next. A frame with a delay of at least one tick
 /// is due to the millisecond; a shorter one may come up to a tick late.
@@ -126,6 +127,7 @@ impl Director {
     /// Ends all faults and lets everybody sync until nothing moves.
     fn heal(&mut self) -> Go {
         self.world.announce("the network heals, everybody is up");
+        self.world.mark_heal();
         self.world.healed_ms.set(Some(self.now_ms()));
         for me in 0..self.world.peers.len() {
             self.world.peer(me).fuse.disarm();
@@ -272,6 +274,7 @@ impl Director {
             let peer = self.world.peer(me);
             if peer.fuse.blown() && peer.life.get() != Life::Down {
                 self.world.note(me, "has died", &[]);
+                self.world.mark(me, || Mark::Died);
                 self.world.count("crashes");
                 // First of all: destructors write nothing any more.
                 peer.drive.iter().for_each(|drive| drive.disk.turn_off());

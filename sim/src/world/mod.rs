@@ -11,7 +11,7 @@ mod director;
 mod disk;
 mod drive;
 mod facts;
-mod frame;
+pub(crate) mod frame;
 mod fuse;
 mod host;
 pub(crate) mod image;
@@ -31,6 +31,8 @@ mod user;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use graphshell_sync::PeerId;
+
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
@@ -41,6 +43,8 @@ use shared::World;
 pub struct Options {
     /// Whether the readable story is kept. Changes nothing else.
     pub keep_events: bool,
+    /// Whether what an explanation draws is kept beside the story. Changes nothing else.
+    pub keep_marks: bool,
 }
 
 /// What came of a run.
@@ -62,6 +66,10 @@ pub struct Run {
     pub counts: BTreeMap<&'static str, u64>,
     /// What happened, if it was to be kept.
     pub story: Vec<trace::Line>,
+    /// What is drawn of it, if it was to be kept.
+    pub marks: Vec<trace::Marked>,
+    /// The names of the entries' authors.
+    pub authors: BTreeMap<PeerId, String>,
 }
 
 /// Whether a run held.
@@ -96,15 +104,17 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
         return Run {
             seed: plan.seed,
             verdict: Verdict::Invalid(flaw.to_string()),
-            trace_hash: trace::Trace::new(false).hash(),
+            trace_hash: trace::Trace::new(false, false).hash(),
             virtual_ms: 0,
             operations: 0,
             messages: 0,
             counts: BTreeMap::new(),
             story: Vec::new(),
+            marks: Vec::new(),
+            authors: BTreeMap::new(),
         };
     }
-    let world = Rc::new(World::new(plan, options.keep_events));
+    let world = Rc::new(World::new(plan, options));
     let played = panics::watch(|| {
         let mut director = Director::new(world.clone());
         director.play();
@@ -136,7 +146,7 @@ fn result(world: &World) -> Run {
     });
     let counts = world.counts();
     let count = |what| counts.get(what).copied().unwrap_or(0);
-    let (trace_hash, story) = world.finish_trace();
+    let (trace_hash, story, marks) = world.finish_trace();
     Run {
         seed: world.plan.seed,
         verdict,
@@ -146,6 +156,8 @@ fn result(world: &World) -> Run {
         messages: count("frames arrived"),
         counts,
         story,
+        marks,
+        authors: world.author_names(),
     }
 }
 

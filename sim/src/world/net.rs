@@ -30,6 +30,7 @@ use super::frame::{self, HEADER_BYTES, Header};
 use super::link;
 use super::shared::World;
 use crate::oracle::{Finding, bounds, durability};
+use crate::trace::Mark;
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -182,6 +183,7 @@ impl Inner {
             format_args!("sends {what} to {name} (n={nth}, {bytes} bytes)"),
             body,
         );
+        self.world.mark(self.me, || Mark::Sent { to, nth, call, answers, body: body.to_vec() });
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
         let datagram = Header { answers, call, sent_ms, nth }.encode(body);
@@ -225,6 +227,7 @@ impl Inner {
     fn lost(&self, from: usize, nth: u64, why: &str, count: &'static str) {
         let name = &self.world.peer(from).name;
         self.world.tell(self.me, format_args!("loses a frame of {name} {why} (n={nth})"), &[]);
+        self.world.mark(self.me, || Mark::Lost { from, nth });
         self.world.count(count);
     }
 
@@ -239,6 +242,7 @@ impl Inner {
         let again = if copy == 0 { "" } else { " once more" };
         let got = |what: &str| {
             world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
+            world.mark(self.me, || Mark::Arrived { from, nth, again: copy > 0 });
         };
         let malformed = |error: String| {
             world.judge(Err(Finding {
@@ -255,6 +259,7 @@ impl Inner {
             };
             got(&frame::response(&response));
             let Some(answer) = self.waiting.borrow_mut().remove(&header.call) else {
+                world.mark(self.me, || Mark::TooLate);
                 return world.count("answers too late");
             };
             if let Response::Snapshot(_) = &response {

@@ -9,11 +9,11 @@ use std::fmt;
 
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{
-    DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
+    DeviceId, Dot, Graph, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
 };
 use tokio::sync::Notify;
 
-use super::Failure;
+use super::{Failure, Options};
 use super::agenda::{Order, Task};
 use super::archive::Archive;
 use super::choice::{self, Choices};
@@ -27,7 +27,7 @@ use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
 use crate::oracle::{Finding, Forks, View, compaction};
 use crate::plan::{Network, Plan, device_id};
-use crate::trace::{Line, Trace};
+use crate::trace::{Line, Mark, Marked, Trace};
 
 /// One run's world.
 pub(crate) struct World {
@@ -122,7 +122,7 @@ pub(crate) enum Life {
 }
 
 impl World {
-    pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, options: &Options) -> Self {
         let choices = Choices::new(plan.seed);
         let drive = |key| plan.disk.map(|faults| Drive::new(SimDisk::new(choices, key, faults)));
         let peer = |peer: &crate::plan::Peer| Peer {
@@ -166,7 +166,7 @@ impl World {
             healed_ms: Cell::new(None),
             between_ticks: Cell::new(Some(0)),
             datagram: RefCell::default(),
-            trace: RefCell::new(Trace::new(keep_events)),
+            trace: RefCell::new(Trace::new(options.keep_events, options.keep_marks)),
             counts: RefCell::default(),
             failure: RefCell::default(),
             at_rest: OnceCell::new(),
@@ -241,10 +241,39 @@ impl World {
         self.trace.borrow_mut().record(self.plan_ms(), "", format_args!("{text}"), &[]);
     }
 
-    /// The trace's hash and lines.
-    pub(crate) fn finish_trace(&self) -> (String, Vec<Line>) {
+    /// Marks the last event of a peer, if marks are kept.
+    pub(crate) fn mark(&self, peer: usize, mark: impl FnOnce() -> Mark) {
+        if self.trace.borrow().keeps_marks() {
+            self.trace.borrow_mut().mark(self.plan_ms(), Some(peer), mark());
+        }
+    }
+
+    /// Marks what a peer's reader sees now.
+    pub(crate) fn mark_view(&self, peer: usize, graph: impl FnOnce() -> Graph) {
+        if self.trace.borrow().keeps_marks() {
+            let applied = self.peers[peer].seen.borrow().clone();
+            self.trace.borrow_mut().show(self.plan_ms(), peer, graph(), applied);
+        }
+    }
+
+    /// Marks that all faults ended.
+    pub(crate) fn mark_heal(&self) {
+        self.trace.borrow_mut().mark(self.plan_ms(), None, Mark::Healed);
+    }
+
+    /// The trace's hash, lines and marks.
+    pub(crate) fn finish_trace(&self) -> (String, Vec<Line>, Vec<Marked>) {
         let mut trace = self.trace.borrow_mut();
-        (trace.hash(), trace.take_lines())
+        (trace.hash(), trace.take_lines(), trace.take_marks())
+    }
+
+    /// Each author's name as a person reads it.
+    pub(crate) fn author_names(&self) -> BTreeMap<PeerId, String> {
+        let name = |(&author, &(peer, before)): (&PeerId, &(usize, usize))| {
+            let name = &self.peers[peer].name;
+            (author, if before == 0 { name.clone() } else { format!("{name}/{}", before + 1) })
+        };
+        self.authors.borrow().iter().map(name).collect()
     }
 
     /// Counts something that happened.
@@ -403,6 +432,7 @@ impl World {
         let bytes = image.records[old..].concat();
         let count = records.len();
         self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
+        self.mark(me, || Mark::Stored(records.to_vec()));
         self.judge(fits.map_err(|wrong| Finding {
             property: "a log contradicts itself",
             peers: vec![me],
@@ -423,6 +453,7 @@ impl World {
         let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
         let count = dropped.len();
         self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
+        self.mark(me, || Mark::Rebased(vector.clone()));
         if recovers {
             self.count("records lost and recovered");
         } else if count > 0 {

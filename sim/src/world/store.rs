@@ -15,6 +15,7 @@ use super::choice::{Choice, Topic};
 use super::image::{Holdings, Image};
 use super::sealed::SealedStore;
 use super::shared::World;
+use crate::trace::Mark;
 
 /// How often a crash keeps what was being written, in thousandths.
 const KEPT_BY_CRASH: u16 = 500;
@@ -124,6 +125,7 @@ impl SimStore {
     }
 
     async fn write(&self, what: What) -> Result<(), StoreError> {
+        self.world.mark(self.me, || Mark::Writing);
         if let Some(sealed) = &self.sealed {
             return sealed.write(what).await;
         }

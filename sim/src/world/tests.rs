@@ -29,7 +29,8 @@ impl Stage {
         let text =
             format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],{rest_of_plan}}}"#);
         let plan: Plan = serde_json::from_str(&text).unwrap();
-        let world = Rc::new(World::new(&plan, true));
+        let told = Options { keep_events: true, ..Options::default() };
+        let world = Rc::new(World::new(&plan, &told));
         world.started_ms.set(Some(0));
         Stage { sim: simulation(plan.seed), world }
     }
@@ -258,7 +259,7 @@ fn sealed_store_passes_the_exam() {
         let plan = Plan { disk: Some(Disk::default()), ..world.plan.clone() };
         async move {
             conformance::every_claim(|| {
-                let world = Rc::new(World::new(&plan, false));
+                let world = Rc::new(World::new(&plan, &Options::default()));
                 move || SimStore::new(world.clone(), 0)
             })
             .await;
