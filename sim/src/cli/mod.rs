@@ -10,6 +10,7 @@ mod annotate;
 mod args;
 mod determinism;
 mod exit;
+mod explain;
 mod file;
 mod interrupt;
 mod judge;
@@ -82,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(args, &mut output),
         Command::Scenario(args) => scenario::scenario(args, &mut output),
         Command::Shrink(args) => shrink::shrink(args, &mut output),
+        Command::Explain(args) => explain::explain(args, &mut output),
         Command::Merge(args) => merge::merge(args, &mut output),
         Command::Determinism(args) => determinism::determinism(args, &mut output),
     };

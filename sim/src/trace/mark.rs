@@ -62,6 +62,8 @@ pub enum Mark {
     Authored(Vec<Dot>),
     /// The store begins to write.
     Writing,
+    /// The store has written, or said that it could not.
+    Wrote,
     /// Records became durable.
     Stored(Vec<Record>),
     /// A base that covers all this was put under the log.

@@ -36,6 +36,7 @@ use graphshell_sync::PeerId;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
+pub(crate) use ports::EPOCH_MS;
 use shared::World;
 
 /// How to run.

@@ -126,14 +126,18 @@ impl SimStore {
 
     async fn write(&self, what: What) -> Result<(), StoreError> {
         self.world.mark(self.me, || Mark::Writing);
-        if let Some(sealed) = &self.sealed {
-            return sealed.write(what).await;
-        }
-        let peer = self.world.peer(self.me);
-        let nth = peer.appends.replace(peer.appends.get() + 1);
-        let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
-        Writing { world: &self.world, me: self.me, choice, what: Some(what) }.run().await;
-        Ok(())
+        let written = match &self.sealed {
+            Some(sealed) => sealed.write(what).await,
+            None => {
+                let peer = self.world.peer(self.me);
+                let nth = peer.appends.replace(peer.appends.get() + 1);
+                let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
+                Writing { world: &self.world, me: self.me, choice, what: Some(what) }.run().await;
+                Ok(())
+            }
+        };
+        self.world.mark(self.me, || Mark::Wrote);
+        written
     }
 }
 
