@@ -107,14 +107,20 @@ impl Explanation {
         let place_of = |name: &str| plan.peer_index(name);
         let faults = spans::faults(plan);
         let names = Names::new(plan, run);
-        let mut story = Story::new(&run.story, &run.marks, faults, names, place_of);
         let failure = match &run.verdict {
             Verdict::Failed(failure) => Some(failure),
             Verdict::Held | Verdict::Invalid(_) => None,
         };
+        let event = failure.map(|failure| {
+            let peers = failure.peers.iter().filter_map(|name| place_of(name)).collect();
+            Event::new(failure.virtual_ms, peers, "fail", failure.property.to_owned())
+        });
+        let mut story = Story::new(&run.story, &run.marks, faults, names, event, place_of);
         let mut by_peer: BTreeMap<usize, Vec<_>> = BTreeMap::new();
         for &(peer, event, view) in &story.views {
-            by_peer.entry(peer).or_default().push((event, view));
+            if story.failed.is_none_or(|failed| event < failed) {
+                by_peer.entry(peer).or_default().push((event, view));
+            }
         }
         let mut verdict = judgement(plan, run, failure, &story);
         let failing: Vec<(usize, &str)> =
@@ -122,7 +128,7 @@ impl Explanation {
         let findings = Findings::new(&failing, &by_peer, &story.entries, &story.names);
         let suspects = suspects(&verdict, &findings, &story);
         let slice = match failure {
-            Some(failure) => fail(&mut story, failure, &mut verdict, &findings, &suspects),
+            Some(_) => fail(&mut story, &mut verdict, &findings, &suspects),
             None => Vec::new(),
         };
         let views = views::shown(&story.views, &story.names);
@@ -199,10 +205,9 @@ fn suspects(verdict: &Judgement, findings: &Findings, story: &Story<'_>) -> BTre
     dots.into_iter().filter_map(|dot| story.entries.find(dot)).collect()
 }
 
-/// Ends the story with the failure. Returns the slice that leads to it.
+/// Says what the failure follows from. Returns the slice that leads to it.
 fn fail(
     story: &mut Story<'_>,
-    failure: &Failure,
     verdict: &mut Judgement,
     findings: &Findings,
     suspects: &BTreeSet<usize>,
@@ -215,7 +220,10 @@ fn fail(
         suspects
     };
     let mut causes = story.history.of_failure(&verdict.peers, about);
-    causes.extend(findings.wrong_since.iter().map(|&(_, event)| Cause::whole(event)));
+    for &(_, event) in &findings.wrong_since {
+        causes.retain(|cause| cause.event != event);
+        causes.push(Cause::whole(event));
+    }
     // What did not arrive matters as much as what did.
     for frame in &story.frames.all {
         let lost = frame.lost.filter(|_| verdict.peers.contains(&frame.to));
@@ -225,15 +233,12 @@ fn fail(
             causes.push(Cause { event, entries: carried });
         }
     }
-    let property = failure.property.to_owned();
-    story.events.push(Event {
-        text: verdict.detail.clone(),
-        entries: verdict.entries.clone(),
-        causes,
-        ..Event::new(failure.virtual_ms, verdict.peers.clone(), "fail", property)
-    });
-    let last = story.events.len() - 1;
+    let Some(last) = story.failed else { return Vec::new() };
+    causes.retain(|cause| cause.event < last);
     verdict.event = Some(last);
+    let event = &mut story.events[last];
+    (event.text, event.entries, event.causes) =
+        (verdict.detail.clone(), verdict.entries.clone(), causes);
     causes::slice(&story.events, last, (!suspects.is_empty()).then_some(suspects))
 }
 

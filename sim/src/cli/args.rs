@@ -90,6 +90,9 @@ pub(crate) struct RunArgs {
     /// Save no failures.
     #[arg(long, conflicts_with = "capsules")]
     pub(crate) no_capsules: bool,
+    /// Explain in this folder of each kind of failure the shortest run, as `explain` does.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) explanations: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reports: ReportArgs,
     /// Run the seeds in the opposite order.

@@ -8,11 +8,12 @@ use graphshell_sim::world::Options;
 use super::Error;
 use super::args::ExplainArgs;
 use super::exit::Exit;
-use super::file;
+use super::file::{self, FileError};
 use super::judge::{Judged, Outcome, judge};
+use super::kinds::Kinds;
 use super::output::Output;
 use super::record::block;
-use super::subject::Subject;
+use super::subject::{Recipe, Subject};
 
 /// Where pages are put unless it is said where.
 const FOLDER: &str = "target/explained";
@@ -44,13 +45,26 @@ pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, E
     })
 }
 
+/// Explains of each kind of failure the seed that failed soonest, in a file of `folder` that is named
+/// like its capsule.
+pub(crate) fn explain_kinds(folder: &Path, kinds: &Kinds, recipe: Recipe) -> Result<(), FileError> {
+    for kind in kinds.all() {
+        let seed = kind.soonest.seed;
+        let subject = Subject::Seed { seed, recipe };
+        let judged = judge(|options| subject.run(options), false, &marked());
+        let path = folder.join(format!("{}-{seed}.html", kind.id));
+        file::write(&path, &explanation(&subject, &judged).to_html())?;
+    }
+    Ok(())
+}
+
 /// A run of which everything is kept.
-pub(crate) fn marked() -> Options {
+fn marked() -> Options {
     Options { keep_events: true, keep_marks: true }
 }
 
 /// Explains a run that kept everything.
-pub(crate) fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
+fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
     let (title, replay, shrink) = (subject.title(), subject.replay(), subject.shrink());
     Explanation::new(&subject.plan(), &judged.run, About { title, replay, shrink })
 }

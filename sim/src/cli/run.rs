@@ -9,6 +9,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::args::{RunArgs, Seed, Shard};
 use super::exit::Exit;
+use super::explain::explain_kinds;
 use super::interrupt;
 use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
@@ -77,6 +78,9 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Err(error.into());
     }
     sweep.save();
+    if let Some(folder) = &args.explanations {
+        explain_kinds(folder, &sweep.failures, recipe)?;
+    }
     let Sweep { tally, mut failures, .. } = sweep;
     failures.sort();
     let done = Seeds { count: tally.runs(), ..seeds };

@@ -74,6 +74,7 @@ impl History {
         self.made.get(&entry).filter(|&&(who, _)| who == me).map(|&(_, event)| event)
     }
 
+    /// A frame arrives, for the first time.
     pub(super) fn arrived(&mut self, me: usize, event: usize, frame: &Frame) {
         for &entry in &frame.entries {
             self.brought.insert((me, entry), event);
@@ -94,6 +95,13 @@ impl History {
             self.stored.insert((me, entry), event);
         }
         causes
+    }
+
+    /// A base covers entries; those that were durable anyhow owe it nothing.
+    pub(super) fn rebased(&mut self, me: usize, event: usize, entries: &[usize]) -> Vec<Cause> {
+        let new = |entry: &usize| !self.stored.contains_key(&(me, *entry));
+        let new: Vec<usize> = entries.iter().copied().filter(new).collect();
+        self.stored(me, event, &new)
     }
 
     /// Where a peer has entries from that it sends.
@@ -133,6 +141,9 @@ impl History {
                 causes.push(Cause { event: before, entries });
             }
         }
+        // An own edit is shown where it is made.
+        let own = entries.iter().map(|&entry| self.made_by(me, entry));
+        let event = own.reduce(|one, other| one.filter(|_| one == other)).flatten().unwrap_or(event);
         for &node in nodes {
             self.touched.insert((me, node), (event, entries.to_vec()));
         }
@@ -168,9 +179,8 @@ impl History {
                 shown.or_else(|| self.stored.get(&(peer, entry))).copied()
             };
             causes.extend(bundled(entries.iter().map(|&entry| (entry, last(entry)))));
-            let stored = |entry: usize| self.stored.get(&(peer, entry)).copied();
-            causes.extend(bundled(entries.iter().map(|&entry| (entry, stored(entry)))));
-            let lives = self.lives.get(&peer).map_or(&[][..], Vec::as_slice);
+            // That a peer once started is no news.
+            let lives = self.lives.get(&peer).and_then(|lives| lives.get(1..)).unwrap_or(&[]);
             let lives = lives.iter().rev().take(MOST_LIVES);
             causes.extend(lives.copied().map(Cause::whole));
         }

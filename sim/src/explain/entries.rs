@@ -36,6 +36,8 @@ pub(super) struct Entries {
     dots: Vec<Dot>,
     /// What became durable under each name, by running hash.
     contents: BTreeMap<Dot, BTreeMap<Hash, SyncedLogEntry>>,
+    /// Which of several contents a peer stored last.
+    held: BTreeMap<(usize, Dot), Hash>,
 }
 
 impl Entries {
@@ -55,8 +57,8 @@ impl Entries {
         &self.dots
     }
 
-    /// A batch became durable.
-    pub(super) fn learn(&mut self, batch: &Batch) {
+    /// A batch became durable at a peer.
+    pub(super) fn learn(&mut self, peer: usize, batch: &Batch) {
         let mut vectors = BTreeMap::new();
         for row in batch.authors() {
             let last = Dot { peer: row.peer, sequence: row.base };
@@ -70,13 +72,8 @@ impl Entries {
         for (entry, (dot, hash)) in entries.zip(batch.running_hashes()) {
             self.place(dot);
             self.contents.entry(dot).or_default().entry(hash).or_insert(entry);
+            self.held.insert((peer, dot), hash);
         }
-    }
-
-    /// What the entry says, if it is known and only one thing.
-    pub(super) fn get(&self, dot: Dot) -> Option<&SyncedLogEntry> {
-        let contents = self.contents.get(&dot)?;
-        (contents.len() == 1).then(|| contents.values().next()).flatten()
     }
 
     /// What the entry says, of two contents one.
@@ -84,10 +81,17 @@ impl Entries {
         self.contents.get(&dot)?.values().next()
     }
 
-    /// All entries that a vector covers; `None` if one of them is not known or not only one thing.
-    pub(super) fn covered(&self, vector: &VersionVector) -> Option<Vec<SyncedLogEntry>> {
-        let dots = vector.iter().flat_map(|(peer, last)| dots(peer, 1, last));
-        dots.map(|dot| self.get(dot).cloned()).collect()
+    /// All entries that a peer's vector covers; `None` if it is not known what one of them says
+    /// there.
+    pub(super) fn covered(&self, peer: usize, vector: &VersionVector) -> Option<Vec<SyncedLogEntry>> {
+        let content = |dot: Dot| {
+            let contents = self.contents.get(&dot)?;
+            match contents.len() {
+                1 => contents.values().next().cloned(),
+                _ => contents.get(self.held.get(&(peer, dot))?).cloned(),
+            }
+        };
+        vector.iter().flat_map(|(author, last)| dots(author, 1, last)).map(content).collect()
     }
 
     /// The list, for the page.

@@ -96,6 +96,13 @@ const MINOR: &[&str] = &[
     "is compared with the model", "was to take a snapshot", "has taken a snapshot",
 ];
 
+/// A line with its marks, or a view.
+struct Told<'a> {
+    at_ms: u64,
+    line: Option<&'a Line>,
+    marks: Vec<&'a Marked>,
+}
+
 /// Events, and what they refer to.
 pub(super) struct Story<'a> {
     pub(super) events: Vec<Event>,
@@ -107,6 +114,8 @@ pub(super) struct Story<'a> {
     pub(super) history: History,
     applied: BTreeMap<usize, VersionVector>,
     begun: bool,
+    /// The failure's place.
+    pub(super) failed: Option<usize>,
 }
 
 impl<'a> Story<'a> {
@@ -116,6 +125,7 @@ impl<'a> Story<'a> {
         marks: &'a [Marked],
         faults: Vec<Fault>,
         names: Names,
+        failure: Option<Event>,
         place_of: impl Fn(&str) -> Option<usize>,
     ) -> Self {
         let mut story = Story {
@@ -127,24 +137,59 @@ impl<'a> Story<'a> {
             history: History::default(),
             applied: BTreeMap::new(),
             begun: false,
+            failed: None,
         };
+        let mut failure = failure;
+        // Devices take turns within a tick, so the story runs back and forth by some milliseconds.
+        let mut told: Vec<Told<'a>> = Vec::new();
         let mut marks = marks.iter().peekable();
-        let mut faults = faults.into_iter().peekable();
         for (place, line) in lines.iter().enumerate() {
-            if story.begun {
-                while let Some(fault) = faults.next_if(|fault| fault.at_ms <= line.virtual_ms) {
-                    story.fault(fault);
+            let mut said = Told { at_ms: line.virtual_ms, line: Some(line), marks: Vec::new() };
+            let mut views = Vec::new();
+            while let Some(marked) = marks.next_if(|marked| marked.lines <= place + 1) {
+                match marked.mark {
+                    Mark::View(_) => views.push(marked),
+                    _ => said.marks.push(marked),
                 }
             }
-            let peer = place_of(&line.peer);
-            let event = story.line(line, peer);
-            while let Some(marked) = marks.next_if(|marked| marked.lines <= place + 1) {
-                story.mark(marked, event, peer);
+            told.push(said);
+            told.extend(views.into_iter().map(|view| Told {
+                at_ms: view.virtual_ms,
+                line: None,
+                marks: vec![view],
+            }));
+        }
+        told.sort_by_key(|told| told.at_ms);
+        let mut faults = faults.into_iter().peekable();
+        for Told { at_ms, line, marks } in told {
+            while let Some(fault) = faults.next_if(|fault| story.begun && fault.at_ms <= at_ms) {
+                story.fault(fault);
             }
-            story.begun |= peer.is_none() && line.text == "the plan begins";
+            if let Some(failure) = failure.take_if(|failure| failure.at_ms < at_ms) {
+                story.fail(failure);
+            }
+            let peer = line.and_then(|line| place_of(&line.peer));
+            let event = line.map(|line| story.line(line, peer));
+            for marked in marks {
+                match (&marked.mark, marked.peer, event) {
+                    (Mark::View(view), Some(me), _) => story.view(marked.virtual_ms, me, view),
+                    (mark, Some(me), Some(event)) if peer == Some(me) => story.mark(mark, me, event),
+                    (Mark::Healed, None, Some(event)) => story.events[event].kind = "heal",
+                    _ => {}
+                }
+            }
+            story.begun |= line.is_some_and(|line| peer.is_none() && line.text == "the plan begins");
+        }
+        if let Some(failure) = failure {
+            story.fail(failure);
         }
         faults.for_each(|fault| story.fault(fault));
         story
+    }
+
+    fn fail(&mut self, failure: Event) {
+        self.failed = Some(self.events.len());
+        self.events.push(failure);
     }
 
     fn push(&mut self, at_ms: u64, peers: Vec<usize>, kind: &'static str, label: String) -> usize {
@@ -165,19 +210,9 @@ impl<'a> Story<'a> {
         event
     }
 
-    /// A mark says what the line before it is, or is an event of its own.
-    fn mark(&mut self, marked: &'a Marked, event: usize, line_of: Option<usize>) {
-        let Some(me) = marked.peer else {
-            self.events[event].kind = "heal";
-            return;
-        };
-        if let Mark::View(view) = &marked.mark {
-            return self.view(marked.virtual_ms, me, view);
-        }
-        if line_of != Some(me) {
-            return;
-        }
-        match &marked.mark {
+    /// A mark says what the line before it is.
+    fn mark(&mut self, mark: &Mark, me: usize, event: usize) {
+        match mark {
             &Mark::Sent { to, nth, call, answers, ref body } => {
                 self.sent(event, (me, to), nth, (call, answers), body);
             }
@@ -185,7 +220,9 @@ impl<'a> Story<'a> {
                 if let Some(frame) = self.about_frame(event, (from, me), nth, "arrive") {
                     self.frames.all[frame].arrived.push(event);
                     self.events[event].minor = again;
-                    self.history.arrived(me, event, &self.frames.all[frame]);
+                    if !again {
+                        self.history.arrived(me, event, &self.frames.all[frame]);
+                    }
                 }
             }
             &Mark::Lost { from, nth } => {
@@ -203,11 +240,16 @@ impl<'a> Story<'a> {
             Mark::Rebased(vector) => {
                 let covered: Vec<Dot> =
                     vector.iter().flat_map(|(peer, last)| dots(peer, 1, last)).collect();
-                self.durable(event, me, &covered);
+                self.durable(event, &covered);
+                let entries = &self.events[event].entries;
+                self.events[event].causes = self.history.rebased(me, event, entries);
             }
             Mark::Started => {
-                self.events[event].kind = "start";
                 self.events[event].causes = self.history.life(me, event);
+                let again = !self.events[event].causes.is_empty();
+                let label = if again { "starts again" } else { "starts" }.to_owned();
+                self.events[event].text = std::mem::replace(&mut self.events[event].label, label);
+                self.events[event].kind = "start";
             }
             Mark::Died => {
                 self.events[event].kind = "die";
@@ -299,29 +341,33 @@ impl<'a> Story<'a> {
         for record in records {
             match record {
                 Record::Ready(batch) => {
-                    self.entries.learn(batch);
+                    self.entries.learn(me, batch);
                     dots.extend(batch.dots());
                 }
-                Record::Parked(batch) => self.entries.learn(batch),
+                Record::Parked(batch) => self.entries.learn(me, batch),
                 _ => {}
             }
         }
-        self.durable(event, me, &dots);
+        self.durable(event, &dots);
+        let entries = &self.events[event].entries;
+        self.events[event].causes = self.history.stored(me, event, entries);
         let event = &mut self.events[event];
+        event.text = std::mem::take(&mut event.label);
         // A record of another kind is rare and worth seeing.
-        event.minor = records.iter().all(|record| matches!(record, Record::Ready(_)));
-        if !event.minor {
-            let told: BTreeSet<&str> = records.iter().map(record_words).collect();
-            let told: Vec<&str> = told.into_iter().collect();
-            event.text = std::mem::take(&mut event.label);
-            event.label = format!("stores {}", told.join(", "));
-        }
+        let others = records.iter().filter(|record| !matches!(record, Record::Ready(_)));
+        let others: BTreeSet<&str> = others.map(record_words).collect();
+        event.minor = others.is_empty();
+        let others = others.into_iter().collect::<Vec<&str>>().join(", ");
+        (event.verb, event.label) = match (dots.is_empty(), others.is_empty()) {
+            (true, _) => ("", format!("stores {others}")),
+            (false, true) => ("stores", String::new()),
+            (false, false) => ("stores", format!(", {others}")),
+        };
     }
 
-    fn durable(&mut self, event: usize, me: usize, dots: &[Dot]) {
-        let entries: Vec<usize> = dots.iter().map(|&dot| self.entries.place(dot)).collect();
+    fn durable(&mut self, event: usize, dots: &[Dot]) {
+        let entries = dots.iter().map(|&dot| self.entries.place(dot)).collect();
         self.events[event].kind = "store";
-        self.events[event].causes = self.history.stored(me, event, &entries);
         self.events[event].entries = entries;
     }
 
@@ -341,7 +387,7 @@ impl<'a> Story<'a> {
         // The user made them in view of what was shown of the same nodes.
         for edit in entries.iter().filter_map(|&entry| self.history.made_by(me, entry)) {
             let seen = causes.iter().filter(|cause| {
-                cause.event < edit && self.events[cause.event].kind == "view"
+                cause.event < edit && ["view", "edit"].contains(&self.events[cause.event].kind)
             });
             let seen: Vec<Cause> =
                 seen.filter(|cause| !self.events[edit].causes.contains(cause)).cloned().collect();

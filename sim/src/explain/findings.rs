@@ -69,16 +69,19 @@ impl Findings {
         let mut models: Vec<(VersionVector, Graph)> = Vec::new();
         for &(peer, name) in peers {
             let Some(views) = views.get(&peer) else { continue };
-            let Some(&(_, last)) = views.last() else { continue };
+            // What was never durable is not known; it is what the user did last.
+            let known = views.iter().enumerate().rev().take(MOST_MOMENTS).find_map(|(place, (_, view))| {
+                Some((&views[..=place], &view.applied, entries.covered(peer, &view.applied)?))
+            });
+            let Some((views, applied, history)) = known else { continue };
             let graph = graph_at(views, views.len());
-            if let Some(history) = entries.covered(&last.applied)
-                && models.iter().all(|(applied, _)| *applied != last.applied)
-            {
-                models.push((last.applied.clone(), model::graph(&history)));
+            if models.iter().all(|(other, _)| other != applied) {
+                models.push((applied.clone(), model::graph(&history)));
             }
-            let expected = models.iter().find(|(applied, _)| *applied == last.applied);
+            let expected = models.iter().find(|(other, _)| other == applied);
             if expected.is_some_and(|(_, expected)| *expected != graph) {
-                findings.wrong_since.extend(wrong_since(views, entries).map(|event| (peer, event)));
+                let since = wrong_since(peer, views, entries);
+                findings.wrong_since.extend(since.map(|event| (peer, event)));
             }
             graphs.push((name.to_owned(), graph));
         }
@@ -224,10 +227,10 @@ pub(super) fn graph_at(views: &Views<'_>, count: usize) -> Graph {
 }
 
 /// The event since which the graph is not what the model makes of the same entries.
-fn wrong_since(views: &Views<'_>, entries: &Entries) -> Option<usize> {
+fn wrong_since(peer: usize, views: &Views<'_>, entries: &Entries) -> Option<usize> {
     let mut since = None;
     for (place, (event, view)) in views.iter().enumerate().rev().take(MOST_MOMENTS) {
-        let Some(history) = entries.covered(&view.applied) else { break };
+        let Some(history) = entries.covered(peer, &view.applied) else { break };
         if model::graph(&history) == graph_at(views, place + 1) {
             break;
         }

@@ -119,10 +119,6 @@ impl<'a> Chart<'a> {
         Chart { explanation, columns, lane, beside }
     }
 
-    fn width(&self) -> usize {
-        TIME + self.lane * self.explanation.peers.len()
-    }
-
     fn header(&self) -> String {
         if self.lane == 0 {
             return String::new();
