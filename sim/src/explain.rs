@@ -201,7 +201,7 @@ fn suspects(verdict: &Judgement, findings: &Findings, story: &Story<'_>) -> BTre
     if !verdict.entries.is_empty() {
         return verdict.entries.iter().copied().collect();
     }
-    let dots = findings.suspects(&story.entries).unwrap_or_default();
+    let dots = findings.suspects(&story.entries);
     dots.into_iter().filter_map(|dot| story.entries.find(dot)).collect()
 }
 
@@ -219,18 +219,19 @@ fn fail(
     } else {
         suspects
     };
-    let mut causes = story.history.of_failure(&verdict.peers, about);
-    for &(_, event) in &findings.wrong_since {
-        causes.retain(|cause| cause.event != event);
-        causes.push(Cause::whole(event));
-    }
-    // What did not arrive matters as much as what did.
-    for frame in &story.frames.all {
-        let lost = frame.lost.filter(|_| verdict.peers.contains(&frame.to));
-        let carried: Vec<usize> =
-            frame.entries.iter().copied().filter(|entry| suspects.contains(entry)).collect();
-        if let Some(event) = lost.filter(|_| !carried.is_empty()) {
-            causes.push(Cause { event, entries: carried });
+    // Where a peer went wrong, that explains all that came of it.
+    let mut causes: Vec<Cause> =
+        findings.wrong_since.iter().map(|since| Cause::whole(since.event)).collect();
+    if causes.is_empty() {
+        causes = story.history.of_failure(&verdict.peers, about);
+        // What did not arrive matters as much as what did.
+        for frame in &story.frames.all {
+            let lost = frame.lost.filter(|_| verdict.peers.contains(&frame.to));
+            let carried: Vec<usize> =
+                frame.entries.iter().copied().filter(|entry| suspects.contains(entry)).collect();
+            if let Some(event) = lost.filter(|_| !carried.is_empty()) {
+                causes.push(Cause { event, entries: carried });
+            }
         }
     }
     let Some(last) = story.failed else { return Vec::new() };

@@ -18,16 +18,38 @@ const MOST_ROWS: usize = 40;
 /// Most moments that are compared with the model, which takes its time.
 const MOST_MOMENTS: usize = 400;
 
-/// A table of what is not the same.
+/// What is not as it should be.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Findings {
     /// Whose values stand in a row.
     pub(super) columns: Vec<String>,
+    /// What differs at the failure.
+    #[serde(flatten)]
+    pub(super) table: Table,
+    /// Each peer that is wrong, and since when.
+    pub(super) wrong_since: Vec<Since>,
+}
+
+/// A peer's graph is not what the model makes of the same entries.
+#[derive(Debug, Serialize)]
+pub(super) struct Since {
+    pub(super) peer: usize,
+    /// The event since which it is wrong without a break, in the list of events.
+    pub(super) event: usize,
+    /// What differed then: the model's value, the peer's value.
+    #[serde(flatten)]
+    table: Table,
+    /// What the peer had applied then.
+    #[serde(skip)]
+    applied: VersionVector,
+}
+
+/// Things that are not the same in several graphs.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// Rows beyond those.
     pub(super) more: usize,
-    /// For each peer that is wrong the event since which it is, in the list of events.
-    pub(super) wrong_since: Vec<(usize, usize)>,
     /// What the rows are about.
     #[serde(skip)]
     suspects: BTreeSet<Suspect>,
@@ -42,6 +64,14 @@ pub(super) struct Row {
     pub(super) field: &'static str,
     /// In the order of the columns.
     pub(super) values: Vec<String>,
+}
+
+/// One peer's graph, and what the model makes of the same entries.
+struct Judged<'a> {
+    name: &'a str,
+    applied: &'a VersionVector,
+    expected: Graph,
+    shown: Graph,
 }
 
 /// What entries may be the cause.
@@ -65,47 +95,75 @@ impl Findings {
         names: &Names,
     ) -> Self {
         let mut findings = Findings::default();
-        let mut graphs: Vec<(String, Graph)> = Vec::new();
-        let mut models: Vec<(VersionVector, Graph)> = Vec::new();
+        let mut judged: Vec<Judged<'_>> = Vec::new();
         for &(peer, name) in peers {
             let Some(views) = views.get(&peer) else { continue };
             // What was never durable is not known; it is what the user did last.
-            let known = views.iter().enumerate().rev().take(MOST_MOMENTS).find_map(|(place, (_, view))| {
-                Some((&views[..=place], &view.applied, entries.covered(peer, &view.applied)?))
+            let mut known = views.iter().enumerate().rev().take(MOST_MOMENTS);
+            let known = known.find_map(|(place, (_, view))| {
+                let history = entries.covered(peer, &view.applied)?;
+                Some((&views[..=place], &view.applied, history))
             });
             let Some((views, applied, history)) = known else { continue };
-            let graph = graph_at(views, views.len());
-            if models.iter().all(|(other, _)| other != applied) {
-                models.push((applied.clone(), model::graph(&history)));
+            let (expected, shown) = (model::graph(&history), graph_at(views, views.len()));
+            if expected != shown {
+                findings.wrong_since.extend(Since::find(peer, views, entries, names));
             }
-            let expected = models.iter().find(|(other, _)| other == applied);
-            if expected.is_some_and(|(_, expected)| *expected != graph) {
-                let since = wrong_since(peer, views, entries);
-                findings.wrong_since.extend(since.map(|event| (peer, event)));
-            }
-            graphs.push((name.to_owned(), graph));
+            judged.push(Judged { name, applied, expected, shown });
         }
-        // Peers that hold different entries need not agree; with one model for all they must.
-        if let [(_, expected)] = &models[..] {
-            graphs.insert(0, ("the model".to_owned(), expected.clone()));
-        } else if let Some(&(peer, _)) = findings.wrong_since.first() {
-            let place = peers.iter().position(|&(other, _)| other == peer).unwrap_or(0);
-            let expected = models.into_iter().nth(place).map(|(_, graph)| graph);
-            graphs = expected
-                .map(|graph| ("the model".to_owned(), graph))
-                .into_iter()
-                .chain(graphs.into_iter().nth(place))
-                .collect();
-        } else {
-            return findings;
+        // Peers that hold different entries need not agree.
+        if judged.iter().any(|one| one.applied != judged[0].applied) {
+            let wrong = judged.iter().position(|one| one.expected != one.shown);
+            judged = wrong.map(|place| judged.swap_remove(place)).into_iter().collect();
         }
-        findings.compare(&graphs, names);
+        let Some(Judged { expected, .. }) = judged.first() else { return findings };
+        let mut graphs = vec![("the model".to_owned(), expected.clone())];
+        graphs.extend(judged.into_iter().map(|one| (one.name.to_owned(), one.shown)));
+        let (columns, graphs): (Vec<String>, Vec<Graph>) = graphs.into_iter().unzip();
+        findings.table = Table::new(&graphs.iter().collect::<Vec<_>>(), names);
+        findings.columns = columns;
         findings
     }
 
-    fn compare(&mut self, graphs: &[(String, Graph)], names: &Names) {
-        self.columns = graphs.iter().map(|(who, _)| who.clone()).collect();
-        let graphs: Vec<&Graph> = graphs.iter().map(|(_, graph)| graph).collect();
+    /// The entries that bear on what went wrong: on what differed first, as far as the peer that
+    /// it differed at had them, or else on what differs at the end. None if nothing does.
+    pub(super) fn suspects(&self, entries: &Entries) -> BTreeSet<Dot> {
+        if self.wrong_since.is_empty() {
+            return self.table.suspects(entries).collect();
+        }
+        let of = |since: &'_ Since| -> Vec<Dot> {
+            since.table.suspects(entries).filter(|dot| since.applied.covers_dot(*dot)).collect()
+        };
+        self.wrong_since.iter().flat_map(of).collect()
+    }
+}
+
+impl Since {
+    /// Goes back from the last view as long as the peer is wrong.
+    fn find(peer: usize, views: &Views<'_>, entries: &Entries, names: &Names) -> Option<Self> {
+        let mut first = None;
+        for (place, (event, view)) in views.iter().enumerate().rev().take(MOST_MOMENTS) {
+            let Some(history) = entries.covered(peer, &view.applied) else { break };
+            let (expected, shown) = (model::graph(&history), graph_at(views, place + 1));
+            if expected == shown {
+                break;
+            }
+            first = Some((*event, &view.applied, expected, shown));
+        }
+        let (event, applied, expected, shown) = first?;
+        let table = Table::new(&[&expected, &shown], names);
+        Some(Since { peer, event, table, applied: applied.clone() })
+    }
+}
+
+impl Table {
+    fn new(graphs: &[&Graph], names: &Names) -> Self {
+        let mut table = Table::default();
+        table.compare(graphs, names);
+        table
+    }
+
+    fn compare(&mut self, graphs: &[&Graph], names: &Names) {
         let ids: BTreeSet<NodeId> =
             graphs.iter().flat_map(|graph| graph.nodes.keys().copied()).collect();
         for id in ids {
@@ -169,18 +227,14 @@ impl Findings {
         self.rows.push(Row { subject, field, values });
     }
 
-    /// The entries that bear on what differs; `None` if nothing does.
-    pub(super) fn suspects(&self, entries: &Entries) -> Option<BTreeSet<Dot>> {
-        if self.suspects.is_empty() {
-            return None;
-        }
-        let bears = |dot: &&Dot| {
-            let operation = entries.any(**dot).map(|entry| &entry.entry);
+    /// The entries that bear on what differs.
+    fn suspects<'a>(&'a self, entries: &'a Entries) -> impl Iterator<Item = Dot> + 'a {
+        entries.dots().iter().copied().filter(|dot| {
+            let operation = entries.any(*dot).map(|entry| &entry.entry);
             operation.is_some_and(|operation| {
                 self.suspects.iter().any(|suspect| suspect.is_touched_by(operation))
             })
-        };
-        Some(entries.dots().iter().filter(bears).copied().collect())
+        })
     }
 }
 
@@ -224,19 +278,6 @@ pub(super) fn graph_at(views: &Views<'_>, count: usize) -> Graph {
     let mut graph = Graph::default();
     views[..count].iter().for_each(|(_, view)| view.apply(&mut graph));
     graph
-}
-
-/// The event since which the graph is not what the model makes of the same entries.
-fn wrong_since(peer: usize, views: &Views<'_>, entries: &Entries) -> Option<usize> {
-    let mut since = None;
-    for (place, (event, view)) in views.iter().enumerate().rev().take(MOST_MOMENTS) {
-        let Some(history) = entries.covered(peer, &view.applied) else { break };
-        if model::graph(&history) == graph_at(views, place + 1) {
-            break;
-        }
-        since = Some(*event);
-    }
-    since
 }
 
 /// Why an edge stands, and the visits along it.

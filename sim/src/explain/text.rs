@@ -70,17 +70,17 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
         printable(&verdict.what)
     );
     let findings = &explanation.findings;
-    for row in &findings.rows {
+    for row in &findings.table.rows {
         out += &wrapped(2, &format!("{} of {}", row.field, row.subject), columns);
         for (who, value) in findings.columns.iter().zip(&row.values) {
             out += &wrapped(4, &format!("{who}: {value}"), columns);
         }
     }
-    if findings.rows.is_empty() && !verdict.detail.is_empty() {
+    if findings.table.rows.is_empty() && !verdict.detail.is_empty() {
         out += &wrapped(2, &verdict.detail, columns);
     }
-    for &(peer, event) in &findings.wrong_since {
-        let (name, event) = (&explanation.peers[peer].name, &explanation.events[event]);
+    for since in &findings.wrong_since {
+        let (name, event) = (&explanation.peers[since.peer].name, &explanation.events[since.event]);
         let since = format!("{name} is wrong since {}: {}", seconds(event.at_ms), event.label);
         out += &wrapped(2, &since, columns);
     }

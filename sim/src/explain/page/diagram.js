@@ -145,7 +145,7 @@ function eventButton(place) {
   const wide = isWide(event);
   const lane = event.p.find((peer) => diagram.lanes.includes(peer));
   const frame = frames[event.f];
-  let x = wide ? GUTTER + 20 : laneX(lane);
+  let x = wide ? GUTTER + 30 : laneX(lane);
   if (event.k === "lose") x = beforeLane(laneX(frame.from), laneX(frame.to));
   const room = wide ? diagram.laneWidth * diagram.lanes.length - 40 : diagram.laneWidth - 16;
   const labelled = hasLabel(event) && (wide || diagram.laneWidth >= LABELLED_LANE);
@@ -153,7 +153,7 @@ function eventButton(place) {
   const label = labelled ? make("span", { class: "label", style: { maxWidth: `${room}px` } }, shortLabel(place)) : null;
   return make("button", {
     type: "button",
-    class: `event ${event.k}${tint}${wide ? " wide" : ""}${wrongSince.has(place) ? " first-wrong" : ""}${SLICE.has(place) ? " in-slice" : ""}`,
+    class: `event ${event.k}${tint}${views[event.v]?.c ? " conflict" : ""}${wide ? " wide" : ""}${wrongSince.has(place) ? " first-wrong" : ""}${SLICE.has(place) ? " in-slice" : ""}`,
     "data-place": place,
     "aria-label": wrongSince.has(place) ? `First wrong. ${sentence(place)}` : sentence(place),
     title: sentence(place),
@@ -205,7 +205,7 @@ function drawLines(low, high) {
     const y = diagram.arranged.y.get(place);
     if (y < low || y > high || !isWide(events[place])) continue;
     const class_ = `across ${events[place].k}`;
-    parts.push(draw("line", { class: class_, x1: 0, x2: GUTTER + diagram.laneWidth * diagram.lanes.length, y1: y, y2: y }));
+    parts.push(draw("line", { class: class_, x1: GUTTER, x2: GUTTER + diagram.laneWidth * diagram.lanes.length, y1: y, y2: y }));
     const marked = events[place].p.filter((peer) => diagram.lanes.includes(peer));
     parts.push(...marked.map((peer) => events[place].k === "fail"
       ? draw("path", { class: "cross wide", d: `M${laneX(peer) - 7} ${y - 7}l14 14m0 -14l-14 14` })

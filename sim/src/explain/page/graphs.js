@@ -7,8 +7,8 @@ const RADIUS = 110;
 const compared = { one: verdict.peers[0] ?? 0, other: null, onlyDifferences: true };
 compared.other = verdict.peers[1] ?? [...peers.keys()].find((peer) => peer !== compared.one) ?? null;
 
-const nodeText = ([url, title, , , pinned, ghost]) =>
-  [title === "" ? "no title" : `“${title}”`, url === "" ? "no url" : url, pinned ? "pinned" : "", ghost ? "a ghost" : ""]
+const nodeText = ([url, title, x, y, pinned, ghost]) =>
+  [title === "" ? "no title" : `“${title}”`, url === "" ? "no url" : url, `at (${x}, ${y})`, pinned ? "pinned" : "", ghost ? "a ghost" : ""]
     .filter((part) => part !== "").join(", ");
 
 // The state of each peer after the event at `place`.
@@ -103,9 +103,11 @@ function drawing(names, states) {
     drawn = [...new Set([...wrong, ...kin.flatMap(({ from, to }) => [from, to])])].slice(0, MOST_DRAWN);
   }
   if (drawn.length === 0) return make("div", {});
+  const most = Math.min(RADIUS, 16 + 12 * drawn.length);
+  const radius = drawn.length === 1 ? 0 : most;
+  const [wide, high] = [most + 80, most + 30];
   const spot = (name) => {
     const angle = 2 * Math.PI * drawn.indexOf(name) / drawn.length - Math.PI / 2;
-    const radius = drawn.length === 1 ? 0 : RADIUS;
     return { x: radius * Math.cos(angle), y: radius * Math.sin(angle) };
   };
   const picture = (state, place) => {
@@ -123,7 +125,7 @@ function drawing(names, states) {
     });
     const caption = `${names[place]}: ${plural(state.nodes.size, "node")}, ${plural(state.edges.size, "edge")}`;
     return make("figure", {},
-      draw("svg", { viewBox: "-190 -140 380 280", role: "img", "aria-label": `The graph of ${caption}` }, lines, dots),
+      draw("svg", { viewBox: `${-wide} ${-high} ${2 * wide} ${2 * high}`, role: "img", "aria-label": `The graph of ${caption}` }, lines, dots),
       make("figcaption", {}, caption));
   };
   return make("div", { class: "pictures" }, states.map(picture));

@@ -24,7 +24,7 @@ events.forEach((event, place) => {
   for (const [cause, ...about] of event.c ?? []) effects[cause].push([place, ...about]);
 });
 
-const wrongSince = new Map(findings.wrong_since.map(([peer, event]) => [event, peer]));
+const wrongSince = new Map(findings.wrong_since.map((since) => [since.event, since]));
 
 const choice = {
   // slice: led to the failure; main: without what repeats; all; past: led to `origin`.
@@ -108,7 +108,9 @@ function clockOffset(peer, at) {
 
 function signedMs(ms) {
   const size = Math.abs(ms);
-  const text = size >= 1000 ? `${size / 1000} s` : `${size} ms`;
+  const units = [[3600000, "h"], [60000, "min"], [1000, "s"]];
+  const [unit, name] = units.find(([unit]) => size >= 2 * unit) ?? [1, "ms"];
+  const text = `${Number((size / unit).toFixed(1))} ${name}`;
   return `${ms < 0 ? "−" : "+"}${text}`;
 }
 

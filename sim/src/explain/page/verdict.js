@@ -29,10 +29,15 @@ function sinceWhen() {
       verdict.peers.length > 0 ? ` at ${peerNames(verdict.peers)}. ` : ". ",
       eventLink(verdict.event, "Go there")));
   }
-  for (const [event, peer] of wrongSince) {
+  for (const [event, { peer, rows, more }] of wrongSince) {
+    const first = rows.slice(0, 3).map((row) =>
+      `${row.field} of ${row.subject}: the model expects ${row.values[0]}, it shows ${row.values[1]}`);
+    const others = rows.length + more - first.length;
     parts.push(make("p", { class: "since" }, `${peers[peer].name} is wrong since `,
       make("strong", {}, seconds(events[event].t)), `, when it ${events[event].l}. `,
-      eventLink(event, "Go there")));
+      eventLink(event, "Go there")),
+      make("ul", { class: "since" }, first.map((text) => make("li", {}, text)),
+        others > 0 ? make("li", {}, `and ${others} more`) : null));
   }
   return parts;
 }
@@ -48,7 +53,7 @@ function expectedAndFound() {
     }, value))));
   const columns = findings.columns.map((who, column) => column === 0 ? `${who} expects` : `${who} shows`);
   const more = findings.more > 0 ? [make("p", {}, `and ${findings.more} more`)] : [];
-  return [table("Expected and found", ["", ...columns], rows), ...more];
+  return [make("p", {}, "When it was seen:"), table("Expected and found", ["", ...columns], rows), ...more];
 }
 
 function namedEntries() {
