@@ -23,7 +23,7 @@ mod ports;
 mod round;
 mod sealed;
 mod shared;
-mod store;
+pub(crate) mod store;
 mod timeline;
 mod transplant;
 mod user;
