@@ -222,6 +222,11 @@ fn fail(
     // Where a peer went wrong, that explains all that came of it.
     let mut causes: Vec<Cause> =
         findings.wrong_since.iter().map(|since| Cause::whole(since.event)).collect();
+    for since in &findings.wrong_since {
+        let shown = story.history.of_shown(since.peer, since.event, suspects);
+        let known = &mut story.events[since.event].causes;
+        known.extend(shown.into_iter().filter(|cause| !known.contains(cause)).collect::<Vec<_>>());
+    }
     if causes.is_empty() {
         causes = story.history.of_failure(&verdict.peers, about);
         // What did not arrive matters as much as what did.

@@ -47,7 +47,10 @@ fn marks_change_nothing_of_a_run() {
         let bare = run(&plan, &Options::default());
         assert_eq!(marked.story, told.story);
         for run in [told, marked] {
-            assert_eq!((run.trace_hash, run.counts), (bare.trace_hash.clone(), bare.counts.clone()));
+            assert_eq!(
+                (run.trace_hash, run.counts),
+                (bare.trace_hash.clone(), bare.counts.clone())
+            );
         }
     }
 }
@@ -57,7 +60,9 @@ fn every_line_of_the_story_is_an_event() {
     let (run, explanation) = explained(&failing(1));
     let data = data(&explanation);
     let events = list(&data, "events");
-    let told = events.iter().filter(|event| !["view", "fault", "fail"].contains(&event["k"].as_str().unwrap()));
+    let told = events
+        .iter()
+        .filter(|event| !["view", "fault", "fail"].contains(&event["k"].as_str().unwrap()));
     assert_eq!(told.count(), run.story.len());
 }
 
@@ -69,7 +74,10 @@ fn causes_stand_before_what_follows_from_them() {
         for (place, event) in list(&data, "events").iter().enumerate() {
             for cause in list(event, "c") {
                 let cause = cause[0].as_u64().unwrap() as usize;
-                assert!(cause < place, "event {place} of seed {seed} follows from {cause}: {event}");
+                assert!(
+                    cause < place,
+                    "event {place} of seed {seed} follows from {cause}: {event}"
+                );
             }
         }
     }
@@ -107,7 +115,8 @@ fn the_last_views_of_peers_that_agree_are_equal() {
     let plan = plan(5, &Shape { edits: 60, ..Shape::default() });
     let (_, explanation) = explained(&plan);
     let data = data(&explanation);
-    let mut shown: Vec<std::collections::BTreeMap<String, Value>> = vec![Default::default(); plan.peers.len()];
+    let mut shown: Vec<std::collections::BTreeMap<String, Value>> =
+        vec![Default::default(); plan.peers.len()];
     for view in list(&data, "views") {
         let nodes = &mut shown[view["p"].as_u64().unwrap() as usize];
         for (name, node) in view["n"].as_object().into_iter().flatten() {

@@ -60,7 +60,11 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
             let twice = args.verify || n.is_multiple_of(TWICE_ONE_IN);
             let subject = subject(n);
             let keep_events = is_told(args, &subject);
-            judge(|options| subject.run(options), twice, &Options { keep_events, ..Options::default() })
+            judge(
+                |options| subject.run(options),
+                twice,
+                &Options { keep_events, ..Options::default() },
+            )
         },
         |n, judged| {
             bar.inc(1);

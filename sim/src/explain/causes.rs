@@ -143,7 +143,8 @@ impl History {
         }
         // An own edit is shown where it is made.
         let own = entries.iter().map(|&entry| self.made_by(me, entry));
-        let event = own.reduce(|one, other| one.filter(|_| one == other)).flatten().unwrap_or(event);
+        let event =
+            own.reduce(|one, other| one.filter(|_| one == other)).flatten().unwrap_or(event);
         for &node in nodes {
             self.touched.insert((me, node), (event, entries.to_vec()));
         }
@@ -168,6 +169,18 @@ impl History {
     /// The round that a peer has under way with another.
     pub(super) fn round_of(&self, me: usize, with: usize) -> Vec<Cause> {
         self.rounds.get(&(me, with)).copied().map(Cause::whole).into_iter().collect()
+    }
+
+    /// The events before `event` at which a peer first showed these entries.
+    pub(super) fn of_shown(
+        &self,
+        me: usize,
+        event: usize,
+        entries: &BTreeSet<usize>,
+    ) -> Vec<Cause> {
+        let first =
+            |entry: usize| self.shown.get(&(me, entry)).copied().filter(|&shown| shown < event);
+        bundled(entries.iter().map(|&entry| (entry, first(entry))))
     }
 
     /// What a failure at `peers` follows from, as far as these entries are concerned.
@@ -209,7 +222,8 @@ pub(super) fn slice(events: &[Event], last: usize, about: Option<&BTreeSet<usize
     while let Some(event) = open.pop() {
         for cause in &events[event].causes {
             let counts = cause.entries.is_empty()
-                || about.is_none_or(|about| cause.entries.iter().any(|entry| about.contains(entry)));
+                || about
+                    .is_none_or(|about| cause.entries.iter().any(|entry| about.contains(entry)));
             if counts && found.insert(cause.event) {
                 open.push(cause.event);
             }

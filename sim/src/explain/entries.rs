@@ -83,7 +83,11 @@ impl Entries {
 
     /// All entries that a peer's vector covers; `None` if it is not known what one of them says
     /// there.
-    pub(super) fn covered(&self, peer: usize, vector: &VersionVector) -> Option<Vec<SyncedLogEntry>> {
+    pub(super) fn covered(
+        &self,
+        peer: usize,
+        vector: &VersionVector,
+    ) -> Option<Vec<SyncedLogEntry>> {
         let content = |dot: Dot| {
             let contents = self.contents.get(&dot)?;
             match contents.len() {

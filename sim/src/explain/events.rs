@@ -92,8 +92,13 @@ impl Event {
 
 /// Notes that repeat what other events show.
 const MINOR: &[&str] = &[
-    "shows a change of", "shows everything anew", "tells that ", "has noted its promise",
-    "is compared with the model", "was to take a snapshot", "has taken a snapshot",
+    "shows a change of",
+    "shows everything anew",
+    "tells that ",
+    "has noted its promise",
+    "is compared with the model",
+    "was to take a snapshot",
+    "has taken a snapshot",
 ];
 
 /// A line with its marks, or a view.
@@ -173,12 +178,15 @@ impl<'a> Story<'a> {
             for marked in marks {
                 match (&marked.mark, marked.peer, event) {
                     (Mark::View(view), Some(me), _) => story.view(marked.virtual_ms, me, view),
-                    (mark, Some(me), Some(event)) if peer == Some(me) => story.mark(mark, me, event),
+                    (mark, Some(me), Some(event)) if peer == Some(me) => {
+                        story.mark(mark, me, event)
+                    }
                     (Mark::Healed, None, Some(event)) => story.events[event].kind = "heal",
                     _ => {}
                 }
             }
-            story.begun |= line.is_some_and(|line| peer.is_none() && line.text == "the plan begins");
+            story.begun |=
+                line.is_some_and(|line| peer.is_none() && line.text == "the plan begins");
         }
         if let Some(failure) = failure {
             story.fail(failure);
@@ -232,7 +240,8 @@ impl<'a> Story<'a> {
             }
             Mark::TooLate => {
                 if let Some(frame) = self.events[event].frame {
-                    self.frames.all[frame].too_late = true;
+                    let frame = &mut self.frames.all[frame];
+                    frame.too_late |= frame.arrived.len() == 1;
                 }
             }
             Mark::Authored(dots) => self.authored(event, me, dots),

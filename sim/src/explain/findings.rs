@@ -167,7 +167,8 @@ impl Table {
         let ids: BTreeSet<NodeId> =
             graphs.iter().flat_map(|graph| graph.nodes.keys().copied()).collect();
         for id in ids {
-            let found: Vec<Option<&Node>> = graphs.iter().map(|graph| graph.nodes.get(&id)).collect();
+            let found: Vec<Option<&Node>> =
+                graphs.iter().map(|graph| graph.nodes.get(&id)).collect();
             for (field, value) in NODE_FIELDS {
                 let absent = "no such node".to_owned();
                 let shown = found.iter().map(|node| node.map_or(absent.clone(), value)).collect();
@@ -209,13 +210,7 @@ impl Table {
     }
 
     /// Adds a row, unless all is the same.
-    fn row(
-        &mut self,
-        subject: String,
-        field: &'static str,
-        values: Vec<String>,
-        suspect: Suspect,
-    ) {
+    fn row(&mut self, subject: String, field: &'static str, values: Vec<String>, suspect: Suspect) {
         if values.iter().all(|value| *value == values[0]) {
             return;
         }
@@ -266,7 +261,9 @@ impl Suspect {
             (Suspect::Node(node), _) => touched.contains(&node),
             (
                 Suspect::Pair(from, to),
-                LogEntry::AddNode { .. } | LogEntry::RemoveNode { .. } | LogEntry::RestoreNode { .. },
+                LogEntry::AddNode { .. }
+                | LogEntry::RemoveNode { .. }
+                | LogEntry::RestoreNode { .. },
             ) => touched == [from] || touched == [to],
             (Suspect::Pair(from, to), _) => touched == [from, to],
         }
@@ -285,8 +282,7 @@ pub(super) fn edge_words(edge: &Edge, names: &Names) -> String {
     let mut parts: Vec<String> =
         edge.kinds.iter().map(|&kind| kind_words(kind).to_owned()).collect();
     if !edge.visits.is_empty() {
-        let visits: Vec<String> =
-            edge.visits.iter().map(|visit| names.entry(visit.dot)).collect();
+        let visits: Vec<String> = edge.visits.iter().map(|visit| names.entry(visit.dot)).collect();
         let what = if visits.len() == 1 { "visit" } else { "visits" };
         parts.push(format!("{what} {}", visits.join(", ")));
     }
@@ -300,10 +296,12 @@ pub(super) fn conflict_words(conflict: &Conflict, names: &Names) -> String {
         ConflictKind::ConcurrentStructuralChange => "deleted, but also linked",
         ConflictKind::ConcurrentEdgeTypes => "edges of different types",
     };
-    let removals = conflict.removals.iter().map(|stamp| format!("{} removes", names.entry(stamp.dot)));
-    let claims = conflict.claims.iter().map(|claim| {
-        format!("{} {}", names.entry(claim.stamp.dot), words(&claim.change, names))
-    });
+    let removals =
+        conflict.removals.iter().map(|stamp| format!("{} removes", names.entry(stamp.dot)));
+    let claims = conflict
+        .claims
+        .iter()
+        .map(|claim| format!("{} {}", names.entry(claim.stamp.dot), words(&claim.change, names)));
     let sides: Vec<String> = removals.chain(claims).collect();
     format!("{kind}: {}", sides.join("; "))
 }

@@ -31,8 +31,23 @@ pub(super) struct Fault {
 
 /// Steps that show in the story by themselves.
 const TOLD: &[&str] = &[
-    "edit", "browse", "sync", "resolve", "expect", "crash", "restart", "restore", "lose_tail",
-    "backup", "checkpoint", "compact", "share", "fill_disk", "clear_disk", "rot", "power_cut",
+    "edit",
+    "browse",
+    "sync",
+    "resolve",
+    "expect",
+    "crash",
+    "restart",
+    "restore",
+    "lose_tail",
+    "backup",
+    "checkpoint",
+    "compact",
+    "share",
+    "fill_disk",
+    "clear_disk",
+    "rot",
+    "power_cut",
 ];
 
 /// The faults of the plan that no line of the story tells, by time.
@@ -192,8 +207,7 @@ fn words(kind: &str, step: &Value) -> String {
         _ => {
             let fields = step.as_object().into_iter().flatten();
             let told = fields.filter(|(field, _)| !["do", "at_ms"].contains(&field.as_str()));
-            let told: Vec<String> =
-                told.map(|(field, value)| format!("{field} {value}")).collect();
+            let told: Vec<String> = told.map(|(field, value)| format!("{field} {value}")).collect();
             format!("{}: {}", kind.replace('_', " "), told.join(", "))
         }
     }

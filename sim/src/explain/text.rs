@@ -23,7 +23,9 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
     let chosen: Vec<usize> = if sliced {
         explanation.slice.clone()
     } else {
-        (0..explanation.events.len()).filter(|&place| whole || !is_dull(explanation, place)).collect()
+        (0..explanation.events.len())
+            .filter(|&place| whole || !is_dull(explanation, place))
+            .collect()
     };
     let chart = Chart::new(explanation, columns);
     out += "\n";
@@ -33,7 +35,9 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
         let event = &explanation.events[place];
         // The arrow of a frame is drawn where it ends.
         let ends = event.frame.map(|frame| &explanation.frames[frame]);
-        if event.kind == "send" && ends.is_some_and(|frame| !frame.arrived.is_empty() || frame.lost.is_some()) {
+        if event.kind == "send"
+            && ends.is_some_and(|frame| !frame.arrived.is_empty() || frame.lost.is_some())
+        {
             continue;
         }
         if event.at_ms > last_ms + 1_000 {
@@ -149,14 +153,22 @@ impl<'a> Chart<'a> {
         let time = format!("{:>8}  ", plain_seconds(event.at_ms));
         if self.lane == 0 {
             let who: Vec<&str> = self.names(event);
-            return wrapped_after(&format!("{time}{}  ", who.join(", ")), &words, self.columns, &style);
+            return wrapped_after(
+                &format!("{time}{}  ", who.join(", ")),
+                &words,
+                self.columns,
+                &style,
+            );
         }
         let lanes = self.cells(event);
         if self.beside {
             wrapped_after(&format!("{time}{lanes}"), &words, self.columns, &style)
         } else {
             let lanes = lanes.trim_end();
-            format!("{time}{lanes}\n{}", wrapped_after(&" ".repeat(4), &words, self.columns, &style))
+            format!(
+                "{time}{lanes}\n{}",
+                wrapped_after(&" ".repeat(4), &words, self.columns, &style)
+            )
         }
     }
 

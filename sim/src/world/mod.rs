@@ -24,6 +24,7 @@ mod round;
 mod sealed;
 mod shared;
 pub(crate) mod store;
+mod telling;
 mod timeline;
 mod transplant;
 mod user;

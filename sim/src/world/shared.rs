@@ -5,16 +5,14 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
 use graphshell_sync::ports::Promise;
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{
-    DeviceId, Dot, Graph, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
+    DeviceId, Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry, VersionVector,
 };
 use tokio::sync::Notify;
 
-use super::{Failure, Options};
 use super::agenda::{Order, Task};
 use super::archive::Archive;
 use super::choice::{self, Choices};
@@ -23,12 +21,13 @@ use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::{Holdings, Image};
 use super::timeline::Timeline;
+use super::{Failure, Options};
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
 use crate::oracle::{Finding, Forks, View, compaction};
 use crate::plan::{Network, Plan, device_id};
-use crate::trace::{Line, Mark, Marked, Trace};
+use crate::trace::{Mark, Trace};
 
 /// One run's world.
 pub(crate) struct World {
@@ -44,14 +43,14 @@ pub(crate) struct World {
     pub(crate) between_ticks: Cell<Option<u64>>,
     /// Where peers receive datagrams; room for the longest.
     pub(crate) datagram: RefCell<Vec<u8>>,
-    trace: RefCell<Trace>,
+    pub(super) trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
     archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
-    authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
+    pub(super) authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
 }
 
 /// One peer, seen from outside.
@@ -232,57 +231,6 @@ impl World {
         self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
     }
 
-    /// Adds an event of one peer to the trace.
-    pub(crate) fn tell(&self, peer: usize, text: fmt::Arguments<'_>, bytes: &[u8]) {
-        let name = &self.peers[peer].name;
-        self.trace.borrow_mut().record(self.plan_ms(), name, text, bytes);
-    }
-
-    /// [`tell`](Self::tell) with a fixed text.
-    pub(crate) fn note(&self, peer: usize, text: &str, bytes: &[u8]) {
-        self.tell(peer, format_args!("{text}"), bytes);
-    }
-
-    /// Adds an event of nobody in particular to the trace.
-    pub(crate) fn announce(&self, text: &str) {
-        self.trace.borrow_mut().record(self.plan_ms(), "", format_args!("{text}"), &[]);
-    }
-
-    /// Marks the last event of a peer, if marks are kept.
-    pub(crate) fn mark(&self, peer: usize, mark: impl FnOnce() -> Mark) {
-        if self.trace.borrow().keeps_marks() {
-            self.trace.borrow_mut().mark(self.plan_ms(), Some(peer), mark());
-        }
-    }
-
-    /// Marks what a peer's reader sees now.
-    pub(crate) fn mark_view(&self, peer: usize, graph: impl FnOnce() -> Graph) {
-        if self.trace.borrow().keeps_marks() {
-            let applied = self.peers[peer].seen.borrow().clone();
-            self.trace.borrow_mut().show(self.plan_ms(), peer, graph(), applied);
-        }
-    }
-
-    /// Marks that all faults ended.
-    pub(crate) fn mark_heal(&self) {
-        self.trace.borrow_mut().mark(self.plan_ms(), None, Mark::Healed);
-    }
-
-    /// The trace's hash, lines and marks.
-    pub(crate) fn finish_trace(&self) -> (String, Vec<Line>, Vec<Marked>) {
-        let mut trace = self.trace.borrow_mut();
-        (trace.hash(), trace.take_lines(), trace.take_marks())
-    }
-
-    /// Each author's name as a person reads it.
-    pub(crate) fn author_names(&self) -> BTreeMap<PeerId, String> {
-        let name = |(&author, &(peer, before)): (&PeerId, &(usize, usize))| {
-            let name = &self.peers[peer].name;
-            (author, if before == 0 { name.clone() } else { format!("{name}/{}", before + 1) })
-        };
-        self.authors.borrow().iter().map(name).collect()
-    }
-
     /// Counts something that happened.
     pub(crate) fn count(&self, what: &'static str) {
         self.count_many(what, 1);
@@ -387,29 +335,6 @@ impl World {
             }
         }
         all
-    }
-
-    /// An entry's name as a person reads it: `laptop#7`, or `laptop/2#7` of its second incarnation.
-    pub(crate) fn name_of(&self, dot: Dot) -> String {
-        match self.authors.borrow().get(&dot.peer) {
-            Some(&(peer, 0)) => format!("{}#{}", self.peers[peer].name, dot.sequence),
-            Some(&(peer, before)) => {
-                format!("{}/{}#{}", self.peers[peer].name, before + 1, dot.sequence)
-            }
-            None => dot.to_string(),
-        }
-    }
-
-    /// An edit's name as a person reads it, after its entries.
-    pub(crate) fn edit_name(&self, receipt: Receipt) -> String {
-        let mut dots = receipt.dots();
-        match (dots.next(), dots.last()) {
-            (None, _) => "a consent".to_owned(),
-            (Some(only), None) => format!("edit {}", self.name_of(only)),
-            (Some(first), Some(last)) => {
-                format!("edit {} to {}", self.name_of(first), self.name_of(last))
-            }
-        }
     }
 
     /// Records have become durable at a peer.

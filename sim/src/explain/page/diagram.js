@@ -37,7 +37,10 @@ function buildDiagram() {
 
 // Works out where everything is, after another choice or another width.
 function arrangeDiagram() {
-  diagram.lanes = [...peers.keys()].filter((peer) => !choice.hiddenPeers.has(peer));
+  // What led to one event is a story of some peers; the others' lanes would stay empty.
+  const few = choice.entry === null && ["slice", "past"].includes(choice.scope);
+  const busy = new Set(visible.flatMap((place) => events[place].p));
+  diagram.lanes = [...peers.keys()].filter((peer) => !choice.hiddenPeers.has(peer) && (!few || busy.has(peer)));
   const room = diagram.scroller.clientWidth - GUTTER - 8;
   diagram.laneWidth = Math.max(LEAST_LANE, Math.min(460, room / Math.max(1, diagram.lanes.length)));
   diagram.arranged = arrange(visible);
@@ -155,7 +158,8 @@ function eventButton(place) {
     type: "button",
     class: `event ${event.k}${tint}${views[event.v]?.c ? " conflict" : ""}${wide ? " wide" : ""}${wrongSince.has(place) ? " first-wrong" : ""}${SLICE.has(place) ? " in-slice" : ""}`,
     "data-place": place,
-    "aria-label": wrongSince.has(place) ? `First wrong. ${sentence(place)}` : sentence(place),
+    // What is read aloud holds what is seen.
+    "aria-label": labelled ? `${shortLabel(place)}: ${sentence(place)}` : sentence(place),
     title: sentence(place),
     style: { left: `${x - 9}px`, top: `${diagram.arranged.y.get(place) - 9}px` },
     onclick: () => change({ selected: place }),

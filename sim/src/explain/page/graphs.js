@@ -1,7 +1,7 @@
 // The graph, conflicts and vector of a peer at the selected moment, beside another's.
 
 // Nodes in a drawing; of a larger graph the differences are drawn.
-const MOST_DRAWN = 40;
+const MOST_DRAWN = 18;
 const RADIUS = 110;
 
 const compared = { one: verdict.peers[0] ?? 0, other: null, onlyDifferences: true };
@@ -88,7 +88,7 @@ function compare(heading, names, maps, text) {
       make("th", { scope: "row" }, differs ? make("span", { class: "mark" }, "≠", make("span", { class: "unseen" }, " differs: ")) : null, key),
       values.map((value) => make("td", {}, value === undefined ? "—" : text(value))));
   });
-  return make("div", {}, head, table(heading, ["", ...names], body));
+  return make("div", {}, head, table(heading, ["What", ...names], body));
 }
 
 // The graphs as drawings, side by side; the same node stands at the same place in both.

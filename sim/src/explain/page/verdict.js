@@ -53,7 +53,7 @@ function expectedAndFound() {
     }, value))));
   const columns = findings.columns.map((who, column) => column === 0 ? `${who} expects` : `${who} shows`);
   const more = findings.more > 0 ? [make("p", {}, `and ${findings.more} more`)] : [];
-  return [make("p", {}, "When it was seen:"), table("Expected and found", ["", ...columns], rows), ...more];
+  return [make("p", {}, "When it was seen:"), table("Expected and found", ["What", ...columns], rows), ...more];
 }
 
 function namedEntries() {
