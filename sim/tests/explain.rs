@@ -6,20 +6,25 @@ use console::measure_text_width;
 use graphshell_sim::explain::{About, Explanation};
 use graphshell_sim::generate::{Shape, plan};
 use graphshell_sim::plan::{Expectation, Fact, Plan};
-use graphshell_sim::world::{Options, Run, run};
+use graphshell_sim::trace::Mark;
+use graphshell_sim::world::{Options, Run, Verdict, run};
 use serde_json::Value;
 
 const MARKED: Options = Options { keep_events: true, keep_marks: true };
 
 fn explained(plan: &Plan) -> (Run, Explanation) {
     let run = run(plan, &MARKED);
+    let explanation = explain(plan, &run);
+    (run, explanation)
+}
+
+fn explain(plan: &Plan, run: &Run) -> Explanation {
     let about = About {
         title: "a run".to_owned(),
         replay: "cargo sim replay".to_owned(),
         shrink: "cargo sim shrink".to_owned(),
     };
-    let explanation = Explanation::new(plan, &run, about);
-    (run, explanation)
+    Explanation::new(plan, run, about)
 }
 
 /// A plan that expects of a peer what is false.
@@ -107,6 +112,32 @@ fn the_slice_of_a_failure_holds_it_and_is_closed() {
     assert!(slice.contains(&data["verdict"]["event"].as_u64().unwrap()));
     let events = list(&data, "events");
     assert!(slice.len() < events.len());
+}
+
+#[test]
+fn the_moment_since_which_a_peer_is_wrong_is_found() {
+    let plan = failing(9);
+    let mut run = run(&plan, &MARKED);
+    let Verdict::Failed(failure) = &run.verdict else { panic!("the plan expects what is false") };
+    let peer = plan.peer_index(&failure.peers[0]).unwrap();
+    // What its reader saw last of some node is made another title.
+    let marks = run.marks.iter_mut().filter(|marked| marked.peer == Some(peer));
+    let nodes = marks.filter_map(|marked| match &mut marked.mark {
+        Mark::View(view) => Some((marked.virtual_ms, view.nodes.values_mut().flatten().next()?)),
+        _ => None,
+    });
+    let (at_ms, node) = nodes.last().unwrap();
+    node.title = "planted".to_owned();
+    let data = data(&explain(&plan, &run));
+    let [since] = list(&data["findings"], "wrong_since") else { panic!("{}", data["findings"]) };
+    assert_eq!(since["peer"], peer);
+    assert!(since["rows"].to_string().contains("planted"), "{since}");
+    let events = list(&data, "events");
+    let event = since["event"].as_u64().unwrap();
+    assert_eq!(events[event as usize]["t"], at_ms);
+    let slice = list(&data, "slice");
+    assert!(slice.iter().any(|place| *place == event));
+    assert!(slice.len() < events.len() / 2, "{} of {} events", slice.len(), events.len());
 }
 
 #[test]
