@@ -48,7 +48,9 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
     }
     if sliced {
         let (shown, all) = (explanation.slice.len(), explanation.events.len());
-        out += &format!("\nwhat led to the failure: {shown} of {all} events; --all shows all\n");
+        let text = format!("what led to the failure: {shown} of {all} events; --all shows all");
+        out += "\n";
+        out += &wrapped(0, &text, columns);
     }
     out
 }
@@ -67,12 +69,9 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
         _ => Style::new().green(),
     };
     let colon = if verdict.what.is_empty() { "" } else { ": " };
-    let mut out = format!(
-        "{}  {}{colon}{}\n",
-        printable(&about.title),
-        style.apply_to(verdict.outcome),
-        printable(&verdict.what)
-    );
+    let outcome = style.apply_to(verdict.outcome);
+    let head = format!("{}  {outcome}{colon}", printable(&about.title));
+    let mut out = wrapped_after(&head, &printable(&verdict.what), columns, &Style::new());
     let findings = &explanation.findings;
     for row in &findings.table.rows {
         out += &wrapped(2, &format!("{} of {}", row.field, row.subject), columns);
