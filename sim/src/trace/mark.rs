@@ -51,7 +51,7 @@ pub enum Mark {
     },
     /// The answer that arrived is of use to nobody any more.
     TooLate,
-    /// A frame will never arrive.
+    /// A frame will never arrive, or is refused since it was damaged.
     Lost {
         /// From whom.
         from: usize,

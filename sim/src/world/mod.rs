@@ -10,6 +10,8 @@ mod choice;
 mod director;
 mod disk;
 mod drive;
+mod effects;
+mod executor;
 mod facts;
 pub(crate) mod frame;
 mod fuse;
@@ -17,9 +19,11 @@ mod host;
 pub(crate) mod image;
 mod legacy;
 mod link;
+mod lives;
 mod net;
 mod panics;
 mod ports;
+mod post;
 mod round;
 mod sealed;
 mod shared;
@@ -29,11 +33,14 @@ mod timeline;
 mod transplant;
 mod user;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
 use graphshell_sync::PeerId;
 
+use crate::ledger::Ledger;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
@@ -66,6 +73,8 @@ pub struct Run {
     pub messages: u64,
     /// How often what happened: faults with an effect, rare events.
     pub counts: BTreeMap<&'static str, u64>,
+    /// What each fault of the plan did.
+    pub ledger: Ledger,
     /// What happened, if it was to be kept.
     pub story: Vec<trace::Line>,
     /// What is drawn of it, if it was to be kept.
@@ -111,18 +120,14 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
             operations: 0,
             messages: 0,
             counts: BTreeMap::new(),
+            ledger: Ledger::default(),
             story: Vec::new(),
             marks: Vec::new(),
             authors: BTreeMap::new(),
         };
     }
     let world = Rc::new(World::new(plan, options));
-    let played = panics::watch(|| {
-        let mut director = Director::new(world.clone());
-        director.play();
-        // Peers that are taken down now add nothing to the trace.
-        result(&world)
-    });
+    let played = panics::watch(|| play(&world));
     played.unwrap_or_else(|panic| {
         let mut run = result(&world);
         run.verdict = Verdict::Failed(Failure {
@@ -136,10 +141,33 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
     })
 }
 
+/// Runs the world on the only host of a simulation.
+fn play(world: &Rc<World>) -> Run {
+    let told = Rc::new(RefCell::new(None));
+    let mut simulation = executor::simulation(world.plan.seed);
+    let (world, tell) = (world.clone(), told.clone());
+    simulation.client("world", async move {
+        let mut peers: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
+        for me in 0..world.peers.len() {
+            peers.push(Box::pin(lives::live(&world, me)));
+        }
+        executor::run(&world, &mut peers, Director::new(world.clone()).play()).await;
+        // Peers that are taken down after this add nothing to the trace.
+        *tell.borrow_mut() = Some(result(&world));
+        Ok(())
+    });
+    // Only a panic ends it otherwise, and whoever watches knows it already.
+    let _ = simulation.run();
+    told.take().expect("a run that ends has a result")
+}
+
 fn result(world: &World) -> Run {
+    let ledger = world.take_ledger();
     let verdict = match world.take_failure() {
         Some(failure) => Verdict::Failed(failure),
-        None => vacuous(world).map_or(Verdict::Held, Verdict::Invalid),
+        None => {
+            vacuous(world).or_else(|| ledger.complaint()).map_or(Verdict::Held, Verdict::Invalid)
+        }
     };
     world.announce(&match &verdict {
         Verdict::Held => "every property held".to_owned(),
@@ -157,6 +185,7 @@ fn result(world: &World) -> Run {
         operations: count("entries authored"),
         messages: count("frames arrived"),
         counts,
+        ledger,
         story,
         marks,
         authors: world.author_names(),

@@ -61,7 +61,7 @@ function drawDetails() {
   const causes = (event.c ?? []).map(([cause, ...about]) => ({ cause, about }))
     .sort((a, b) => b.cause - a.cause);
   const told = event.x && !(event.k === "fail" && findings.rows.length > 0);
-  const text = told && event.k !== "arrive" && event.k !== "lose" ? [make("p", { class: "told" }, event.x)] : [];
+  const text = told && event.k !== "arrive" ? [make("p", { class: "told" }, event.x)] : [];
   const wrong = wrongSince.has(place) ? [make("p", { class: "since" }, "From here on this peer's graph is not what the model makes of the same entries.")] : [];
   body.replaceChildren(
     ...wrong,
