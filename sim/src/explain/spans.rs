@@ -12,8 +12,8 @@ use crate::trace::{Mark, Marked};
 /// Something that lasts.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Span {
-    /// What, as the page colours it: `down`, `opening`, `partition`, `disk`, `weather`, `write`,
-    /// `round`.
+    /// What, as the page colours it: `down`, `opening`, `partition`, `slow`, `disk`, `weather`,
+    /// `write`, `round`.
     pub(super) kind: &'static str,
     /// The peers concerned; nobody means the world.
     pub(super) peers: Vec<usize>,
@@ -137,10 +137,11 @@ fn of_plan(plan: &Plan, calm_ms: u64) -> Vec<Span> {
             words,
         };
         match kind.as_str() {
-            "partition" => spans.push(begun("partition", &peers, words(&kind, &step))),
-            "mend" => {
-                spans.iter_mut().filter(ends("partition")).for_each(|span| span.to_ms = at_ms);
-            }
+            "partition" | "flap" => spans.push(begun("partition", &peers, words(&kind, &step))),
+            "slow_link" => spans.push(begun("slow", &peers, words(&kind, &step))),
+            "mend" => ["partition", "slow"].into_iter().for_each(|opened| {
+                spans.iter_mut().filter(ends(opened)).for_each(|span| span.to_ms = at_ms);
+            }),
             "fill_disk" => spans.push(begun("disk", &peers, "its disk is full".to_owned())),
             "clear_disk" => {
                 spans.iter_mut().filter(ends("disk")).for_each(|span| span.to_ms = at_ms);
@@ -191,6 +192,21 @@ fn words(kind: &str, step: &Value) -> String {
         }
         "partition" => format!("{} and {} are cut off from each other", text("from"), text("to")),
         "mend" => format!("{} and {} reach each other again", text("from"), text("to")),
+        "flap" => {
+            let (from, to, ms) = (text("from"), text("to"), &step["period_ms"]);
+            format!("{from} and {to} are cut off and reach each other by turns of {ms} ms")
+        }
+        "slow_link" => {
+            let way = if step["one_way"] == true { "to" } else { "from and to" };
+            let rate = step["bytes_per_s"].as_u64().map(|rate| format!(", {rate} bytes a second"));
+            let (from, to, ms) = (text("from"), text("to"), &step["delay_ms"]);
+            let rate = rate.unwrap_or_default();
+            format!("frames of {from} {way} {to} take {ms} ms longer{rate}")
+        }
+        "reset" => format!("the connection of {} and {} breaks", text("from"), text("to")),
+        "time_passes" => {
+            format!("everybody is idle for {} s", step["by_ms"].as_u64().unwrap_or(0) / 1_000)
+        }
         "clock_jump" => format!("the clock jumps by {} ms", step["by_ms"]),
         "weather" => {
             let network = &step["network"];

@@ -6,7 +6,10 @@ const LEAST_LANE = 26;
 const LABELLED_LANE = 84;
 // Drawn above and below the visible part, in pixels.
 const MARGIN = 300;
-const SPANS = ["down", "opening", "disk", "partition", "write"];
+const SPANS = ["down", "opening", "disk", "partition", "slow", "write"];
+const BAR_WIDTH = { down: 10, opening: 6, disk: 12, partition: 3, slow: 3, write: 3 };
+// Of these several may last on one lane at a time.
+const BESIDE = ["partition", "slow"];
 
 const diagram = {
   scroller: null, head: null, canvas: null, lines: null, buttons: null,
@@ -92,7 +95,7 @@ function lasting() {
     for (const peer of span.peers) {
       if (!diagram.lanes.includes(peer)) continue;
       let slot = 0;
-      if (span.kind === "partition") {
+      if (BESIDE.includes(span.kind)) {
         const ends = taken.get(peer) ?? [];
         while ((ends[slot] ?? -1) > y1) slot += 1;
         ends[slot] = y2;
@@ -197,8 +200,8 @@ function drawLines(low, high) {
   }
   for (const { span, peer, y1, y2, slot } of diagram.bars) {
     if (y2 < low || y1 > high) continue;
-    const width = { down: 10, opening: 6, disk: 12, partition: 3, write: 3 }[span.kind];
-    const x = laneX(peer) - (span.kind === "partition" ? 9 + 4 * slot : width / 2);
+    const width = BAR_WIDTH[span.kind];
+    const x = laneX(peer) - (BESIDE.includes(span.kind) ? 9 + 4 * slot : width / 2);
     parts.push(draw("rect", { class: `bar ${span.kind}`, x, y: y1, width, height: y2 - y1 },
       draw("title", {}, `${peers[peer].name}: ${span.words}, ${seconds(span.from_ms)} to ${seconds(span.to_ms)}`)));
   }
