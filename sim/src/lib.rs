@@ -6,6 +6,7 @@
 //! [`capsule`] and made small by [`shrink`]. `ARCHITECTURE.md` beside this crate's manifest goes further.
 
 pub mod capsule;
+pub mod explain;
 pub mod fingerprint;
 pub mod generate;
 pub mod ledger;

@@ -11,6 +11,7 @@ mod args;
 mod chart;
 mod determinism;
 mod exit;
+mod explain;
 mod faults;
 mod file;
 mod interrupt;
@@ -88,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(args, &mut output),
         Command::Scenario(args) => scenario::scenario(args, &mut output),
         Command::Shrink(args) => shrink::shrink(args, &mut output),
+        Command::Explain(args) => explain::explain(args, &mut output),
         Command::Merge(args) => merge::merge(args, &mut output),
         Command::Determinism(args) => determinism::determinism(args, &mut output),
         Command::Scale(args) => scale::scale(args, &mut output),

@@ -139,7 +139,7 @@ fn compared(capsule: &Capsule, judged: &Judged) -> Result<(), String> {
 
 /// Runs `subject` twice, with its story if that is to be told.
 pub(crate) fn observe(subject: &Subject, story: StoryArgs) -> Judged {
-    let options = Options { keep_events: story.verbose };
+    let options = Options { keep_events: story.verbose, ..Options::default() };
     judge(|options| subject.run(options), true, &options)
 }
 

@@ -17,11 +17,13 @@ use super::store::{SimStore, SimWitness};
 use super::user;
 use crate::oracle::{Finding, durability, forks};
 use crate::plan::workspace_id;
+use crate::trace::Mark;
 
 /// Runs peer `me` until dropped, which is when its fuse blows at the latest.
 pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let peer = world.peer(me);
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
+    world.mark(me, || Mark::Started);
     // A device whose keyring knows nothing yet cannot tell a crash from a backup.
     let unwitnessed = peer.image.borrow().promise.is_none();
     let ports = SimPorts {
@@ -48,6 +50,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let opened = workspace.version_vector();
     world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
     *peer.seen.borrow_mut() = opened;
+    world.mark_view(me, || workspace.graph());
     // What a crash or an older disk lost may come back from others, or its names be given anew.
     let lost = |dot| peer.image.borrow().held.get(dot).is_none();
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
@@ -116,6 +119,8 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
         world.judge(peer.atomic.borrow().judge(me, ours, "the reader sees", (&seen, &now)));
         world.judge(durability::judge_shown(me, ours, &peer.image.borrow().held, &now));
         *seen = now;
+        drop(seen);
+        world.mark_view(me, || workspace.graph());
     }
 }
 

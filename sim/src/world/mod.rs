@@ -13,7 +13,7 @@ mod drive;
 mod effects;
 mod executor;
 mod facts;
-mod frame;
+pub(crate) mod frame;
 mod fuse;
 mod host;
 pub(crate) mod image;
@@ -28,6 +28,7 @@ mod round;
 mod sealed;
 mod shared;
 pub(crate) mod store;
+mod telling;
 mod timeline;
 mod told;
 mod transplant;
@@ -38,11 +39,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
+use graphshell_sync::PeerId;
 
 use crate::ledger::Ledger;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
+pub(crate) use ports::EPOCH_MS;
 use shared::World;
 
 /// How to run.
@@ -50,6 +53,8 @@ use shared::World;
 pub struct Options {
     /// Whether the readable story is kept. Changes nothing else.
     pub keep_events: bool,
+    /// Whether what an explanation draws is kept beside the story. Changes nothing else.
+    pub keep_marks: bool,
 }
 
 /// What came of a run.
@@ -73,6 +78,10 @@ pub struct Run {
     pub ledger: Ledger,
     /// What happened, if it was to be kept.
     pub story: Vec<trace::Line>,
+    /// What is drawn of it, if it was to be kept.
+    pub marks: Vec<trace::Marked>,
+    /// The names of the entries' authors.
+    pub authors: BTreeMap<PeerId, String>,
 }
 
 /// Whether a run held.
@@ -107,16 +116,18 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
         return Run {
             seed: plan.seed,
             verdict: Verdict::Invalid(flaw.to_string()),
-            trace_hash: trace::Trace::new(false).hash(),
+            trace_hash: trace::Trace::new(false, false).hash(),
             virtual_ms: 0,
             operations: 0,
             messages: 0,
             counts: BTreeMap::new(),
             ledger: Ledger::default(),
             story: Vec::new(),
+            marks: Vec::new(),
+            authors: BTreeMap::new(),
         };
     }
-    let world = Rc::new(World::new(plan, options.keep_events));
+    let world = Rc::new(World::new(plan, options));
     let played = panics::watch(|| play(&world));
     played.unwrap_or_else(|panic| {
         let mut run = result(&world);
@@ -166,7 +177,7 @@ fn result(world: &World) -> Run {
     });
     let counts = world.counts();
     let count = |what| counts.get(what).copied().unwrap_or(0);
-    let (trace_hash, story) = world.finish_trace();
+    let (trace_hash, story, marks) = world.finish_trace();
     Run {
         seed: world.plan.seed,
         verdict,
@@ -177,6 +188,8 @@ fn result(world: &World) -> Run {
         counts,
         ledger,
         story,
+        marks,
+        authors: world.author_names(),
     }
 }
 

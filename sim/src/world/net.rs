@@ -26,6 +26,7 @@ use super::frame::{self, Frame};
 use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability};
 use crate::plan::FaultKind;
+use crate::trace::Mark;
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -171,6 +172,7 @@ impl Inner {
             format_args!("sends {what} to {name} (n={nth}, {bytes} bytes)"),
             &body,
         );
+        self.world.mark(self.me, || Mark::Sent { to, nth, call, answers, body: body.clone() });
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
         let (sent_ms, damaged) = (self.world.now_ms(), None);
@@ -184,9 +186,10 @@ impl Inner {
         let Frame { from, nth, ref body, .. } = *frame;
         world.count("frames arrived");
         let name = &world.peer(from).name;
-        let again = if again { " once more" } else { "" };
+        let told = if again { " once more" } else { "" };
         let got = |what: &str| {
-            world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
+            world.tell(self.me, format_args!("gets {what} of {name}{told} (n={nth})"), &[]);
+            world.mark(self.me, || Mark::Arrived { from, nth, again });
         };
         if frame.answers {
             let response = match Response::decode(body) {
@@ -195,6 +198,7 @@ impl Inner {
             };
             got(&frame::response(&response));
             let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
+                world.mark(self.me, || Mark::TooLate);
                 return world.count("answers too late");
             };
             if let Response::Snapshot(_) = &response {
@@ -240,6 +244,7 @@ impl Inner {
         };
         let name = &world.peer(from).name;
         world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
+        world.mark(self.me, || Mark::Lost { from, nth });
         world.count("damaged frames refused");
         world.network_did(kind, "frames refused");
         world.network_did(FaultKind::Unchecked, "frames refused");

@@ -12,6 +12,7 @@ use graphshell_sync::wire::{FrontierRequest, Request, Response};
 use graphshell_sync::{DeviceId, Hash, Incarnation, Record};
 use tokio::time::{sleep, timeout};
 
+use super::Options;
 use super::executor;
 use super::net::SimNetwork;
 use super::ports::{EPOCH_MS, SimClock};
@@ -23,7 +24,7 @@ use crate::plan::{Disk, FaultKind, Plan, device_id, workspace_id};
 fn world(rest_of_plan: &str) -> Rc<World> {
     let text = format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],{rest_of_plan}}}"#);
     let plan: Plan = serde_json::from_str(&text).unwrap();
-    let world = Rc::new(World::new(&plan, true));
+    let world = Rc::new(World::new(&plan, &Options { keep_events: true, ..Options::default() }));
     world.started_ms.set(Some(0));
     world
 }
