@@ -24,6 +24,10 @@ impl Compaction {
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted
+    }
 }
 
 impl Core {
