@@ -25,7 +25,7 @@
 //! // … and when the user says "report a problem":
 //! let recording = recorder.recording()?;
 //! let report = redact(&recording, &SystemEntropy)?; // no url, no title
-//! # assert!(Player::new(&Recording::decode(report)?).play().is_some());
+//! # assert!(Player::new(&Recording::decode(report)?).next_step().is_some());
 //! # drop((workspace, driver));
 //! # Ok(())
 //! # }
@@ -60,10 +60,11 @@ mod redact;
 mod stage;
 mod step;
 
+pub use crate::core::history::expand as history;
 pub use crate::core::{Input, Output, Rebuild};
 pub use file::{Head, RECORDING_MAGIC, RECORDING_VERSION, Recording, RecordingError};
 pub use mark::{Kind, Mark};
-pub use player::{Difference, Played, Player};
+pub use player::{Difference, NextStep, Played, Player};
 pub use recorder::{NotRecorded, Recorder};
 pub use redact::{RedactError, redact};
 pub use step::Step;

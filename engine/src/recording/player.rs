@@ -11,27 +11,37 @@ use crate::id::PeerId;
 use crate::vector::VersionVector;
 use crate::wire::Frontier;
 
-/// Steps through a recording.
+/// Steps through a recording: [`next_step`](Self::next_step) says what is to be done,
+/// [`play`](Self::play) does it.
 pub struct Player<'a> {
     frames: Box<dyn Iterator<Item = Framed> + 'a>,
-    /// A step whose marks were looked for and not found.
-    next: Option<Framed>,
+    /// A step that was read while marks were looked for.
+    ahead: Option<Framed>,
     stage: Stage,
     steps: u64,
 }
 
-/// One step, done again.
-#[derive(Debug)]
-pub struct Played {
+/// A step that is to be done.
+#[derive(Clone, Debug)]
+pub struct NextStep {
     /// Its number, from 1.
     pub number: u64,
     /// Where it stands in the file.
     pub offset: usize,
     /// When it was, in Unix milliseconds by the device's clock.
     pub at_ms: u64,
-    /// What was done.
+    /// What is to be done.
     pub step: Step<'static>,
-    /// What the core wanted then, in order.
+    /// What the core gave then.
+    recorded: Vec<Mark>,
+    /// Whether nothing follows: the recording may lack what the core gave.
+    last: bool,
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub struct Played {
+    /// What the core wanted, in order.
     pub outputs: Vec<Output>,
     /// Whether it gave anything else than it gave when it was recorded.
     pub difference: Option<Difference>,
@@ -64,7 +74,7 @@ pub enum Difference {
     Senseless(&'static str),
 }
 
-fn differs(recorded: &[Mark], found: &[Mark]) -> Option<Difference> {
+fn first_difference(recorded: &[Mark], found: &[Mark]) -> Option<Difference> {
     let most = recorded.len().max(found.len());
     let place = (0..most).find(|&place| recorded.get(place) != found.get(place))?;
     let (recorded, found) = (recorded.get(place).copied(), found.get(place).copied());
@@ -84,64 +94,57 @@ impl<'a> Player<'a> {
     /// A player at the recording's beginning.
     pub fn new(recording: &'a Recording) -> Player<'a> {
         let stage = Stage::new(recording.head().config);
-        Player { frames: Box::new(recording.framed()), next: None, stage, steps: 0 }
+        Player { frames: Box::new(recording.framed()), ahead: None, stage, steps: 0 }
     }
 
-    /// Does the next step; `None` at the end.
-    ///
-    /// After a difference the core goes its own way, and what follows means little.
+    /// The next step; `None` at the end.
+    pub fn next_step(&mut self) -> Option<NextStep> {
+        loop {
+            match self.ahead.take().or_else(|| self.frames.next())? {
+                Framed::Begins { gap: true } => self.stage.leave(),
+                Framed::Begins { gap: false } => {}
+                Framed::Step { time_ms: at_ms, step, offset } => {
+                    self.steps += 1;
+                    let recorded = self.recorded();
+                    let last = self.ahead.is_none();
+                    return Some(NextStep {
+                        number: self.steps,
+                        offset,
+                        at_ms,
+                        step,
+                        recorded,
+                        last,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Does a step. After a difference the core goes its own way, and what follows means little.
     ///
     /// # Panics
     /// If the core does: then it may have done so when this was recorded.
-    pub fn play(&mut self) -> Option<Played> {
-        let (at_ms, step, offset) = loop {
-            match self.next.take().or_else(|| self.frames.next())? {
-                Framed::Begins { gap: true } => self.stage.leave(),
-                Framed::Begins { gap: false } => {}
-                Framed::Step { time_ms, step, offset } => break (time_ms, step, offset),
-            }
-        };
-        self.steps += 1;
-        let recorded = self.recorded();
-        let mut played = Played {
-            number: self.steps,
-            offset,
-            at_ms,
-            step: step.clone(),
-            outputs: Vec::new(),
-            difference: None,
-        };
+    pub fn play(&mut self, next: NextStep) -> Played {
+        let NextStep { step, recorded, last, .. } = next;
+        let differs = |difference| Played { outputs: Vec::new(), difference: Some(difference) };
         let fails = matches!(step, Step::NotOpened);
-        let first = match self.stage.perform(step) {
-            Done::Nothing => None,
-            Done::Gave(mark) => Some(mark),
-            Done::NotOpened(error) => {
-                if !fails {
-                    played.difference = Some(Difference::NotOpened(error));
-                }
-                return Some(played);
-            }
-            Done::Opened => {
-                played.difference = Some(Difference::Opened);
-                return Some(played);
-            }
-            Done::OtherImage => {
-                played.difference = Some(Difference::Image);
-                None
-            }
-            Done::Senseless(expected) => {
-                played.difference = Some(Difference::Senseless(expected));
-                return Some(played);
-            }
+        let (gave, other_image) = match self.stage.perform(step) {
+            Done::Nothing => (None, false),
+            Done::Gave(mark) => (Some(mark), false),
+            Done::OtherImage => (None, true),
+            Done::NotOpened(_) if fails => return Played { outputs: Vec::new(), difference: None },
+            Done::NotOpened(error) => return differs(Difference::NotOpened(error)),
+            Done::Opened => return differs(Difference::Opened),
+            Done::Senseless(expected) => return differs(Difference::Senseless(expected)),
         };
-        let (found, outputs) = self.stage.give(first, &recorded);
-        played.outputs = outputs;
-        // The last step of a recording that was cut may lack what it gave.
-        let told = !recorded.is_empty() || self.next.is_some();
-        if told && played.difference.is_none() {
-            played.difference = differs(&recorded, &found);
-        }
-        Some(played)
+        let (found, outputs) = self.stage.give(gave, &recorded);
+        let told = !recorded.is_empty() || !last;
+        let difference = if other_image {
+            Some(Difference::Image)
+        } else {
+            first_difference(&recorded, &found).filter(|_| told)
+        };
+        Played { outputs, difference }
     }
 
     /// What was recorded of what the core gave after the step that was read last.
@@ -151,7 +154,7 @@ impl<'a> Player<'a> {
             match self.frames.next() {
                 Some(Framed::Step { step: Step::Gave(marks), .. }) => all.extend_from_slice(&marks),
                 other => {
-                    self.next = other;
+                    self.ahead = other;
                     return all;
                 }
             }

@@ -11,15 +11,16 @@ mod director;
 mod disk;
 mod drive;
 mod facts;
-mod frame;
+pub(crate) mod frame;
 mod fuse;
 mod host;
 pub(crate) mod image;
 mod legacy;
 mod link;
 mod net;
-mod panics;
+pub(crate) mod panics;
 mod ports;
+mod recorders;
 mod round;
 mod sealed;
 mod shared;
@@ -34,6 +35,7 @@ use std::rc::Rc;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
+pub use recorders::LifeRecording;
 use shared::World;
 
 /// How to run.
@@ -104,15 +106,27 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
             story: Vec::new(),
         };
     }
+    play(&Rc::new(World::new(plan, options.keep_events)))
+}
+
+/// Runs a plan that [validates](Plan::validate) while every engine in it is recorded, each in at
+/// most about `most` bytes. The run is the same as without.
+pub fn record(plan: &Plan, options: &Options, most: usize) -> (Run, Vec<LifeRecording>) {
     let world = Rc::new(World::new(plan, options.keep_events));
+    world.recorders.record(most);
+    let run = play(&world);
+    (run, world.recorders.finish(&world))
+}
+
+fn play(world: &Rc<World>) -> Run {
     let played = panics::watch(|| {
         let mut director = Director::new(world.clone());
         director.play();
         // Peers that are taken down now add nothing to the trace.
-        result(&world)
+        result(world)
     });
     played.unwrap_or_else(|panic| {
-        let mut run = result(&world);
+        let mut run = result(world);
         run.verdict = Verdict::Failed(Failure {
             property: "no panic",
             peers: Vec::new(),

@@ -21,6 +21,7 @@ use super::disk::SimDisk;
 use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::{Holdings, Image};
+use super::recorders::Recorders;
 use super::timeline::Timeline;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) between_ticks: Cell<Option<u64>>,
     /// Where peers receive datagrams; room for the longest.
     pub(crate) datagram: RefCell<Vec<u8>>,
+    pub(crate) recorders: Recorders,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
@@ -166,6 +168,7 @@ impl World {
             healed_ms: Cell::new(None),
             between_ticks: Cell::new(Some(0)),
             datagram: RefCell::default(),
+            recorders: Recorders::default(),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),
