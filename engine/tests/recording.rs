@@ -2,9 +2,8 @@
 
 mod support;
 
-use graphshell_sync::ports::{Entropy, StoreError};
 use graphshell_sync::recording::{
-    Difference, Kind, Mark, NextStep, NotRecorded, Played, Player, RECORDING_VERSION, Recorder, Recording,
+    Difference, NextStep, NotRecorded, Played, Player, RECORDING_VERSION, Recorder, Recording,
     RecordingError, Step, redact,
 };
 use graphshell_sync::{LogEntry, Resolution, SystemEntropy, Workspace};
@@ -161,4 +160,68 @@ fn a_redacted_recording_holds_no_text_and_goes_the_same_way() {
             assert!(node.url.is_empty() || shown.url.starts_with("https://"), "{shown:?}");
         }
     }
+}
+
+fn recorded() -> Vec<u8> {
+    let recorders = [Recorder::new(ROOM), Recorder::new(ROOM)];
+    story([&recorders[0], &recorders[1]], (10, 20));
+    recorders[1].recording().unwrap()
+}
+
+#[test]
+fn a_recording_says_in_which_version_and_where_it_cannot_be_read() {
+    let bytes = recorded();
+    let said = |bytes: &[u8]| Recording::decode(bytes.to_vec()).unwrap_err();
+    assert_eq!(said(b"{}"), RecordingError::Other);
+    let mut newer = bytes.clone();
+    newer[8] = RECORDING_VERSION + 1;
+    let found = RECORDING_VERSION + 1;
+    assert_eq!(said(&newer), RecordingError::Version { found });
+    assert!(said(&newer).to_string().contains("expected format 1"), "{}", said(&newer));
+    for at in (9..bytes.len()).step_by(bytes.len() / 97) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        match Recording::decode(damaged) {
+            Err(RecordingError::Damaged { offset, .. }) => assert!(offset <= at, "{at}: {offset}"),
+            Err(other) => panic!("byte {at}: {other}"),
+            Ok(recording) => assert!(recording.cut().is_some(), "byte {at}"),
+        }
+    }
+}
+
+#[test]
+fn a_workspace_that_does_not_open_is_recorded_too() {
+    let mut world = World::new();
+    let (device, workspace) = world.device(1);
+    world.edit(&workspace, &[add(1)]);
+    world.run(workspace.close());
+    let another = graphshell_sync::WorkspaceId(uuid::Uuid::from_u128(8));
+    let recorder = Recorder::new(ROOM);
+    assert_eq!(recorder.recording(), Err(NotRecorded::NotOpened));
+    let config = graphshell_sync::Config {
+        workspace: another,
+        device: device.id,
+        snapshot_every: 0,
+        compact_every: 0,
+    };
+    let opened = Workspace::open_recorded(config, device, &recorder);
+    assert!(futures_executor::block_on(opened).is_err());
+    let played = assert_same(&recorder.recording().unwrap());
+    assert!(matches!(played.last().unwrap().0.step, Step::NotOpened));
+}
+
+#[test]
+fn a_workspace_too_large_for_its_recorder_says_how_much_it_needs() {
+    let mut world = World::new();
+    let recorder = Recorder::new(0);
+    let device = Device::new(1, &world.hub);
+    let workspace = world.open_recorded(&device, &recorder, (0, 0));
+    let pages: Vec<LogEntry> = (0..2_000).map(secret).collect();
+    for edit in pages.chunks(200) {
+        world.edit(&workspace, edit);
+    }
+    let Err(NotRecorded::TooSmall { least, most }) = recorder.recording() else {
+        panic!("{:?}", recorder.recording().map(|bytes| bytes.len()))
+    };
+    assert!(least > most && most >= 64 << 10, "{least} {most}");
 }

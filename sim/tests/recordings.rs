@@ -1,6 +1,7 @@
 //! Recordings of simulated peers: whatever happened to them, the engine does the same again.
 
 use std::cell::Cell;
+use std::process::{Command, Output};
 
 use graphshell_sim::generate::{self, Shape};
 use graphshell_sim::recording::{PlayOptions, Replayed, Verdict, replay};
@@ -98,4 +99,42 @@ fn a_recording_that_was_cut_is_played_to_its_last_whole_step() {
         steps = replayed.steps;
     }
     assert!(Recording::decode(recording).unwrap().cut().is_none());
+}
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_graphshell-sim")).args(args).output().unwrap()
+}
+
+#[test]
+fn the_program_records_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = folder.path().to_str().unwrap();
+    let seed = ["replay", "0x2a", "--peers", "2", "--edits", "40"];
+    let made = sim(&[&seed[..], &["--record", recordings]].concat());
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let mut files: Vec<_> = folder.path().read_dir().unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 2);
+    let file = files[0].to_str().unwrap();
+    let told = sim(&["replay", file, "--verbose"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let text = String::from_utf8(told.stdout).unwrap();
+    let (story, verdict) = text.split_once("\n\n").unwrap();
+    assert!(story.lines().any(|line| line.contains("the user edits [")), "{story}");
+    assert!(story.lines().any(|line| line.contains("out  appends ")), "{story}");
+    assert!(verdict.contains("  held: the engine did the same again\n"), "{verdict}");
+    let short = sim(&["replay", file, "--until", "3", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&short.stdout).unwrap();
+    assert_eq!((&said["outcome"], &said["steps"]), (&"held".into(), &3.into()));
+
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    let refused = sim(&["replay", file]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{error}");
+    assert!(error.contains("damaged at byte") && error.contains("expected"), "{error}");
+    let misused = sim(&["replay", "0x2a", "--until", "3"]);
+    assert_eq!(misused.status.code(), Some(2), "{misused:?}");
 }

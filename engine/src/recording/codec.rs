@@ -266,3 +266,5 @@ fn put_resolution(out: &mut Vec<u8>, resolution: &Resolution) {
     }
 }
 
+#[cfg(test)]
+mod tests;

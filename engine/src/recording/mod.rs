@@ -59,6 +59,8 @@ mod recorder;
 mod redact;
 mod stage;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use crate::core::history::expand as history;
 pub use crate::core::{Input, Output, Rebuild};

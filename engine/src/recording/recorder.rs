@@ -190,6 +190,11 @@ impl Tape {
 
     fn put(&mut self, step: &Step<'_>) -> bool {
         let Some(part) = self.parts.back_mut() else { return true };
+        if bulk(step) > self.most {
+            // Not even for a moment.
+            self.parts.clear();
+            return true;
+        }
         if part.push(self.time_ms, step).is_err() {
             return false;
         }
@@ -199,5 +204,17 @@ impl Tape {
             bytes -= dropped.len();
         }
         true
+    }
+}
+
+/// The bytes of what alone can be longer than many frames.
+fn bulk(step: &Step<'_>) -> usize {
+    match step {
+        Step::Opened(result) => {
+            let opened = result.as_ref().as_ref().ok();
+            let snapshots = opened.into_iter().flat_map(|opened| [&opened.base, &opened.snapshot]);
+            snapshots.flatten().map(|snapshot| snapshot.bytes.len()).sum()
+        }
+        _ => 0,
     }
 }

@@ -18,7 +18,8 @@ Exit codes:
     0  every property held
     1  a property failed
     2  bad usage or a bad file
-    3  not deterministic: the same plan ran differently twice
+    3  not deterministic: the same plan ran differently twice, or a recording
+       was not played as it was recorded
     4  nothing was proved: a run was invalid (no edit was made, or nothing was
        exchanged); a sweep: no seed held, or more than a tenth were invalid
   130  it was interrupted; what was finished is reported

@@ -16,13 +16,15 @@ const ME: usize = 0;
 #[derive(Default)]
 pub(super) struct Judge {
     device: Option<DeviceId>,
+    /// As whom it authors now.
+    me: Option<PeerId>,
     /// What its disk holds.
     durable: VersionVector,
     /// As whom it authored.
     own: BTreeSet<PeerId>,
     /// What the witness knows; of an image nobody knows.
-    promised: Option<(PeerId, u64)>,
-    /// How far others were seen to know own entries.
+    promised: Option<VersionVector>,
+    /// How far others were seen to know entries, or may have known them before.
     elsewhere: VersionVector,
     /// What the store and the witness are at work on.
     append: Vec<Record>,
@@ -38,13 +40,15 @@ impl Judge {
     }
 
     /// Takes note of what is about to be done.
-    pub(super) fn before(&mut self, step: &Step<'_>) -> Result<(), Finding> {
+    pub(super) fn before(&mut self, step: &Step<'_>) {
         match step {
             Step::Opened(result) => {
                 let end = result.as_ref().as_ref().map_or(0, |opened| opened.end);
                 self.log.split_off(&end);
             }
-            Step::Witnessed(Ok(promise)) => self.promised = promise.map(|promise| self.of(promise)),
+            Step::Witnessed(Ok(promise)) => {
+                self.promised = Some(promise.map(|promise| self.of(promise)).into_iter().collect());
+            }
             Step::Read { first, records } => {
                 let records = records.iter().flatten().cloned();
                 self.log.extend((*first..).zip(records));
@@ -54,7 +58,6 @@ impl Judge {
             Step::Input(input) => self.input(input),
             _ => {}
         }
-        Ok(())
     }
 
     fn of(&self, promise: Promise) -> (PeerId, u64) {
@@ -82,7 +85,9 @@ impl Judge {
             }
             Input::Promised(Ok(())) => {
                 let promise = self.promise.take().map(|promise| self.of(promise));
-                self.promised = promise.or(self.promised);
+                if let Some((peer, sequence)) = promise {
+                    self.promised.get_or_insert_default().raise(peer, sequence);
+                }
             }
             Input::Asked { request, .. } => {
                 self.elsewhere.join(&durability::told_by_request(request));
@@ -100,7 +105,10 @@ impl Judge {
     /// A core begins: what it calls durable the store just told it.
     pub(super) fn begins(&mut self, player: &Player<'_>) {
         self.durable = player.durable_frontier().map(|front| front.vector()).unwrap_or_default();
+        // A crash may have kept the witness from knowing what the log knows.
+        self.elsewhere.join(&self.durable);
         (self.append, self.base, self.promise) = (Vec::new(), None, None);
+        self.me = player.peer_id();
     }
 
     /// Judges what the core wants done.
@@ -129,9 +137,9 @@ impl Judge {
     /// Judges what is about to be told to another device.
     fn leaves(&self, told: &VersionVector) -> Result<(), Finding> {
         self.is_durable(told, "nothing leaves before it is durable")?;
-        let Some((author, promised)) = self.promised else { return Ok(()) };
-        let dot = Dot { peer: author, sequence: told.get(author) };
-        durability::judge_promised(ME, dot, promised.max(self.elsewhere.get(author)))
+        let (Some(promised), Some(me)) = (&self.promised, self.me) else { return Ok(()) };
+        let dot = Dot { peer: me, sequence: told.get(me) };
+        durability::judge_promised(ME, dot, promised.get(me).max(self.elsewhere.get(me)))
     }
 
     fn is_durable(&self, told: &VersionVector, property: &'static str) -> Result<(), Finding> {

@@ -132,7 +132,7 @@ fn play(recording: &Recording, options: &PlayOptions, progress: &mut Progress) -
         if options.keep_story {
             progress.tell(step.at_ms, "in", words::step(&step.step));
         }
-        let judged = judge.before(&step.step);
+        judge.before(&step.step);
         let (at_ms, done) = (step.at_ms, matches!(step.step, Step::Began | Step::Image(_)));
         let played = player.play(step);
         for output in &played.outputs {
@@ -148,7 +148,7 @@ fn play(recording: &Recording, options: &PlayOptions, progress: &mut Progress) -
         if done {
             judge.begins(&player);
         }
-        let judged = judged.and_then(|()| judge.outputs(&played.outputs));
+        let judged = judge.outputs(&played.outputs);
         if let Err(finding) = judged.and_then(|()| judge.shown(&player)) {
             return failed(progress.steps, &finding);
         }
