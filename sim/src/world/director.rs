@@ -17,7 +17,7 @@ use super::host;
 use super::image::Holdings;
 use super::net;
 use super::ports::EPOCH_MS;
-use super::shared::{Life, World};
+use super::shared::{Life, Peer, World};
 use crate::oracle::{Finding, View, causality, convergence, forks, model};
 use crate::plan::Action;
 
@@ -175,13 +175,16 @@ impl Director {
 
     /// Reads everything off the peers that are up.
     fn views(&mut self) -> Result<Vec<View>, Stopped> {
-        for me in up(&self.world) {
-            let peer = self.world.peer(me);
-            peer.view.take();
-            peer.orders.borrow_mut().push_back(Order::View);
-            peer.bell.notify_one();
-        }
+        self.world.peers.iter().for_each(|peer| _ = peer.view.take());
         self.until(SETTLE_MS, "every peer can be read", |world| {
+            // Whoever dies before it is read is asked again in its next life.
+            for me in up(world).filter(|&me| world.peer(me).view.borrow().is_none()) {
+                let peer = world.peer(me);
+                if peer.life.get() == Life::Ready && is_idle(peer) {
+                    peer.orders.borrow_mut().push_back(Order::View);
+                    peer.bell.notify_one();
+                }
+            }
             up(world).all(|me| world.peer(me).view.borrow().is_some())
         })?;
         Ok(self.world.peers.iter().filter_map(|peer| peer.view.take()).collect())
@@ -280,6 +283,7 @@ impl Director {
                 peer.drive.iter().for_each(|drive| drive.settle(&self.world, me));
                 peer.life.set(Life::Down);
                 peer.orders.borrow_mut().clear();
+                peer.view.take();
                 peer.busy.set(0);
                 peer.unsettled.set(0);
             }
@@ -375,10 +379,11 @@ fn up(world: &World) -> impl Iterator<Item = usize> + '_ {
 
 /// Whether nobody that is up has anything to do.
 fn idle(world: &World) -> bool {
-    up(world).all(|me| {
-        let peer = world.peer(me);
-        peer.busy.get() == 0 && peer.orders.borrow().is_empty()
-    })
+    up(world).all(|me| is_idle(world.peer(me)))
+}
+
+fn is_idle(peer: &Peer) -> bool {
+    peer.busy.get() == 0 && peer.orders.borrow().is_empty()
 }
 
 /// Whether the fate of every edit of a peer that is up is known.

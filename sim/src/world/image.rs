@@ -20,6 +20,8 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
+    /// `held` and `shared` as the base says.
+    by_base: (Holdings, BTreeSet<DeviceId>),
     /// Durable records at the end of the log that are gone.
     pub(crate) lost: u64,
 }
@@ -51,6 +53,7 @@ impl Image {
             self.held.extend(source, &base.vector);
         }
         (self.first, self.lost) = (first, 0);
+        self.by_base = (self.held.clone(), self.shared.clone());
         (self.base, self.snapshot) = (Some(base), None);
         dropped
     }
@@ -60,11 +63,12 @@ impl Image {
         let left = self.records.len().saturating_sub(records);
         let gone = self.records.split_off(left);
         self.lost += gone.len() as u64;
-        let based = self.base.as_ref().map(|base| base.vector.clone()).unwrap_or_default();
-        for bytes in gone {
-            let Ok(Record::Ready(batch)) = Record::decode(&bytes) else { continue };
-            for row in batch.authors().iter().filter(|row| row.count > 0) {
-                self.held.disown(row.peer, row.base.max(based.get(row.peer)));
+        (self.held, self.shared) = self.by_base.clone();
+        let after_base = self.base.as_ref().map_or(0, |base| base.position).max(self.first);
+        for position in after_base..self.end() {
+            if let Some(Ok(record)) = self.record(position).map(Record::decode) {
+                // It was judged when it was written.
+                let _ = self.apply(&record);
             }
         }
     }
@@ -74,21 +78,20 @@ impl Image {
         let mut first = Ok(());
         for record in records {
             self.records.push(record.encode().into());
-            match record {
-                Record::Ready(batch) => first = first.and(self.held.add(batch)),
-                Record::Consent { device, shared: true } => {
-                    self.shared.insert(*device);
-                }
-                Record::Consent { device, shared: false } => {
-                    self.shared.remove(device);
-                }
-                Record::Disown { author, after } => {
-                    self.held.disown(*author, *after);
-                }
-                Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
-            }
+            first = first.and(self.apply(record));
         }
         first
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<(), Contradiction> {
+        match record {
+            Record::Ready(batch) => return self.held.add(batch),
+            Record::Consent { device, shared: true } => _ = self.shared.insert(*device),
+            Record::Consent { device, shared: false } => _ = self.shared.remove(device),
+            Record::Disown { author, after } => self.held.disown(*author, *after),
+            Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
+        }
+        Ok(())
     }
 }
 

@@ -24,7 +24,7 @@ mod recorders;
 mod round;
 mod sealed;
 mod shared;
-mod store;
+pub(crate) mod store;
 mod timeline;
 mod transplant;
 mod user;

@@ -131,7 +131,7 @@ impl SimNetwork {
         inner.waiting.borrow_mut().insert(call, answer);
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
-        inner.world.judge_promised(inner.me, &durability::told_by_request(&request));
+        inner.world.tells_others(inner.me, durability::told_by_request(&request));
         inner.send(to, false, call, &frame::request(&request), &request.encode());
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
@@ -162,10 +162,11 @@ impl Inner {
         }
     }
 
-    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: &[u8]) {
+    /// Says under which number the frame goes, unless the peer has just died.
+    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: &[u8]) -> Option<u64> {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
-            return;
+            return None;
         }
         self.world.judge(bounds::judge_frame(self.me, body.len()));
         let nth = {
@@ -187,6 +188,7 @@ impl Inner {
         let datagram = Header { answers, call, sent_ms, nth }.encode(body);
         let sent = self.socket.try_send_to(&datagram, SocketAddr::new(address(to), PORT));
         sent.expect("a simulated socket does not fail");
+        Some(nth)
     }
 
     async fn until(&self, due: Option<u64>) {
@@ -258,8 +260,9 @@ impl Inner {
                 return world.count("answers too late");
             };
             if let Response::Snapshot(_) = &response {
-                let held = world.peer(from).image.borrow().held.clone();
-                *world.peer(self.me).handed.borrow_mut() = Some(held);
+                let handing = world.peer(from).handing.borrow();
+                let held = handing.get(&(self.me, header.nth)).cloned();
+                *world.peer(self.me).handed.borrow_mut() = held;
                 world.count("parts of snapshots arrived");
             }
             if let Response::Batch { batch: Some(batch), .. } = &response {
@@ -292,7 +295,7 @@ impl Inner {
         peer.fuse.pass().await;
         let sent = durability::judge_response(self.me, &peer.image.borrow().held, &response);
         self.world.judge(sent);
-        self.world.judge_promised(self.me, &durability::told_by_response(&response));
+        self.world.tells_others(self.me, durability::told_by_response(&response));
         if let Response::Durable { have } = &response {
             peer.acknowledged.borrow_mut().add_all(have);
         }
@@ -300,7 +303,11 @@ impl Inner {
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
-        self.send(from, true, call, &frame::response(&response), &body);
+        let nth = self.send(from, true, call, &frame::response(&response), &body);
+        if let (Response::Snapshot(_), Some(nth)) = (&response, nth) {
+            let held = peer.image.borrow().held.clone();
+            peer.handing.borrow_mut().insert((from, nth), held);
+        }
     }
 }
 

@@ -67,10 +67,10 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
             Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
             Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
             Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
-            Next::Order(Order::Share) => _ = user.share_with_all(false).await,
+            Next::Order(Order::Share) => user.share_at_last().await,
             Next::Order(Order::View) => {
-                let view = user.view().await;
-                *peer.view.borrow_mut() = view;
+                let view = user.view_at_last().await;
+                *peer.view.borrow_mut() = Some(view);
             }
         }
     }
@@ -96,6 +96,13 @@ impl<'a> User<'a> {
             if self.share_with_all(without_late).await && !refused {
                 return;
             }
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    /// Shares the workspace with everybody; what is not possible now is tried again.
+    async fn share_at_last(&self) {
+        while !self.share_with_all(false).await {
             sleep(Duration::from_millis(RETRY_MS)).await;
         }
     }
@@ -447,7 +454,17 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Reads everything off the peer.
+    /// Everything that can be read off the peer; what a failing disk refuses is tried again.
+    async fn view_at_last(&self) -> View {
+        loop {
+            if let Some(view) = self.view().await {
+                return view;
+            }
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    /// Everything that can be read off the peer, unless its disk fails.
     async fn view(&self) -> Option<View> {
         let workspace = self.workspace;
         match workspace.history().await {
@@ -467,6 +484,7 @@ impl<'a> User<'a> {
                 if !may_fail {
                     self.fail("the history can be read", error.to_string());
                 }
+                self.world.tell(self.me, format_args!("cannot read its history: {error}"), &[]);
                 None
             }
         }
