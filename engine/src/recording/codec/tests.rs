@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn no_changed_byte_goes_unnoticed(file in file(), at in any::<prop::sample::Index>(), bit in 0..8) {
         let mut changed = file.clone();
-        changed[at.index(file.len())] ^= 1 << bit;
+        changed[at.index(file.len())] ^= 1u8 << bit;
         if let Ok(recording) = Recording::decode(changed) {
             prop_assert!(recording.cut().is_some(), "only a frame's length can be taken for a cut");
         }

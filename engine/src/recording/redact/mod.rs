@@ -122,8 +122,3 @@ fn other(recorded: &Mark, found: Option<&Mark>) -> Mark {
     let hash = found.map_or([0xff; 8], |found| found.hash.map(|byte| !byte));
     Mark { kind: recorded.kind, hash }
 }
-
-#[cfg(test)]
-pub(super) fn placeholders(key: [u8; 32]) -> Placeholders {
-    Placeholders::new(key)
-}

@@ -126,3 +126,22 @@ impl Disguise for Placeholders {
         self.hashes.of(hash)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_as_long_and_differ_where_the_texts_do() {
+        let mut by = Placeholders::new([3; 32]);
+        let urls = ["https://a.example/1", "https://a.example/2", "x", "", "ünïcödé"];
+        let replaced = urls.map(|url| by.url(url));
+        for (url, other) in urls.iter().zip(&replaced) {
+            assert_eq!(url.len(), other.len());
+            assert!(url.is_empty() || *url != &**other);
+        }
+        assert!(replaced[0].starts_with("https://") && replaced[0] != replaced[1]);
+        assert_eq!(by.url(urls[1]), replaced[1], "equal texts have one placeholder");
+        assert_ne!(Placeholders::new([4; 32]).url(urls[0]), replaced[0], "it is keyed");
+    }
+}
