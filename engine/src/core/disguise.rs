@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::open::{Replay, Seeds};
 use super::Core;
+use super::open::{Replay, Seeds};
 use crate::api::Config;
 use crate::batch::Batch;
 use crate::codec::DecodeError;

@@ -31,11 +31,7 @@ pub(crate) async fn open_core<P: Ports>(
 }
 
 /// Takes down a step of the opening.
-fn note<'a, P: Ports>(
-    ports: &P,
-    recorder: Option<&Recorder>,
-    step: impl FnOnce() -> Step<'a>,
-) {
+fn note<'a, P: Ports>(ports: &P, recorder: Option<&Recorder>, step: impl FnOnce() -> Step<'a>) {
     if let Some(recorder) = recorder {
         recorder.set_time(ports.clock().now_ms());
         recorder.step(&step());

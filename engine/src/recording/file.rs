@@ -39,7 +39,10 @@ pub enum RecordingError {
     #[error("no recording: expected it to begin with {:?}", str::from_utf8(RECORDING_MAGIC).unwrap_or(""))]
     Other,
     /// Another version of the format.
-    #[error("recording format {found}: expected format {RECORDING_VERSION}, as engine {} reads it", engine_version())]
+    #[error(
+        "recording format {found}: expected format {RECORDING_VERSION}, as engine {} reads it",
+        engine_version()
+    )]
     Version {
         /// The version it says it has.
         found: u8,

@@ -54,7 +54,8 @@ impl Opening {
     pub(super) fn open(self, config: Config, first_receipt: u64) -> Result<Core, OpenError> {
         let Opening { store, witness, drawn } = self;
         let (clock, network) = (NoClock, NoNetwork);
-        let ports = PortSet { clock, entropy: Drawn(drawn), store, witness: Seen(witness), network };
+        let ports =
+            PortSet { clock, entropy: Drawn(drawn), store, witness: Seen(witness), network };
         let opened = open_core(&ports, config, first_receipt, None).now_or_never();
         opened.expect("these ports never wait")
     }

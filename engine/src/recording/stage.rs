@@ -97,9 +97,7 @@ impl Stage {
         let Some(core) = &mut self.core else {
             return Done::Senseless("an opening or an image before anything else");
         };
-        let one = |result: Result<_, _>| {
-            Mark::of_edit(result.as_ref().map(std::slice::from_ref))
-        };
+        let one = |result: Result<_, _>| Mark::of_edit(result.as_ref().map(std::slice::from_ref));
         match step {
             Step::Edit { now_ms, operations } => Done::Gave(one(core.edit(now_ms, &operations))),
             Step::Resolve { now_ms, conflict, resolution } => {

@@ -34,8 +34,7 @@ impl Entropy for Fixed {
 fn recorded() -> Vec<u8> {
     let recorder = Recorder::new(1 << 20);
     let (store, witness) = (MemoryStore::new(), MemoryWitness::new());
-    let ports =
-        PortSet { clock: Fixed, entropy: Fixed, store, witness, network: NoNetwork };
+    let ports = PortSet { clock: Fixed, entropy: Fixed, store, witness, network: NoNetwork };
     let (workspace, device) = (WorkspaceId(Uuid::from_u128(1)), DeviceId([1; 32]));
     let config = crate::Config { workspace, device, snapshot_every: 2, compact_every: 0 };
     let opened = block_on(Workspace::open_recorded(config, ports, &recorder));
@@ -114,9 +113,7 @@ fn an_output_too_few_or_too_many_is_a_difference() {
         Some(Step::Gave(others.collect()))
     });
     assert!(matches!(difference(&fewer), Some((_, Difference::Output { .. }))));
-    let without_edits = retold(&bytes, |step| {
-        (!matches!(step, Step::Edit { .. })).then_some(step)
-    });
+    let without_edits = retold(&bytes, |step| (!matches!(step, Step::Edit { .. })).then_some(step));
     assert!(matches!(difference(&without_edits), Some((_, Difference::Output { .. }))));
 }
 

@@ -10,8 +10,8 @@ use std::task::Poll;
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use graphshell_sync::recording::Recorder;
 use graphshell_sync::ports::{CallError, Clock, Entropy, Handler, PeerInfo, SyncBackend};
+use graphshell_sync::recording::Recorder;
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,

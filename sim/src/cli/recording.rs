@@ -126,9 +126,7 @@ fn to_json(path: &Path, replayed: &Replayed, verbose: bool) -> Value {
         "cut": replayed.cut,
     });
     if verbose {
-        let line = |line: &graphshell_sim::trace::Line| {
-            json!({ "ms": line.virtual_ms, "who": line.peer, "what": line.text })
-        };
+        let line = |line: &graphshell_sim::trace::Line| json!({ "ms": line.virtual_ms, "who": line.peer, "what": line.text });
         object["story"] = replayed.story.iter().map(line).collect();
     }
     object

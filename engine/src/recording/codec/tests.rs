@@ -26,8 +26,11 @@ fn result<T: std::fmt::Debug>(
 }
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
-    (any::<u64>(), vec(any::<u8>(), 0..40))
-        .prop_map(|(position, bytes)| Snapshot { position, bytes, ..Snapshot::default() })
+    (any::<u64>(), vec(any::<u8>(), 0..40)).prop_map(|(position, bytes)| Snapshot {
+        position,
+        bytes,
+        ..Snapshot::default()
+    })
 }
 
 fn opened() -> impl Strategy<Value = Opened> {
@@ -70,8 +73,11 @@ fn input() -> impl Strategy<Value = Input> {
             let error = if lost { CallError::Lost(why) } else { CallError::Nonsense(why) };
             Input::Returned { call, response: Err(error) }
         }),
-        (any::<u64>(), device(), request())
-            .prop_map(|(call, from, request)| Input::Asked { call, from, request }),
+        (any::<u64>(), device(), request()).prop_map(|(call, from, request)| Input::Asked {
+            call,
+            from,
+            request
+        }),
     ]
 }
 

@@ -116,7 +116,9 @@ impl Disguise for Placeholders {
                 let mut operation = operation.to_owned();
                 self.operation(&mut operation);
                 let mut bytes = Vec::with_capacity(payload.len());
-                operation.encode_payload(&mut bytes).expect("a text of the same length is no longer");
+                operation
+                    .encode_payload(&mut bytes)
+                    .expect("a text of the same length is no longer");
                 payload.copy_from_slice(&bytes);
             }
         }

@@ -49,9 +49,8 @@ impl<'a> Replacing<'a> {
     ) -> Result<Step<'static>, &'static str> {
         Ok(match step {
             Step::Opened(result) => {
-                let result = self.result(result.into_owned(), |replacing, opened| {
-                    replacing.opened(opened)
-                });
+                let result =
+                    self.result(result.into_owned(), |replacing, opened| replacing.opened(opened));
                 Step::Opened(Cow::Owned(turned(result)?))
             }
             Step::Witnessed(result) => Step::Witnessed(self.result(result, |_, promise| promise)),

@@ -76,8 +76,7 @@ pub(super) fn take_marks<I: Iterator<Item = Framed>>(
     frames: &mut std::iter::Peekable<I>,
 ) -> Vec<Mark> {
     let mut all = Vec::new();
-    let gave =
-        |framed: &Framed| matches!(framed, Framed::Step { step: Step::Gave(_), .. });
+    let gave = |framed: &Framed| matches!(framed, Framed::Step { step: Step::Gave(_), .. });
     while let Some(Framed::Step { step: Step::Gave(marks), .. }) = frames.next_if(gave) {
         all.extend_from_slice(&marks);
     }
@@ -154,7 +153,9 @@ fn learn_step(step: &Step<'_>, config: Config, by: &mut Placeholders) {
             Input::Loaded { records: Ok(records), .. } => {
                 records.iter().for_each(|record| learn_record(record, by));
             }
-            Input::Returned { response: Ok(Response::Batch { batch: Some(batch), .. }), .. } => {
+            Input::Returned {
+                response: Ok(Response::Batch { batch: Some(batch), .. }), ..
+            } => {
                 learn(batch, by);
             }
             Input::Asked { request: Request::Push(push), .. } => learn(&push.batch, by),
