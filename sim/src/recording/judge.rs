@@ -171,8 +171,10 @@ impl Judge {
         ) else {
             return Ok(false);
         };
+        // What was cut, or stood in a snapshot, is not known.
+        let whole = history.len() as u64 == applied.iter().map(|(_, last)| last).sum::<u64>();
         let view = View { peer: ME, graph, history, applied, frontier, state };
-        if !view.settled() {
+        if !whole || !view.settled() {
             return Ok(false);
         }
         causality::judge(&view)?;
