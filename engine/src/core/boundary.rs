@@ -77,7 +77,7 @@ pub enum Output {
         /// The first record that stays.
         first: u64,
     },
-    /// A compaction that was asked for ended: how many records were dropped.
+    /// A compaction ended, asked for or not: how many records were dropped.
     Compacted(Result<u64, StoreError>),
     /// Ask another device.
     Ask {

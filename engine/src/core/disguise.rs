@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::Core;
+use super::compact::is_own_reason;
 use super::open::{Replay, Seeds};
 use crate::api::Config;
 use crate::batch::Batch;
 use crate::codec::DecodeError;
 use crate::hash::Hash;
 use crate::id::{Incarnation, PeerId};
+use crate::ports::StoreError;
 use crate::record::Snapshot;
 use crate::wire::Reject;
 
@@ -18,6 +20,8 @@ pub(crate) trait Disguise {
     fn url(&mut self, url: &str) -> Box<str>;
     /// In the place of a title.
     fn title(&mut self, title: &str) -> Box<str>;
+    /// In the place of the words of an error.
+    fn words(&mut self, words: &str) -> String;
     /// In the place of a payload of this kind.
     fn payload(&mut self, kind: u16, payload: &mut [u8]);
     /// In the place of a running hash.
@@ -45,6 +49,13 @@ impl Core {
         }
         self.parked.for_each_mut(|batch| *batch = Arc::new(disguised_batch(batch, by)));
         self.state.disguise(by);
+        for error in self.hindrances.values_mut() {
+            let (StoreError::Refused(why) | StoreError::Failed(why) | StoreError::Damaged(why)) =
+                error;
+            if !is_own_reason(why) {
+                *why = by.words(why);
+            }
+        }
         if let Some(offer) = &mut self.offers.offer {
             // Bytes of our own that do not read again would be our own fault.
             if let Ok(bytes) = disguised_shared(self.config, &offer.bytes, by) {

@@ -5,17 +5,22 @@
 //! how far the witness promised, which numbers were given, who was suspected. A core that is made of
 //! an image does what the one that it was taken of would have done, output by output.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::offer::{Offer, Offers};
 use super::open::{Replay, Seeds};
 use super::{Core, Edits};
-use crate::api::Config;
+use crate::api::{Chore, Config};
 use crate::author::AuthorIx;
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;
 use crate::id::{DeviceId, Incarnation, PeerId};
 use crate::limits::{MAX_NAMES, MAX_SNAPSHOT_BYTES};
+use crate::ports::StoreError;
 use crate::record::Snapshot;
 
 const IMAGE_VERSION: u8 = 1;
+const CHORES: [Chore; 3] = [Chore::Compaction, Chore::Checkpoint, Chore::Serving];
 
 impl Core {
     /// Whether nothing is under way: no round, call, load, promise or write, and nothing to be told.
@@ -54,6 +59,7 @@ impl Core {
             checkpoint_wanted,
             compaction,
             offers,
+            hindrances,
             // Known to whoever reads the image.
             config: _,
             // In the snapshot.
@@ -92,7 +98,12 @@ impl Core {
             out.extend_from_slice(authors.peer(AuthorIx(number)).0.as_bytes());
         }
         put_numbers(&mut out, std::slice::from_ref(me).iter());
-        put_numbers(&mut out, suspected.iter());
+        put_varint(&mut out, suspected.len() as u64);
+        for (author, devices) in suspected {
+            put_numbers(&mut out, std::slice::from_ref(author).iter());
+            put_varint(&mut out, devices.len() as u64);
+            devices.iter().for_each(|device| out.extend_from_slice(&device.0));
+        }
         put_numbers(&mut out, edits.advanced().iter());
         let counters = [
             *promised,
@@ -106,6 +117,7 @@ impl Core {
         ];
         counters.iter().for_each(|&counter| put_varint(&mut out, counter));
         offers.encode(&mut out);
+        put_hindrances(&mut out, hindrances);
         let snapshot = self.snapshot();
         put_varint(&mut out, snapshot.position);
         out.extend_from_slice(&snapshot.bytes);
@@ -144,13 +156,21 @@ impl Core {
             }
         }
         let me = numbers(read, count)?;
-        core.suspected = numbers(read, count)?.into_iter().collect();
+        for _ in 0..read.bounded(count, "a number of authors")? {
+            let author = numbers(read, count)?;
+            let mut devices = BTreeSet::new();
+            for _ in 0..read.bounded(read.remaining() / 32, "a number of devices")? {
+                devices.insert(DeviceId(read.array("a device id")?));
+            }
+            core.suspected.extend(author.into_iter().map(|author| (author, devices.clone())));
+        }
         let advanced = numbers(read, count)?;
         let mut counters = [0; 8];
         for counter in &mut counters {
             *counter = read.varint("a counter")?;
         }
         core.offers.restore(read)?;
+        core.hindrances = hindrances(read)?;
         let position = read.varint("a position")?;
         let rest = read.offset();
         let snapshot = Snapshot { position, bytes: read.rest().to_vec(), ..Snapshot::default() };
@@ -200,7 +220,36 @@ fn numbers(read: &mut Reader<'_>, authors: usize) -> Result<Vec<AuthorIx>, Decod
     Ok(all)
 }
 
-impl super::offer::Offers {
+fn put_hindrances(out: &mut Vec<u8>, hindrances: &BTreeMap<Chore, StoreError>) {
+    put_varint(out, hindrances.len() as u64);
+    for (chore, error) in hindrances {
+        let (code, why) = match error {
+            StoreError::Refused(why) => (0, why),
+            StoreError::Failed(why) => (1, why),
+            StoreError::Damaged(why) => (2, why),
+        };
+        out.extend_from_slice(&[*chore as u8, code]);
+        put_varint(out, why.len() as u64);
+        out.extend_from_slice(why.as_bytes());
+    }
+}
+
+fn hindrances(read: &mut Reader<'_>) -> Result<BTreeMap<Chore, StoreError>, DecodeError> {
+    let mut all = BTreeMap::new();
+    for _ in 0..read.bounded(CHORES.len(), "a number of chores")? {
+        let chore = CHORES[read.bounded(CHORES.len() - 1, "a chore")?];
+        let start = read.clone();
+        let code = read.bounded(2, "an error: 0 to 2")?;
+        let length = read.bounded(usize::MAX, "a text's length")?;
+        let why = std::str::from_utf8(read.bytes(length, "a text of the given length")?);
+        let why = why.map_err(|_| start.error("a text in UTF-8"))?.to_owned();
+        let errors = [StoreError::Refused, StoreError::Failed, StoreError::Damaged];
+        all.insert(chore, errors[code](why));
+    }
+    Ok(all)
+}
+
+impl Offers {
     fn encode(&self, out: &mut Vec<u8>) {
         let Some(offer) = &self.offer else { return out.push(0) };
         out.push(1);
@@ -209,13 +258,7 @@ impl super::offer::Offers {
         out.extend_from_slice(&offer.bytes);
         put_varint(out, offer.covers.len() as u64);
         offer.covers.iter().for_each(|&covered| put_varint(out, covered));
-        match offer.done_at {
-            None => out.push(0),
-            Some(at) => {
-                out.push(1);
-                put_varint(out, at);
-            }
-        }
+        put_varint(out, offer.kept_until);
     }
 
     fn restore(&mut self, read: &mut Reader<'_>) -> Result<(), DecodeError> {
@@ -229,9 +272,8 @@ impl super::offer::Offers {
         for _ in 0..read.bounded(MAX_NAMES, "a number of authors")? {
             covers.push(read.varint("a sequence")?);
         }
-        let done = read.bounded(1, "0 or 1")? == 1;
-        let done_at = if done { Some(read.varint("a position")?) } else { None };
-        self.offer = Some(super::offer::Offer { id, bytes, covers, done_at });
+        let kept_until = read.varint("a position")?;
+        self.offer = Some(Offer { id, bytes, covers, kept_until });
         Ok(())
     }
 }

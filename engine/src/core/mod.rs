@@ -30,6 +30,7 @@ mod edit;
 mod fetch;
 mod foresee;
 mod fork;
+mod hindrance;
 pub(crate) mod history;
 mod image;
 mod index;
@@ -53,7 +54,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::api::{Config, Event, SyncError};
+use crate::api::{Chore, Config, Event, SyncError};
 use crate::author::{AuthorIx, Authors};
 use crate::graph::{Conflict, Edge, Graph, Node};
 use crate::id::{DeviceId, Incarnation, NodeId, PeerId};
@@ -61,7 +62,7 @@ use crate::ports::StoreError;
 use crate::record::{ForkProof, Record};
 use crate::state::State;
 use crate::vector::VersionVector;
-use crate::wire::{Frontier, FrontierRow};
+use crate::wire::{Frontier, FrontierRow, Reject, Response};
 
 pub use boundary::{Input, Output, Rebuild};
 pub(crate) use open::{Replay, Replayed, Seeds};
@@ -122,8 +123,8 @@ pub(crate) struct Core {
     consents: BTreeSet<DeviceId>,
     acknowledged: Acknowledged,
     forks: BTreeMap<AuthorIx, ForkProof>,
-    /// Authors whose histories seem to differ somewhere, without proof.
-    suspected: BTreeSet<AuthorIx>,
+    /// Authors whose histories seem to differ somewhere, without proof, and the devices that say so.
+    suspected: BTreeMap<AuthorIx, BTreeSet<DeviceId>>,
     healing: Option<fork::Healing>,
     /// Somebody knows own entries that we do not: nothing more is promised under this name.
     held_back: bool,
@@ -143,6 +144,8 @@ pub(crate) struct Core {
     compaction: Compaction,
     joining: Option<Joining>,
     offers: Offers,
+    /// What was told of chores that could not be done.
+    hindrances: BTreeMap<Chore, StoreError>,
 
     /// The store failed, or own entries were disowned: nothing more happens here.
     ended: bool,
@@ -193,6 +196,11 @@ impl Core {
     /// All that is applied, volatile edits included.
     pub(crate) fn applied(&self) -> VersionVector {
         self.state.vector(&self.authors)
+    }
+
+    /// Another number after everything that is applied.
+    pub(crate) fn revision(&self) -> u64 {
+        self.state.revision()
     }
 
     /// What is durable and may be told to anybody.
@@ -271,9 +279,10 @@ impl Core {
         self.consents.iter().copied().collect()
     }
 
-    /// The positions of the records that the log has.
+    /// The positions of the records that the log has and goes on to have: not those that a
+    /// compaction is about to drop.
     pub(crate) fn log_range(&self) -> Range<u64> {
-        self.compaction.first..self.pipeline.end
+        self.compaction.kept_from()..self.pipeline.end
     }
 
     /// The number of the last receipt given.
@@ -338,7 +347,7 @@ impl Core {
         }
         let records = match records {
             Ok(records) => records,
-            Err(error) => return self.fail(error),
+            Err(error) => return self.not_loaded(purpose, error),
         };
         let batches: Vec<Arc<crate::batch::Batch>> = records
             .into_iter()
@@ -351,6 +360,20 @@ impl Core {
             LoadPurpose::Answer(pull) => self.answer_pull(pull, &batches),
             LoadPurpose::Push(round) => self.push_selected(round, &batches),
             LoadPurpose::Heal => self.heal_loaded(&batches),
+        }
+    }
+
+    /// Records could not be read: whoever wanted them goes without. What was written is as good as
+    /// before, and a store that fails as a whole fails the next write too.
+    fn not_loaded(&mut self, purpose: LoadPurpose, error: StoreError) {
+        match purpose {
+            LoadPurpose::Answer(pull) => {
+                self.answer(pull.call, Response::Refused(Reject::Unavailable));
+                self.hindered(Chore::Serving, error);
+            }
+            LoadPurpose::Push(round) => self.finish(round, Err(error.into())),
+            // The name cannot be changed without them.
+            LoadPurpose::Heal => self.fail(error),
         }
     }
 

@@ -100,7 +100,7 @@ impl Replay {
             consents: BTreeSet::new(),
             acknowledged: Acknowledged::default(),
             forks: BTreeMap::new(),
-            suspected: BTreeSet::new(),
+            suspected: BTreeMap::new(),
             healing: None,
             held_back: false,
             rounds: BTreeMap::new(),
@@ -116,6 +116,7 @@ impl Replay {
             compaction: Compaction::default(),
             joining: None,
             offers: Offers::default(),
+            hindrances: BTreeMap::new(),
             ended: false,
             outputs: VecDeque::new(),
         };

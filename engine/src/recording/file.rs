@@ -211,6 +211,7 @@ impl Part {
 
 /// A frame's meaning.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "most are steps, and there is one at a time")]
 pub(super) enum Framed {
     /// A part begins.
     Begins { gap: bool },
@@ -309,6 +310,7 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     (rest.len() >= AROUND && rest.len() - AROUND >= length).then(|| &rest[4..4 + length])
 }
 
+#[allow(clippy::large_enum_variant, reason = "most are steps, and there is one at a time")]
 enum Meaning {
     Begins { gap: bool },
     Step(Step<'static>),

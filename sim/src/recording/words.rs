@@ -143,6 +143,7 @@ fn tells(event: &Event) -> String {
         Event::Rotated { new, .. } => format!("authors as {new} from now on"),
         Event::Lost { records } => format!("reports that {records} records are lost"),
         Event::SetAside(file) => format!("could not use {}: {}", file.name, file.why),
+        Event::Hindered { chore, why } => format!("could not do its {chore:?}: {why}"),
         Event::Lagged(missed) => format!("lets a subscriber miss {missed} events"),
     }
 }

@@ -1,16 +1,14 @@
 //! One life of one peer: the engine, its network and its user as a single future.
 //!
-//! Turmoil swallows a panic in a spawned task, so nothing is spawned. After every poll the oracles
-//! see what a reader would see.
+//! Nothing is spawned, since an executor may swallow the panic of a task. After every poll the
+//! oracles see what a reader would see.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use graphshell_sync::ports::StoreError;
 use graphshell_sync::{Config, Event, OpenError, Outcome, PeerId, Subscription, Workspace};
-use tokio::time::sleep;
 
 use super::net::SimNetwork;
 use super::ports::{SimClock, SimEntropy, SimPorts};
@@ -20,25 +18,18 @@ use super::user;
 use crate::oracle::{Finding, durability, forks};
 use crate::plan::workspace_id;
 
-/// Runs peer `me` from `wake_ms` on until the world takes it away.
-pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::Result {
-    sleep(Duration::from_millis(wake_ms.saturating_sub(world.now_ms()))).await;
-    let fuse = &world.peer(me).fuse;
-    fuse.guard(run(&world, me)).await
-}
-
-async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
+/// Runs peer `me` until dropped, which is when its fuse blows at the latest.
+pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let peer = world.peer(me);
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
     // A device whose keyring knows nothing yet cannot tell a crash from a backup.
     let unwitnessed = peer.image.borrow().promise.is_none();
-    let network = SimNetwork::bind(world.clone(), me).await?;
     let ports = SimPorts {
         clock: SimClock::new(world.clone(), me),
         entropy: SimEntropy::new(world, me),
         store: SimStore::new(world.clone(), me),
         witness: SimWitness::new(world.clone(), me),
-        network: network.clone(),
+        network: SimNetwork::listen(world.clone(), me),
     };
     let config = Config {
         workspace: workspace_id(),
@@ -66,6 +57,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
 
     let events = workspace.subscribe();
+    let mut revision = None;
     let mut parts = pin!(async {
         let fuse = &peer.fuse;
         tokio::select! {
@@ -77,7 +69,6 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
                 }
                 pending().await
             }
-            () = fuse.guard(network.receive()) => {}
             () = fuse.guard(listen(world, me, events, unwitnessed)) => {
                 stopped(world, me, "the events ended".to_owned());
             }
@@ -87,12 +78,17 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     poll_fn(|context| {
         let polled = parts.as_mut().poll(context);
         if !peer.fuse.blown() {
-            look(world, me, &workspace);
+            world.authors_as(me, workspace.peer_id());
+            world.judge_told(me);
+            let now = Some(workspace.revision());
+            if std::mem::replace(&mut revision, now) != now {
+                look(world, me, &workspace);
+            }
         }
         polled
     })
     .await;
-    Ok(())
+    pending().await
 }
 
 /// The engine cannot go on with its store.
@@ -114,11 +110,9 @@ fn stopped(world: &World, me: usize, detail: String) {
     }));
 }
 
-/// Shows the oracles what a reader would see now.
+/// Shows the oracles what a reader sees since something was applied.
 fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     let peer = world.peer(me);
-    world.authors_as(me, workspace.peer_id());
-    world.judge_told(me);
     let now = workspace.version_vector();
     let mut seen = peer.seen.borrow_mut();
     if *seen != now {
@@ -198,6 +192,10 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
             Event::SetAside(file) => {
                 world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);
                 world.count("files set aside");
+            }
+            Event::Hindered { chore, why } => {
+                world.tell(me, format_args!("has to leave its {chore:?} undone: {why}"), &[]);
+                world.count("chores left undone");
             }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);

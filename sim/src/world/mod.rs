@@ -10,6 +10,8 @@ mod choice;
 mod director;
 mod disk;
 mod drive;
+mod effects;
+mod executor;
 mod facts;
 pub(crate) mod frame;
 mod fuse;
@@ -17,9 +19,11 @@ mod host;
 pub(crate) mod image;
 mod legacy;
 mod link;
+mod lives;
 mod net;
 pub(crate) mod panics;
 mod ports;
+mod post;
 mod recorders;
 mod round;
 mod sealed;
@@ -29,9 +33,13 @@ mod timeline;
 mod transplant;
 mod user;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
+
+use crate::ledger::Ledger;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
@@ -62,6 +70,8 @@ pub struct Run {
     pub messages: u64,
     /// How often what happened: faults with an effect, rare events.
     pub counts: BTreeMap<&'static str, u64>,
+    /// What each fault of the plan did.
+    pub ledger: Ledger,
     /// What happened, if it was to be kept.
     pub story: Vec<trace::Line>,
 }
@@ -103,10 +113,11 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
             operations: 0,
             messages: 0,
             counts: BTreeMap::new(),
+            ledger: Ledger::default(),
             story: Vec::new(),
         };
     }
-    play(&Rc::new(World::new(plan, options.keep_events)))
+    watched(&Rc::new(World::new(plan, options.keep_events)))
 }
 
 /// Runs a plan that [validates](Plan::validate) while every engine in it is recorded, each in at
@@ -114,17 +125,12 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
 pub fn record(plan: &Plan, options: &Options, most: usize) -> (Run, Vec<LifeRecording>) {
     let world = Rc::new(World::new(plan, options.keep_events));
     world.recorders.record(most);
-    let run = play(&world);
+    let run = watched(&world);
     (run, world.recorders.finish(&world))
 }
 
-fn play(world: &Rc<World>) -> Run {
-    let played = panics::watch(|| {
-        let mut director = Director::new(world.clone());
-        director.play();
-        // Peers that are taken down now add nothing to the trace.
-        result(world)
-    });
+fn watched(world: &Rc<World>) -> Run {
+    let played = panics::watch(|| play(world));
     played.unwrap_or_else(|panic| {
         let mut run = result(world);
         run.verdict = Verdict::Failed(Failure {
@@ -138,10 +144,33 @@ fn play(world: &Rc<World>) -> Run {
     })
 }
 
+/// Runs the world on the only host of a simulation.
+fn play(world: &Rc<World>) -> Run {
+    let told = Rc::new(RefCell::new(None));
+    let mut simulation = executor::simulation(world.plan.seed);
+    let (world, tell) = (world.clone(), told.clone());
+    simulation.client("world", async move {
+        let mut peers: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
+        for me in 0..world.peers.len() {
+            peers.push(Box::pin(lives::live(&world, me)));
+        }
+        executor::run(&world, &mut peers, Director::new(world.clone()).play()).await;
+        // Peers that are taken down after this add nothing to the trace.
+        *tell.borrow_mut() = Some(result(&world));
+        Ok(())
+    });
+    // Only a panic ends it otherwise, and whoever watches knows it already.
+    let _ = simulation.run();
+    told.take().expect("a run that ends has a result")
+}
+
 fn result(world: &World) -> Run {
+    let ledger = world.take_ledger();
     let verdict = match world.take_failure() {
         Some(failure) => Verdict::Failed(failure),
-        None => vacuous(world).map_or(Verdict::Held, Verdict::Invalid),
+        None => {
+            vacuous(world).or_else(|| ledger.complaint()).map_or(Verdict::Held, Verdict::Invalid)
+        }
     };
     world.announce(&match &verdict {
         Verdict::Held => "every property held".to_owned(),
@@ -159,6 +188,7 @@ fn result(world: &World) -> Run {
         operations: count("entries authored"),
         messages: count("frames arrived"),
         counts,
+        ledger,
         story,
     }
 }

@@ -1,35 +1,31 @@
-//! The engine's network: calls and answers as datagrams over turmoil.
+//! The engine's network: calls and answers as frames.
 //!
-//! Turmoil delivers at once, in the order of its links and at the start of a tick. So the
-//! receiving side decides: it looks up the fate of each frame, holds it until it is due, and
-//! releases what is due by (time, sender, number). Nothing here corrupts a frame, so one that
-//! does not decode is the engine's failure. What reaches a peer without power, or is on its way
-//! within a peer that dies, is gone.
+//! The post office (`post.rs`) carries them. A frame that does not decode is the engine's failure,
+//! unless it was damaged on the way: then it is refused as a transport would refuse it.
+//! What reached a peer that dies is gone with it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use graphshell_sync::DeviceId;
-use graphshell_sync::limits::MAX_FRAME_BYTES;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
+    FrameError, Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
+    SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
-use turmoil::net::UdpSocket;
+use tokio::time::timeout;
 
 use super::choice::Topic;
-use super::frame::{self, HEADER_BYTES, Header};
-use super::link;
-use super::shared::World;
+use super::frame::{self, Frame};
+use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability};
+use crate::plan::FaultKind;
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -37,30 +33,23 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(400);
 const RATIONED: u16 = 300;
 /// How much of a snapshot peers ask for at once.
 const SNAPSHOT_PART_BYTES: u32 = 12 * 1024;
-const PORT: u16 = 1;
-
-/// The address of a peer.
-pub(crate) fn address(peer: usize) -> IpAddr {
-    let [.., high, low] = (peer as u32 + 1).to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(10, 0, high, low))
-}
-
-fn place(address: IpAddr) -> usize {
-    let IpAddr::V4(address) = address else { unreachable!("all addresses are of version 4") };
-    let [.., high, low] = address.octets();
-    usize::from(u16::from_be_bytes([high, low])) - 1
-}
 
 /// One peer's network in one of its lives; clones share it.
 #[derive(Clone)]
 pub(crate) struct SimNetwork(Rc<Inner>);
 
+/// What listens at a peer, as long as its life lasts.
+#[derive(Default)]
+pub(crate) struct Listener(Weak<Inner>);
+
+type Answer = oneshot::Sender<Result<Response, CallError>>;
+
 struct Inner {
     world: Rc<World>,
     me: usize,
-    socket: UdpSocket,
     calls: Cell<u64>,
-    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Response>>>,
+    /// Calls under way: whom they ask, and where the answer goes.
+    waiting: RefCell<BTreeMap<u64, (usize, Answer)>>,
     asked: mpsc::UnboundedSender<Asked>,
     /// Taken by whoever serves.
     inbox: RefCell<Option<mpsc::UnboundedReceiver<Asked>>>,
@@ -74,49 +63,49 @@ struct Asked {
     bytes: usize,
 }
 
-/// A frame on its way: when it is due, from whom, its number there, which copy.
-type Due = (u64, usize, u64, u8);
+impl Peer {
+    /// The network of the life that it lives, if it lives.
+    pub(crate) fn listener(&self) -> Option<SimNetwork> {
+        self.listener.borrow().0.upgrade().map(SimNetwork)
+    }
+}
 
 impl SimNetwork {
-    /// A network for the life that begins now.
-    pub(crate) async fn bind(world: Rc<World>, me: usize) -> std::io::Result<Self> {
-        let socket = UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT)).await?;
+    /// A network for the life that begins now. From now on it gets what arrives for the peer.
+    pub(crate) fn listen(world: Rc<World>, me: usize) -> Self {
         let (asked, inbox) = mpsc::unbounded_channel();
-        Ok(SimNetwork(Rc::new(Inner {
+        let inner = Rc::new(Inner {
             calls: Cell::new(world.peer(me).boots.get() << 32),
             world,
             me,
-            socket,
             waiting: RefCell::default(),
             asked,
             inbox: RefCell::new(Some(inbox)),
-        })))
+        });
+        *inner.world.peer(me).listener.borrow_mut() = Listener(Rc::downgrade(&inner));
+        SimNetwork(inner)
     }
 
-    /// Receives until dropped. Must be polled for calls and serving to proceed.
-    pub(crate) async fn receive(&self) {
+    /// Takes a frame that got here, perhaps for the second time.
+    pub(crate) fn arrived(&self, frame: &Frame, again: bool) {
+        self.0.take(frame, again);
+    }
+
+    /// Fails the calls under way with those peers; says how many.
+    pub(crate) fn connections_break(&self, parts: impl Fn(usize) -> bool) -> u64 {
         let inner = &*self.0;
-        let mut on_the_way: BTreeMap<Due, (Header, Vec<u8>)> = BTreeMap::new();
-        loop {
-            let next = on_the_way.first_key_value().map(|(&(due, ..), _)| due);
-            tokio::select! {
-                biased;
-                ready = inner.socket.readable() => {
-                    ready.expect("a simulated socket does not fail");
-                    let mut buffer = inner.world.datagram.borrow_mut();
-                    buffer.resize(HEADER_BYTES + MAX_FRAME_BYTES, 0);
-                    while let Ok((length, from)) = inner.socket.try_recv_from(&mut buffer) {
-                        let (header, body) = Header::decode(&buffer[..length]);
-                        inner.expect_frame(place(from.ip()), header, body, &mut on_the_way);
-                    }
-                }
-                () = inner.until(next) => {
-                    let (due, (header, body)) =
-                        on_the_way.pop_first().expect("something is due");
-                    inner.release(due, header, &body);
-                }
-            }
+        let under_way = std::mem::take(&mut *inner.waiting.borrow_mut());
+        let (over, stay): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            under_way.into_iter().partition(|(_, (to, _))| parts(*to));
+        *inner.waiting.borrow_mut() = stay;
+        let failed = over.len() as u64;
+        for (to, answer) in over.into_values() {
+            let name = &inner.world.peer(to).name;
+            inner.world.tell(inner.me, format_args!("loses its connection with {name}"), &[]);
+            // Whoever asked may have gone.
+            let _ = answer.send(Err(CallError::Lost("the connection broke".to_owned())));
         }
+        failed
     }
 
     async fn call(&self, to: DeviceId, request: Request) -> Result<Response, CallError> {
@@ -128,16 +117,16 @@ impl SimNetwork {
         };
         let call = inner.calls.replace(inner.calls.get() + 1);
         let (answer, answered) = oneshot::channel();
-        inner.waiting.borrow_mut().insert(call, answer);
+        inner.waiting.borrow_mut().insert(call, (to, answer));
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
         inner.world.tells_others(inner.me, durability::told_by_request(&request));
-        inner.send(to, false, call, &frame::request(&request), &request.encode());
+        inner.send(to, false, call, &frame::request(&request), request.encode());
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
         match answer {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => {
                 inner.world.count("calls without answer");
                 Err(CallError::Lost(format!("no answer within {} ms", CALL_TIMEOUT.as_millis())))
@@ -163,7 +152,7 @@ impl Inner {
     }
 
     /// Says under which number the frame goes, unless the peer has just died.
-    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: &[u8]) -> Option<u64> {
+    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) -> Option<u64> {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
             return None;
@@ -175,93 +164,42 @@ impl Inner {
             *nth += 1;
             *nth
         };
-        let sent_ms = self.world.now_ms();
         let name = &self.world.peer(to).name;
         let bytes = body.len();
         self.world.tell(
             self.me,
             format_args!("sends {what} to {name} (n={nth}, {bytes} bytes)"),
-            body,
+            &body,
         );
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
-        let datagram = Header { answers, call, sent_ms, nth }.encode(body);
-        let sent = self.socket.try_send_to(&datagram, SocketAddr::new(address(to), PORT));
-        sent.expect("a simulated socket does not fail");
+        let (sent_ms, damaged) = (self.world.now_ms(), None);
+        self.world.send(Frame { from: self.me, to, nth, answers, call, sent_ms, body, damaged });
         Some(nth)
     }
 
-    async fn until(&self, due: Option<u64>) {
-        match due.map(|due| due.saturating_sub(self.world.now_ms())) {
-            Some(0) => {}
-            Some(wait) => sleep(Duration::from_millis(wait)).await,
-            None => pending().await,
-        }
-    }
-
-    /// Decides what becomes of a frame.
-    fn expect_frame(
-        &self,
-        from: usize,
-        header: Header,
-        body: &[u8],
-        on_the_way: &mut BTreeMap<Due, (Header, Vec<u8>)>,
-    ) {
+    /// Hands a frame to whom it is for.
+    fn take(&self, frame: &Frame, again: bool) {
         let world = &*self.world;
-        let link = (world.peer(from).key, world.peer(self.me).key);
-        let fate = link::fate(world.choices, world.weather(header.sent_ms), link, header.nth);
-        if fate.first.is_none() {
-            self.lost(from, header.nth, "on the way", "frames lost");
-        }
-        if fate.second.is_some() {
-            world.count("frames doubled");
-        }
-        for (copy, delay) in [(0, fate.first), (1, fate.second)] {
-            if let Some(delay) = delay {
-                let due = (header.sent_ms + delay, from, header.nth, copy);
-                on_the_way.insert(due, (header, body.to_vec()));
-            }
-        }
-    }
-
-    fn lost(&self, from: usize, nth: u64, why: &str, count: &'static str) {
-        let name = &self.world.peer(from).name;
-        self.world.tell(self.me, format_args!("loses a frame of {name} {why} (n={nth})"), &[]);
-        self.world.count(count);
-    }
-
-    /// Hands a frame that is due to whom it is for.
-    fn release(&self, (due, from, nth, copy): Due, header: Header, body: &[u8]) {
-        let world = &*self.world;
-        if !world.open(from, self.me, due) {
-            return self.lost(from, nth, "to a partition", "frames lost to a partition");
-        }
+        let Frame { from, nth, ref body, .. } = *frame;
         world.count("frames arrived");
         let name = &world.peer(from).name;
-        let again = if copy == 0 { "" } else { " once more" };
+        let again = if again { " once more" } else { "" };
         let got = |what: &str| {
             world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
         };
-        let malformed = |error: String| {
-            world.judge(Err(Finding {
-                property: "frames decode",
-                peers: vec![from, self.me],
-                operations: Vec::new(),
-                detail: format!("frame {nth} from the first to the second: {error}"),
-            }));
-        };
-        if header.answers {
+        if frame.answers {
             let response = match Response::decode(body) {
                 Ok(response) => response,
-                Err(error) => return malformed(error.to_string()),
+                Err(error) => return self.refuse(frame, error),
             };
             got(&frame::response(&response));
-            let Some(answer) = self.waiting.borrow_mut().remove(&header.call) else {
+            let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
                 return world.count("answers too late");
             };
             if let Response::Snapshot(_) = &response {
                 let handing = world.peer(from).handing.borrow();
-                let held = handing.get(&(self.me, header.nth)).cloned();
+                let held = handing.get(&(self.me, nth)).cloned();
                 *world.peer(self.me).handed.borrow_mut() = held;
                 world.count("parts of snapshots arrived");
             }
@@ -270,20 +208,48 @@ impl Inner {
                 world.count_many("entries arrived", batch.len() as u64);
             }
             // Whoever asked may have gone.
-            let _ = answer.send(response);
+            let _ = answer.send(Ok(response));
         } else {
             let request = match Request::decode(body) {
                 Ok(request) => request,
-                Err(error) => return malformed(error.to_string()),
+                Err(error) => return self.refuse(frame, error),
             };
             got(&frame::request(&request));
             if let Request::Push(push) = &request {
                 world.peer(self.me).atomic.borrow_mut().arrived(&push.batch);
                 world.count_many("entries arrived", push.batch.len() as u64);
             }
-            let asked = Asked { from, call: header.call, request, bytes: body.len() };
+            let asked = Asked { from, call: frame.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
+        }
+    }
+
+    /// Answers what is no frame as a transport would. If the network did not make it so, the engine
+    /// that sent it did.
+    fn refuse(&self, frame: &Frame, error: FrameError) {
+        let (world, from) = (&*self.world, frame.from);
+        let nth = frame.nth;
+        let Some(kind) = frame.damaged else {
+            return world.judge(Err(Finding {
+                property: "frames decode",
+                peers: vec![from, self.me],
+                operations: Vec::new(),
+                detail: format!("frame {nth} from the first to the second: {error}"),
+            }));
+        };
+        let name = &world.peer(from).name;
+        world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
+        world.count("damaged frames refused");
+        world.network_did(kind, "frames refused");
+        world.network_did(FaultKind::Unchecked, "frames refused");
+        if !frame.answers {
+            let refused = Response::Refused(error.into());
+            let what = frame::response(&refused);
+            self.send(from, true, frame.call, &what, refused.encode());
+        } else if let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) {
+            // Whoever asked may have gone.
+            let _ = answer.send(Err(CallError::Nonsense(error.to_string())));
         }
     }
 
@@ -303,7 +269,7 @@ impl Inner {
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
-        let nth = self.send(from, true, call, &frame::response(&response), &body);
+        let nth = self.send(from, true, call, &frame::response(&response), body);
         if let (Response::Snapshot(_), Some(nth)) = (&response, nth) {
             let held = peer.image.borrow().held.clone();
             peer.handing.borrow_mut().insert((from, nth), held);

@@ -22,8 +22,11 @@ use super::disk::SimDisk;
 use super::drive::Drive;
 use super::fuse::Fuse;
 use super::image::{Holdings, Image};
+use super::net::Listener;
+use super::post::Post;
 use super::recorders::Recorders;
-use super::timeline::Timeline;
+use super::timeline::{Slow, Timeline};
+use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
@@ -37,17 +40,20 @@ pub(crate) struct World {
     pub(crate) choices: Choices,
     pub(crate) timeline: Timeline,
     pub(crate) peers: Vec<Peer>,
+    /// Where each device stands in that list.
+    places: BTreeMap<DeviceId, usize>,
     /// When the plan's time began, in virtual milliseconds; `None` while peers are set up.
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
     pub(crate) healed_ms: Cell<Option<u64>>,
-    /// The time between ticks; `None` while turmoil runs the hosts and knows better.
-    pub(crate) between_ticks: Cell<Option<u64>>,
-    /// Where peers receive datagrams; room for the longest.
-    pub(crate) datagram: RefCell<Vec<u8>>,
     pub(crate) recorders: Recorders,
+    /// Frames on their way.
+    pub(crate) post: Post,
+    /// The present, in virtual milliseconds since the first instant.
+    now_ms: Cell<u64>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
+    pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
@@ -65,6 +71,10 @@ pub(crate) struct Peer {
     /// How often it was started.
     pub(crate) boots: Cell<u64>,
     pub(crate) fuse: Fuse,
+    /// The step of the plan that is to end its present life.
+    pub(crate) doom: Cell<Option<usize>>,
+    /// Its network, while it has power.
+    pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
     /// Its disk, if the plan has disks.
@@ -139,6 +149,8 @@ impl World {
             life: Cell::new(Life::Down),
             boots: Cell::new(0),
             fuse: Fuse::default(),
+            doom: Cell::default(),
+            listener: RefCell::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
             drive: drive(choice::key(&peer.name)),
@@ -166,18 +178,21 @@ impl World {
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),
         };
+        let peers: Vec<_> = plan.peers.iter().map(peer).collect();
         World {
+            places: (0..).zip(&peers).map(|(place, peer)| (peer.device, place)).collect(),
             plan: plan.clone(),
             choices,
             timeline: Timeline::new(plan),
-            peers: plan.peers.iter().map(peer).collect(),
+            peers,
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
-            between_ticks: Cell::new(Some(0)),
-            datagram: RefCell::default(),
             recorders: Recorders::default(),
+            post: Post::default(),
+            now_ms: Cell::new(0),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
+            ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
             at_rest: OnceCell::new(),
             archive: RefCell::default(),
@@ -196,15 +211,17 @@ impl World {
 
     /// The peer with this device.
     pub(crate) fn place(&self, device: DeviceId) -> Option<usize> {
-        self.peers.iter().position(|peer| peer.device == device)
+        self.places.get(&device).copied()
     }
 
-    /// Virtual milliseconds since the first tick.
+    /// Virtual milliseconds since the first instant.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.between_ticks.get().unwrap_or_else(|| {
-            let elapsed = turmoil::sim_elapsed().expect("outside of ticks the time is set");
-            elapsed.as_millis() as u64
-        })
+        self.now_ms.get()
+    }
+
+    /// Time has passed.
+    pub(crate) fn advance_to(&self, now_ms: u64) {
+        self.now_ms.set(now_ms);
     }
 
     /// Virtual milliseconds of the plan; 0 before it starts.
@@ -230,9 +247,26 @@ impl World {
         }
     }
 
-    /// Whether a frame gets from one peer to another at a time.
-    pub(crate) fn open(&self, from: usize, to: usize, at_ms: u64) -> bool {
-        self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
+    /// The step that keeps frames from getting from one peer to another at a time, if one does.
+    pub(crate) fn closed_by(&self, from: usize, to: usize, at_ms: u64) -> Option<usize> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.closed_by(from, to, self.plan_time(at_ms))
+    }
+
+    /// What slows frames down that one peer sends to another at a time.
+    pub(crate) fn slow(&self, from: usize, to: usize, at_ms: u64) -> Option<Slow> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.slow(from, to, self.plan_time(at_ms))
+    }
+
+    /// The step that broke the connection of two peers between two times, if one did.
+    pub(crate) fn broken_by(&self, one: usize, other: usize, ms: (u64, u64)) -> Option<usize> {
+        self.started_ms.get()?;
+        self.timeline.broken_by(one, other, (self.plan_time(ms.0), self.plan_time(ms.1)))
     }
 
     /// Adds an event of one peer to the trace.
@@ -306,8 +340,9 @@ impl World {
 
     /// The peer is open and authors as this author.
     pub(crate) fn authors_as(&self, peer: usize, author: PeerId) {
-        self.learn_author(peer, author);
-        self.peers[peer].author.set(Some(author));
+        if self.peers[peer].author.replace(Some(author)) != Some(author) {
+            self.learn_author(peer, author);
+        }
     }
 
     /// A peer tells others of entries. They are judged when it is [looked at](Self::judge_told), since it
@@ -329,11 +364,6 @@ impl World {
         let peer = &self.peers[me];
         let Some(author) = peer.author.get() else { return };
         let last = Dot { peer: author, sequence: told.get(author) };
-        // What others have has left already, in an earlier life.
-        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
-        if others.any(|(_, other)| other.atomic.borrow().met(last)) {
-            return;
-        }
         let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
         let promised = promise
             .map(|promise| (PeerId::derive(peer.device, promise.incarnation), promise.sequence));
@@ -343,7 +373,12 @@ impl World {
             Some((witnessed, _)) if born(witnessed) > born(author) => return,
             _ => 0,
         };
-        self.judge(durability::judge_promised(me, last, promised));
+        let kept = durability::judge_promised(me, last, promised);
+        // What others have has left already, in an earlier life.
+        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
+        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().met(last)) {
+            self.judge(kept);
+        }
     }
 
     /// The peer that authors, or authored, as this author.

@@ -108,6 +108,7 @@ impl Drop for Writing<'_> {
             return;
         }
         self.world.count("writes cut by a crash");
+        self.world.doom_did(self.me, "writes cut");
         if self.choice.chance(1, KEPT_BY_CRASH) {
             self.world.note(self.me, "dies while writing; all of it stays", &[]);
             self.commit();

@@ -1,5 +1,6 @@
 //! The user of one peer: does the plan's steps at their times, and what the world orders.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use graphshell_sync::{
 };
 use tokio::time::sleep;
 
-use super::agenda::{Order, Task, What};
+use super::agenda::{self, Order, Task, What};
 use super::facts;
 use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
@@ -116,20 +117,20 @@ impl<'a> User<'a> {
             return true;
         }
         let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
-        let receipts: Vec<_> = others.clone().filter_map(|other| self.share_with(other)).collect();
+        let lacking = || {
+            let shared: BTreeSet<_> = self.workspace.shared_with().into_iter().collect();
+            others.clone().filter(move |&other| !shared.contains(&self.world.peer(other).device))
+        };
+        let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
         for receipt in receipts {
             self.workspace.settled(receipt).await;
         }
-        let shared = self.workspace.shared_with();
-        others.into_iter().all(|other| shared.contains(&self.world.peer(other).device))
+        lacking().next().is_none()
     }
 
-    /// Shares the workspace with another peer, unless it is.
+    /// Shares the workspace with another peer.
     fn share_with(&self, other: usize) -> Option<Receipt> {
         let device = self.world.peer(other).device;
-        if self.workspace.shared_with().contains(&device) {
-            return None;
-        }
         match self.workspace.share_with(device, true) {
             Ok(receipt) => Some(receipt),
             Err(EditError::Unavailable) => None,
@@ -179,26 +180,14 @@ impl<'a> User<'a> {
     async fn next(&self) -> Next {
         let peer = self.world.peer(self.me);
         loop {
-            let rung = peer.bell.notified();
             if let Some(order) = peer.orders.borrow_mut().pop_front() {
                 return Next::Order(order);
             }
-            let task = peer.agenda.borrow().front().copied();
-            match task.filter(|_| self.world.started_ms.get().is_some()) {
-                None => rung.await,
-                Some(task) => match task.at_ms.saturating_sub(self.world.plan_ms()) {
-                    0 => {
-                        if !self.is_boot(task) {
-                            peer.agenda.borrow_mut().pop_front();
-                        }
-                        return Next::Task(task);
-                    }
-                    wait => tokio::select! {
-                        biased;
-                        () = sleep(Duration::from_millis(wait)) => {}
-                        () = rung => {}
-                    },
-                },
+            if let Some(task) = agenda::next(self.world, self.me).await {
+                if !self.is_boot(task) {
+                    peer.agenda.borrow_mut().pop_front();
+                }
+                return Next::Task(task);
             }
         }
     }
@@ -225,16 +214,23 @@ impl<'a> User<'a> {
             Action::Resolve { about, to, choice, .. } => {
                 self.resolve(about, to.as_deref(), choice, under_way);
             }
-            Action::Crash { after_calls: 0, .. }
-            | Action::Restart { .. }
+            Action::Restart { .. }
             | Action::Rot { .. }
             | Action::Restore { .. }
             | Action::LoseTail { .. } => {
                 peer.fuse.blow();
                 pending().await
             }
-            Action::Crash { after_calls, .. } => peer.fuse.arm(*after_calls),
+            Action::Crash { after_calls, .. } => {
+                peer.doom.set(Some(step));
+                if *after_calls == 0 {
+                    peer.fuse.blow();
+                    pending().await
+                }
+                peer.fuse.arm(*after_calls);
+            }
             Action::PowerCut { after_calls, program_only, .. } => {
+                peer.doom.set(Some(step));
                 let drive = peer.drive.as_ref().expect("the plan has disks");
                 drive.cut_after(*after_calls, *program_only);
                 if *after_calls == 0 {
@@ -257,6 +253,10 @@ impl<'a> User<'a> {
                 }
             }
             Action::Partition { .. }
+            | Action::Flap { .. }
+            | Action::SlowLink { .. }
+            | Action::Reset { .. }
+            | Action::TimePasses { .. }
             | Action::Mend { .. }
             | Action::Weather { .. }
             | Action::FillDisk { .. }
@@ -329,6 +329,7 @@ impl<'a> User<'a> {
         match act() {
             Ok(receipt) => {
                 self.made(receipt);
+                self.world.clock_gave(self.me, receipt.dots().count() as u64);
                 if let Some(first) = receipt.dots().next() {
                     let mut authored = self.world.peer(self.me).authored.borrow_mut();
                     // What a crash lost gives its names to what comes now.

@@ -27,11 +27,6 @@ impl Placeholders {
         Placeholders { key, texts: BTreeMap::new(), taken: BTreeSet::new(), hashes }
     }
 
-    /// In the place of any text; equal ones for equal texts.
-    pub(super) fn text(&mut self, text: &str) -> Box<str> {
-        self.placeholder(text, "")
-    }
-
     /// In the place of bytes of unknown meaning.
     pub(super) fn bytes(&self, bytes: &mut [u8]) {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
@@ -96,6 +91,10 @@ impl Disguise for Placeholders {
 
     fn title(&mut self, title: &str) -> Box<str> {
         self.placeholder(title, "")
+    }
+
+    fn words(&mut self, words: &str) -> String {
+        self.placeholder(words, "").into()
     }
 
     fn payload(&mut self, kind: u16, payload: &mut [u8]) {

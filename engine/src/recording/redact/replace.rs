@@ -218,7 +218,7 @@ impl<'a> Replacing<'a> {
     }
 
     fn text(&mut self, text: &str) -> String {
-        self.by.text(text).into()
+        self.by.words(text)
     }
 }
 

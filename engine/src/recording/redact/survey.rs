@@ -188,6 +188,10 @@ impl crate::core::disguise::Disguise for Payloads<'_> {
         self.0.title(title)
     }
 
+    fn words(&mut self, words: &str) -> String {
+        self.0.words(words)
+    }
+
     fn payload(&mut self, kind: u16, payload: &mut [u8]) {
         self.0.payload(kind, payload);
     }
