@@ -21,12 +21,14 @@ pub(super) struct Opening {
     drawn: RefCell<VecDeque<[u8; 64]>>,
 }
 
+type ReadResult = Result<Vec<Record>, StoreError>;
+
 /// What the store told.
 #[derive(Debug, Default)]
 struct Told {
     opened: Option<Result<Opened, StoreError>>,
     /// By the position of the first; the log may be replayed more than once.
-    read: RefCell<BTreeMap<u64, VecDeque<Result<Vec<Record>, StoreError>>>>,
+    read: RefCell<BTreeMap<u64, VecDeque<ReadResult>>>,
     base_written: Option<Result<(), StoreError>>,
 }
 
