@@ -182,7 +182,10 @@ fn a_recording_says_in_which_version_and_where_it_cannot_be_read() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
         match Recording::decode(damaged) {
-            Err(RecordingError::Damaged { offset, .. }) => assert!(offset <= at, "{at}: {offset}"),
+            // The head has one checksum, at its end.
+            Err(RecordingError::Damaged { offset, .. }) => {
+                assert!(offset <= at.max(100), "{at}: {offset}");
+            }
             Err(other) => panic!("byte {at}: {other}"),
             Ok(recording) => assert!(recording.cut().is_some(), "byte {at}"),
         }
