@@ -22,6 +22,7 @@ use super::fuse::Fuse;
 use super::image::{Holdings, Image};
 use super::net::Listener;
 use super::post::Post;
+use super::recorders::Recorders;
 use super::timeline::{Slow, Timeline};
 use super::{Failure, Options};
 use crate::ledger::Ledger;
@@ -44,6 +45,7 @@ pub(crate) struct World {
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
     pub(crate) healed_ms: Cell<Option<u64>>,
+    pub(crate) recorders: Recorders,
     /// Frames on their way.
     pub(crate) post: Post,
     /// The present, in virtual milliseconds since the first instant.
@@ -184,6 +186,7 @@ impl World {
             peers,
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
+            recorders: Recorders::default(),
             post: Post::default(),
             now_ms: Cell::new(0),
             trace: RefCell::new(Trace::new(options.keep_events, options.keep_marks)),
