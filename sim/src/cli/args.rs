@@ -22,10 +22,11 @@ Exit codes:
     0  every property held
     1  a property failed
     2  bad usage or a bad file
-    3  not deterministic: the same plan ran differently twice
+    3  not deterministic: the same plan ran differently twice, or a recording
+       was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
-       held, or more than one in a hundred were invalid
+       held, or more than one in twenty were invalid
   130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
@@ -117,17 +118,28 @@ pub(crate) struct RunArgs {
 /// With a seed, pass the same --profile, --peers and --edits as the sweep that found it; the command that a
 /// failing seed prints does. A capsule (a failure that was saved) also says whether the run is
 /// the one that was saved.
+///
+/// A recording (what an engine was told, saved by the program that embeds it) is played step by step,
+/// and compared with what the engine gave then. It exits with 3 if the engine does something else, and
+/// with 1 if it panics or breaks a property that one device alone can break.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ReplayArgs {
-    /// A seed, decimal or 0x hexadecimal, or the path of a capsule or scenario. What begins with
-    /// a digit is a seed, unless it has a dot or slash.
+    /// A seed, decimal or 0x hexadecimal, or the path of a capsule, scenario or recording. What
+    /// begins with a digit is a seed, unless it has a dot or slash.
     #[arg(value_name = "SEED|FILE")]
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
     #[command(flatten)]
     pub(crate) story: StoryArgs,
+    /// Save what the engine of each peer was told, as a recording for each of its lives, in this
+    /// folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    pub(crate) record: Option<PathBuf>,
+    /// Stop after the N-th step of a recording.
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX))]
+    pub(crate) until: Option<u64>,
 }
 
 /// Run scripted scenarios, each twice.

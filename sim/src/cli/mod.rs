@@ -21,6 +21,7 @@ mod kinds;
 mod merge;
 mod output;
 mod record;
+mod recording;
 mod replay;
 mod report;
 mod run;
@@ -59,6 +60,12 @@ enum Error {
     /// Flags that say how a seed is expanded, with a file.
     #[error("found{0} with a file: expected a seed, since a file says all that is run")]
     FlagsForFile(String),
+    /// A flag for recordings, with something else.
+    #[error("found --until with what is no recording: expected the file of a recording")]
+    NoRecording,
+    /// A flag for what a world runs, with a recording.
+    #[error("found --record with a recording: expected a seed, a scenario or a capsule")]
+    RecordingTwice,
     /// A shard would be empty.
     #[error("found {seeds} seeds for {shards} shards: expected --seeds to be at least {shards}")]
     MoreShardsThanSeeds { seeds: u64, shards: u64 },

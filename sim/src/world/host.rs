@@ -39,7 +39,11 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         snapshot_every: world.plan.snapshot_every,
         compact_every: world.plan.compact_every,
     };
-    let (workspace, driver) = match Workspace::open(config, ports).await {
+    let opened = match world.recorders.begin(me, peer.boots.get()) {
+        Some(recorder) => Workspace::open_recorded(config, ports, &recorder).await,
+        None => Workspace::open(config, ports).await,
+    };
+    let (workspace, driver) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             gives_up(world, me, "the workspace does not open", &error);

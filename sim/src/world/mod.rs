@@ -21,15 +21,17 @@ mod legacy;
 mod link;
 mod lives;
 mod net;
-mod panics;
+pub(crate) mod panics;
 mod ports;
 mod post;
+mod recorders;
 mod round;
 mod sealed;
 mod shared;
 pub(crate) mod store;
 mod telling;
 mod timeline;
+mod told;
 mod transplant;
 mod user;
 
@@ -45,6 +47,7 @@ use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
 pub(crate) use ports::EPOCH_MS;
+pub use recorders::LifeRecording;
 use shared::World;
 
 /// How to run.
@@ -126,10 +129,22 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
             authors: BTreeMap::new(),
         };
     }
+    watched(&Rc::new(World::new(plan, options)))
+}
+
+/// Runs a plan that [validates](Plan::validate) while every engine in it is recorded, each in at
+/// most about `most` bytes. The run is the same as without.
+pub fn record(plan: &Plan, options: &Options, most: usize) -> (Run, Vec<LifeRecording>) {
     let world = Rc::new(World::new(plan, options));
-    let played = panics::watch(|| play(&world));
+    world.recorders.record(most);
+    let run = watched(&world);
+    (run, world.recorders.finish(&world))
+}
+
+fn watched(world: &Rc<World>) -> Run {
+    let played = panics::watch(|| play(world));
     played.unwrap_or_else(|panic| {
-        let mut run = result(&world);
+        let mut run = result(world);
         run.verdict = Verdict::Failed(Failure {
             property: "no panic",
             peers: Vec::new(),

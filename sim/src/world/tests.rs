@@ -62,10 +62,10 @@ impl Handler for Counting {
 }
 
 /// The answers to some calls, with their times.
-type Answers = Rc<RefCell<Vec<(u64, Result<Response, CallError>)>>>;
+type Answers = Vec<(u64, Result<Response, CallError>)>;
 
 /// Calls `b` from `a` so many times, one after the other.
-async fn call(world: Rc<World>, times: usize, answers: Answers) {
+async fn call(world: Rc<World>, times: usize, answers: Rc<RefCell<Answers>>) {
     let network = SimNetwork::listen(world.clone(), 0);
     for _ in 0..times {
         let request = FrontierRequest { workspace: workspace_id(), digest: Hash([0; 32]) };
@@ -81,8 +81,8 @@ async fn serve(world: Rc<World>, handler: Counting) {
 }
 
 /// Lets `a` call `b` so many times; gives the answers, and how often `b` handled a request.
-fn calls(world: &Rc<World>, times: usize) -> (Vec<(u64, Result<Response, CallError>)>, u32) {
-    let (answers, handled) = (Answers::default(), Counting::default());
+fn calls(world: &Rc<World>, times: usize) -> (Answers, u32) {
+    let (answers, handled) = (Rc::<RefCell<Answers>>::default(), Counting::default());
     let calling = call(world.clone(), times, answers.clone());
     run(world, 2000, calling, serve(world.clone(), handled.clone()));
     (answers.take(), handled.0.get())
@@ -205,7 +205,7 @@ fn clocks_drift_jump_and_move_on_while_time_passes() {
     let mut plan = world.plan.clone();
     plan.peers[0].clock_drift_ppm = -1000;
     plan.peers[1].clock_offset_ms = 3;
-    let world = Rc::new(World::new(&plan, false));
+    let world = Rc::new(World::new(&plan, &Options::default()));
     world.started_ms.set(Some(0));
     let clocks = [0, 1].map(|me| SimClock::new(world.clone(), me));
     let shown = |now_ms| {
@@ -220,7 +220,7 @@ fn clocks_drift_jump_and_move_on_while_time_passes() {
 #[test]
 fn frame_that_is_due_while_its_receiver_has_no_power_is_lost() {
     let world = world(r#""network":{"delay_ms":[30,30]},"steps":[]"#);
-    let (answers, handled) = (Answers::default(), Counting::default());
+    let (answers, handled) = (Rc::<RefCell<Answers>>::default(), Counting::default());
     let (receiver, handler) = (world.clone(), handled.clone());
     run(&world, 1000, call(world.clone(), 2, answers.clone()), async move {
         let life = serve(receiver.clone(), handler.clone());
@@ -374,7 +374,7 @@ fn sealed_store_passes_the_exam() {
     let told = passed.clone();
     let exam = async move {
         conformance::every_claim(|| {
-            let world = Rc::new(World::new(&plan, false));
+            let world = Rc::new(World::new(&plan, &Options::default()));
             move || SimStore::new(world.clone(), 0)
         })
         .await;
