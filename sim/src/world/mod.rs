@@ -7,6 +7,7 @@ mod agenda;
 mod archive;
 mod backup;
 mod choice;
+mod consent;
 mod director;
 mod disk;
 mod drive;

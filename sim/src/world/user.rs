@@ -1,6 +1,5 @@
 //! The user of one peer: does the plan's steps at their times, and what the world orders.
 
-use std::collections::BTreeSet;
 use std::future::pending;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use graphshell_sync::{
 use tokio::time::sleep;
 
 use super::agenda::{self, Order, Task, What};
+use super::consent::RETRY_MS;
 use super::facts;
 use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
@@ -28,9 +28,6 @@ use crate::trace::Mark;
 
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
-
-/// After how long a user tries again what the store refused, in virtual milliseconds.
-const RETRY_MS: u64 = 50;
 
 type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 
@@ -79,72 +76,15 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
     }
 }
 
-struct User<'a> {
-    world: &'a World,
-    me: usize,
-    workspace: &'a Workspace<SimPorts>,
+pub(super) struct User<'a> {
+    pub(super) world: &'a World,
+    pub(super) me: usize,
+    pub(super) workspace: &'a Workspace<SimPorts>,
     clock: SimClock,
 }
 
 impl<'a> User<'a> {
-    /// Imports the legacy log and shares the workspace with everybody, durably; what the store
-    /// refuses is tried again.
-    async fn set_up(&self) {
-        loop {
-            let mut refused = false;
-            for receipt in self.import_legacy() {
-                refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
-            }
-            let without_late = self.world.healed_ms.get().is_none();
-            if self.share_with_all(without_late).await && !refused {
-                return;
-            }
-            sleep(Duration::from_millis(RETRY_MS)).await;
-        }
-    }
-
-    /// Shares the workspace with everybody; what is not possible now is tried again.
-    async fn share_at_last(&self) {
-        while !self.share_with_all(false).await {
-            sleep(Duration::from_millis(RETRY_MS)).await;
-        }
-    }
-
-    /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
-    /// whether that is done.
-    async fn share_with_all(&self, without_late: bool) -> bool {
-        let plan = &self.world.plan;
-        let late = |peer: usize| without_late && plan.peers[peer].late;
-        if late(self.me) {
-            return true;
-        }
-        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
-        let lacking = || {
-            let shared: BTreeSet<_> = self.workspace.shared_with().into_iter().collect();
-            others.clone().filter(move |&other| !shared.contains(&self.world.peer(other).device))
-        };
-        let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
-        for receipt in receipts {
-            self.workspace.settled(receipt).await;
-        }
-        lacking().next().is_none()
-    }
-
-    /// Shares the workspace with another peer.
-    fn share_with(&self, other: usize) -> Option<Receipt> {
-        let device = self.world.peer(other).device;
-        match self.workspace.share_with(device, true) {
-            Ok(receipt) => Some(receipt),
-            Err(EditError::Unavailable) => None,
-            Err(error) => {
-                let name = &self.world.peer(other).name;
-                self.fail("consent is taken", format!("consent for {name}: {error}"));
-                None
-            }
-        }
-    }
-
-    fn import_legacy(&self) -> Vec<Receipt> {
+    pub(super) fn import_legacy(&self) -> Vec<Receipt> {
         let edits = &self.world.plan.peers[self.me].legacy;
         if edits.is_empty() {
             return Vec::new();
@@ -500,7 +440,7 @@ impl<'a> User<'a> {
         self.world.calm(self.world.now_ms())
     }
 
-    fn fail(&self, property: &'static str, detail: String) {
+    pub(super) fn fail(&self, property: &'static str, detail: String) {
         let (peers, operations) = (vec![self.me], Vec::new());
         self.world.judge(Err(Finding { property, peers, operations, detail }));
     }

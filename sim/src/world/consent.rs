@@ -1,0 +1,71 @@
+//! With whom a peer's user shares the workspace: everybody at the start, and as the plan says.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use graphshell_sync::{EditError, Outcome, Receipt};
+use tokio::time::sleep;
+
+use super::user::User;
+
+/// After how long a user tries again what the store refused, in virtual milliseconds.
+pub(super) const RETRY_MS: u64 = 50;
+
+impl User<'_> {
+    /// Imports the legacy log and shares the workspace with everybody, durably; what the store
+    /// refuses is tried again.
+    pub(super) async fn set_up(&self) {
+        loop {
+            let mut refused = false;
+            for receipt in self.import_legacy() {
+                refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
+            }
+            let without_late = self.world.healed_ms.get().is_none();
+            if self.share_with_all(without_late).await && !refused {
+                return;
+            }
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    /// Shares the workspace with everybody; what is not possible now is tried again.
+    pub(super) async fn share_at_last(&self) {
+        while !self.share_with_all(false).await {
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
+    /// whether that is done.
+    async fn share_with_all(&self, without_late: bool) -> bool {
+        let plan = &self.world.plan;
+        let late = |peer: usize| without_late && plan.peers[peer].late;
+        if late(self.me) {
+            return true;
+        }
+        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
+        let lacking = || {
+            let shared: BTreeSet<_> = self.workspace.shared_with().into_iter().collect();
+            others.clone().filter(move |&other| !shared.contains(&self.world.peer(other).device))
+        };
+        let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
+        for receipt in receipts {
+            self.workspace.settled(receipt).await;
+        }
+        lacking().next().is_none()
+    }
+
+    /// Shares the workspace with another peer.
+    pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
+        let device = self.world.peer(other).device;
+        match self.workspace.share_with(device, true) {
+            Ok(receipt) => Some(receipt),
+            Err(EditError::Unavailable) => None,
+            Err(error) => {
+                let name = &self.world.peer(other).name;
+                self.fail("consent is taken", format!("consent for {name}: {error}"));
+                None
+            }
+        }
+    }
+}
