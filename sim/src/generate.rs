@@ -68,7 +68,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
     let peers = names.iter().zip(offsets).enumerate().map(|(place, (name, clock_offset_ms))| {
         let legacy = if place < LEGACY_DEVICES { profile.clone() } else { Vec::new() };
-        Peer { name: name.clone(), clock_offset_ms, legacy, late: false }
+        Peer { clock_offset_ms, legacy, ..Peer::new(name) }
     });
     let mut peers: Vec<Peer> = peers.collect();
     let cuts = Cuts::roll(Dice::new(seed, "cuts"), &names, shape.span_ms);

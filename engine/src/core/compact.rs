@@ -4,6 +4,7 @@
 //! still be disowned, and no author's history of which there are two.
 
 use super::{Core, Output};
+use crate::counters::Counter;
 use crate::limits::MAX_SNAPSHOT_BYTES;
 use crate::ports::StoreError;
 
@@ -39,6 +40,7 @@ impl Core {
             return;
         }
         if !self.forks.is_empty() || !self.suspected.is_empty() || self.held_back {
+            self.counters.note(Counter::CutHeldBackByFork);
             let why = "an author's history has two branches, or seems to";
             return self.compacted(Err(StoreError::Refused(why.to_owned())));
         }
@@ -51,6 +53,7 @@ impl Core {
         let had = |author| self.acknowledged.by_all(&self.consents, author);
         let first = self.index.first_beyond(had).unwrap_or(end);
         if first <= begins {
+            self.counters.note(Counter::CutHeldBack);
             return self.compacted(Ok(0));
         }
         self.root = self.root_now();
@@ -78,6 +81,7 @@ impl Core {
         match result {
             Ok(()) => {
                 let dropped = first - self.compaction.first;
+                self.counters.note(Counter::LogCut);
                 self.compaction.first = first;
                 self.snapshot_at = self.pipeline.end;
                 self.compacted(Ok(dropped));

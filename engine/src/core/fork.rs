@@ -14,6 +14,7 @@ use super::{Core, LoadPurpose};
 use crate::api::Event;
 use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, EntryRef, NewEntry};
+use crate::counters::Counter;
 use crate::hash::{Hash, Link, chain_next, chain_start, payload_hash};
 use crate::id::PeerId;
 use crate::record::{ForkProof, Record};
@@ -79,6 +80,7 @@ impl Core {
                     round.report.forks.push(peer);
                 }
                 if !self.forks.contains_key(&author) && self.suspected.insert(author) {
+                    self.counters.note(Counter::ForkSuspected);
                     self.event(Event::Fork { author: peer, common, proven: false });
                 }
             }
@@ -89,6 +91,7 @@ impl Core {
     /// Both sides of a fork are known: `ours` and `theirs` are the hashes at `common + 1`.
     pub(super) fn fork_proven(&mut self, author: AuthorIx, common: u64, ours: Hash, theirs: Hash) {
         if author == self.me && common >= self.known_elsewhere() {
+            self.counters.note(Counter::RenamedForFork);
             return self.start_healing(common);
         }
         if self.forks.contains_key(&author) {
@@ -96,11 +99,13 @@ impl Core {
         }
         let peer = self.authors.peer(author);
         let proof = ForkProof { author: peer, common, ours, theirs };
+        self.counters.note(Counter::ForkProven);
         self.forks.insert(author, proof);
         self.rounds.values_mut().for_each(|round| round.believe(author, u64::MAX));
         self.pipeline.submit(Pending::Fork(proof));
         self.event(Event::Fork { author: peer, common, proven: true });
         if author == self.me {
+            self.counters.note(Counter::RenamedForFork);
             self.change_name();
         }
     }
@@ -111,6 +116,7 @@ impl Core {
             let Some(author) = self.authors.get(row.peer) else { continue };
             let ours = self.ledger.chain(author).hash_at(row.common.saturating_add(1));
             if let Some(ours) = ours.filter(|&ours| ours != row.branch) {
+                self.counters.note(Counter::ForkToldByPeer);
                 self.fork_proven(author, row.common, ours, row.branch);
             }
         }
@@ -208,6 +214,7 @@ impl Core {
         let Some(healing) = &mut self.healing else { return };
         healing.submitted = true;
         let (after, lost) = (healing.after, std::mem::take(&mut healing.lost));
+        self.counters.note_many(Counter::AuthoredAnew, lost.len() as u64);
         let device = self.config.device;
         let incarnation = self.next_incarnation;
         self.pipeline.submit(Pending::Final(Record::Identity { device, incarnation }));

@@ -52,6 +52,7 @@ use std::sync::Arc;
 
 use crate::api::{Config, Event, SyncError, SyncReport};
 use crate::author::{AuthorIx, Authors};
+use crate::counters::{Counter, Counters};
 use crate::graph::{Conflict, Edge, Graph, Node};
 use crate::id::{DeviceId, Incarnation, NodeId, PeerId};
 use crate::ports::{CallError, Promise, StoreError};
@@ -201,6 +202,8 @@ pub(crate) struct Core {
     joining: Option<Joining>,
     offers: Offers,
 
+    /// Of this core and those before it.
+    counters: Counters,
     /// The store failed, or own entries were disowned: nothing more happens here.
     ended: bool,
     outputs: VecDeque<Output>,
@@ -333,6 +336,11 @@ impl Core {
         self.compaction.first..self.pipeline.end
     }
 
+    /// How often rare things happened since the workspace was opened.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
     /// The number of the last receipt given.
     pub(crate) fn next_receipt(&self) -> u64 {
         self.edits.last_receipt()
@@ -358,6 +366,7 @@ impl Core {
     /// Takes the place of a core that ended because of `why`, and tells the embedder.
     pub(crate) fn succeed(&mut self, old: Core, why: &Rebuild) {
         let (before, now) = (old.peer_id(), self.peer_id());
+        self.counters.add(&old.counters);
         self.inherit(old.into_legacy(), why);
         self.event(Event::Reset);
         let told = |output: &Output| matches!(output, Output::Event(Event::Rotated { new, .. }) if *new == now);
@@ -419,6 +428,7 @@ impl Core {
         self.ended = true;
         // After a change of the name the next core makes the rounds again.
         if let Rebuild::StoreFailed(error) = &why {
+            self.counters.note(Counter::StoreReplayed);
             for round in std::mem::take(&mut self.rounds).into_keys() {
                 let result = Err(SyncError::Store(error.clone()));
                 self.outputs.push_back(Output::Finished { round, result });

@@ -6,6 +6,7 @@
 
 use super::Core;
 use crate::author::AuthorIx;
+use crate::counters::Counter;
 use crate::hash::Hash;
 use crate::id::DeviceId;
 use crate::limits::{MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_PART_BYTES};
@@ -72,6 +73,7 @@ impl Core {
         let authors = (0..self.authors.len() as u32).map(AuthorIx);
         let covers = authors.map(|author| self.ledger.chain(author).durable()).collect();
         if bytes.len() <= MAX_SNAPSHOT_BYTES {
+            self.counters.note(Counter::SnapshotOffered);
             self.offers.offer = Some(Offer { id, bytes, covers, done_at: None });
         }
         for (call, from, most) in std::mem::take(&mut self.offers.waiting) {

@@ -19,6 +19,7 @@ use crate::api::{Config, Event, OpenError};
 use crate::author::{AuthorIx, Authors};
 use crate::batch::Batch;
 use crate::codec::DecodeError;
+use crate::counters::Counters;
 use crate::entry::FLAG_GENESIS;
 use crate::id::{Incarnation, PeerId};
 use crate::ports::Promise;
@@ -116,6 +117,7 @@ impl Replay {
             compaction: Compaction::default(),
             joining: None,
             offers: Offers::default(),
+            counters: Counters::default(),
             ended: false,
             outputs: VecDeque::new(),
         };

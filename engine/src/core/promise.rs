@@ -1,6 +1,7 @@
 //! Promises: own entries leave only once the witness knows how far they may.
 
 use super::{Core, Output};
+use crate::counters::Counter;
 use crate::id::DeviceId;
 use crate::ports::{Promise, StoreError};
 use crate::wire::{PullRequest, Reject, Response};
@@ -37,6 +38,7 @@ impl Core {
         if self.held_back || self.ensure_promise() {
             return self.go_on(after);
         }
+        self.counters.note(Counter::PromiseAwaited);
         let target = self.ledger.chain(self.me).durable();
         self.after_promise.push((target, after));
     }
@@ -56,6 +58,7 @@ impl Core {
         let waiting = std::mem::take(&mut self.after_promise);
         if let Err(error) = result {
             // Nothing may be sent; what was sent before stays true.
+            self.counters.note(Counter::PromiseFailed);
             return waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
         }
         if !self.held_back {

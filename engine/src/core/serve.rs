@@ -9,6 +9,7 @@ use super::select::{Wanted, select};
 use super::{Core, LoadPurpose, Output};
 use crate::author::AuthorIx;
 use crate::batch::{AuthorRow, Batch};
+use crate::counters::Counter;
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
 use crate::limits::MAX_OPEN_ANSWERS;
@@ -35,6 +36,11 @@ impl Core {
             Request::Snapshot(request) => request.workspace,
         };
         if let Some(reject) = self.turned_away(from, workspace) {
+            match reject {
+                Reject::NotShared => self.counters.note(Counter::TurnedAway),
+                Reject::Busy => self.counters.note(Counter::AnsweredBusy),
+                _ => {}
+            }
             return self.answer(call, Response::Refused(reject));
         }
         match request {
@@ -94,6 +100,7 @@ impl Core {
         let until = self.frontier().vector();
         let wanted = Wanted { have: request.have.vector(), until, excluded };
         if self.lies_below(&wanted) {
+            self.counters.note(Counter::PeerSentToSnapshot);
             return self.answer(call, Response::Refused(Reject::Behind));
         }
         self.load_pull(Pull { call, from, wanted, budget: request.budget, after: 0 });
@@ -164,6 +171,7 @@ impl Core {
         }
         let selection = select(batches, &mut pull.wanted, pull.budget);
         let full = selection.full;
+        self.counters.note_many(Counter::BatchCut, u64::from(full));
         match self.ledger.seal(&self.authors, selection.builder) {
             Some(batch) => {
                 let more = full || !self.positions_of(&pull.wanted, 1, 0).is_empty();
@@ -176,6 +184,7 @@ impl Core {
 
     fn asked_to_push(&mut self, call: u64, batch: Batch) {
         if self.pipeline.is_full() || self.joining.is_some() {
+            self.counters.note(Counter::AnsweredBusy);
             return self.answer(call, Response::Refused(Reject::Busy));
         }
         let peers: Vec<PeerId> = batch.authors().iter().map(|row| row.peer).collect();
@@ -204,25 +213,40 @@ impl Core {
             self.confirm(own.map_or(0, AuthorRow::last));
         }
         match admission {
-            Admission::Fresh(batch) => {
-                let mut fresh = batch.len() as u64;
-                self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
+            Admission::Fresh(new) => {
+                let mut fresh = new.len() as u64;
+                if new.len() < batch.len() {
+                    self.counters.note(Counter::BatchTrimmed);
+                }
+                self.pipeline.submit(super::pipeline::Pending::Foreign(new));
                 fresh += self.unpark();
                 Ok(fresh)
             }
-            Admission::Known => Ok(0),
+            Admission::Known => {
+                self.counters.note(Counter::BatchKnown);
+                Ok(0)
+            }
             Admission::Early => {
-                if self.parked.offer(&batch) {
+                if !self.parked.offer(&batch) {
+                    self.counters.note(Counter::GapTurnedAway);
+                } else {
+                    self.counters.note(Counter::GapParked);
                     self.pipeline.submit(super::pipeline::Pending::Parked(batch));
                 }
                 Ok(0)
             }
             Admission::OwnAhead => {
+                self.counters.note(Counter::RenamedForUnknown);
                 self.change_name();
                 Err(Reject::Unavailable)
             }
             Admission::Parted(parting) => Err(self.part(parting, round)),
-            Admission::Refused(reject) => Err(reject),
+            Admission::Refused(reject) => {
+                if matches!(reject, Reject::Fork { .. }) {
+                    self.counters.note(Counter::QuarantinedRefused);
+                }
+                Err(reject)
+            }
         }
     }
 
@@ -241,6 +265,7 @@ impl Core {
             let closed = self.closed();
             match self.ledger.admit(&mut self.authors, batch, Some(self.me), &closed) {
                 Admission::Fresh(batch) => {
+                    self.counters.note(Counter::GapFilled);
                     fresh += batch.len() as u64;
                     self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
                 }

@@ -16,11 +16,11 @@ use crate::world::image::Holdings;
 const PROPERTY: &str = "convergence";
 
 /// Judges that nobody lacks anything, after the heal; `held` are the disks of the peers viewed.
-pub(crate) fn complete(views: &[(View, &Holdings)], forks: &Forks) -> Result<(), Finding> {
-    for have in views {
+pub(crate) fn complete(views: &[&(View, &Holdings)], forks: &Forks) -> Result<(), Finding> {
+    for &have in views {
         let entries: BTreeMap<Dot, &SyncedLogEntry> =
             have.0.history.iter().map(|entry| (entry.dot(), entry)).collect();
-        for lack in views {
+        for &lack in views {
             lacks_nothing_of(have, &entries, lack, forks)?;
         }
     }
@@ -58,7 +58,7 @@ fn lacks_nothing_of(
 }
 
 /// Judges that peers with the same entries are equal, healed or not.
-pub(crate) fn equal(views: &[(View, &Holdings)]) -> Result<(), Finding> {
+pub(crate) fn equal(views: &[&(View, &Holdings)]) -> Result<(), Finding> {
     for (index, (one, _)) in views.iter().enumerate() {
         for (other, _) in &views[index + 1..] {
             if one.frontier != other.frontier || !one.settled() || !other.settled() {

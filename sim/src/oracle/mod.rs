@@ -14,6 +14,7 @@ pub(crate) mod forks;
 pub(crate) mod model;
 pub(crate) mod reopened;
 pub(crate) mod rounds;
+pub(crate) mod versions;
 
 use std::collections::BTreeMap;
 

@@ -51,6 +51,7 @@ fn peer_of(action: &Action) -> Option<&str> {
         | Action::Checkpoint { peer }
         | Action::Compact { peer }
         | Action::Share { peer, .. }
+        | Action::Withdraw { peer, .. }
         | Action::Expect { peer, .. } => Some(peer),
         Action::Partition { .. }
         | Action::Mend { .. }

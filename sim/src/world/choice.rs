@@ -30,6 +30,8 @@ pub(crate) enum Topic {
     Sealing = 11,
     /// Whose disk is copied and tampered with at the end.
     Transplant = 12,
+    /// Which lie a hostile peer tells: liar, victim, number.
+    Lie = 20,
 }
 
 /// All choices of one run.

@@ -12,6 +12,7 @@ use graphshell_sync::ports::StoreError;
 use graphshell_sync::{Config, Event, OpenError, Outcome, PeerId, Subscription, Workspace};
 use tokio::time::sleep;
 
+use super::hostile;
 use super::net::SimNetwork;
 use super::ports::{SimClock, SimEntropy, SimPorts};
 use super::shared::World;
@@ -29,6 +30,15 @@ pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::
 
 async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     let peer = world.peer(me);
+    if world.plan.peers[me].is_hostile() {
+        let network = SimNetwork::bind(world.clone(), me).await?;
+        tokio::select! {
+            biased;
+            () = network.receive() => {}
+            () = hostile::live(world, me, &network) => {}
+        }
+        return Ok(());
+    }
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
     // A device whose keyring knows nothing yet cannot tell a crash from a backup.
     let unwitnessed = peer.image.borrow().promise.is_none();
@@ -172,17 +182,19 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.count("forks reported");
                 let lost = world.author(author).is_some_and(|who| world.peer(who).amnesiac.get());
                 let after = graphshell_sync::Dot { peer: author, sequence: common };
-                world.judge(forks::judge_report(me, after, lost));
+                let excused = lost || world.slander.borrow().excuses(after);
+                world.judge(forks::judge_report(me, after, excused));
                 let mut forks = world.peer(me).forks.borrow_mut();
                 let least = forks.entry(author).or_insert(common);
                 *least = common.min(*least);
             }
-            Event::Rotated { new, .. } => {
+            Event::Rotated { old, new } => {
                 world.learn_author(me, new);
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
                 let excused = peer.excused.get() || peer.set_back.get() || unwitnessed;
+                let excused = excused || world.slander.borrow().about(old);
                 world.judge(forks::judge_rotation(me, excused));
             }
             Event::Lost { records } => {

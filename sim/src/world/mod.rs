@@ -7,6 +7,8 @@ mod agenda;
 mod archive;
 mod backup;
 mod choice;
+mod company;
+mod dialect;
 mod director;
 mod disk;
 mod drive;
@@ -14,6 +16,7 @@ mod facts;
 mod frame;
 mod fuse;
 mod host;
+mod hostile;
 pub(crate) mod image;
 mod legacy;
 mod link;
@@ -158,12 +161,14 @@ fn vacuous(world: &World) -> Option<String> {
     if edits && count("entries authored") == 0 {
         return Some("no operation was authored although the plan has edits".to_owned());
     }
-    let syncs = steps().any(|action| matches!(action, Action::Sync { .. }))
-        || world.plan.heal && world.plan.peers.len() > 1;
+    let core = world.core();
+    let pair = |&me: &usize| core.iter().any(|&one| one != me && world.plan.are_company(one, me));
+    let heals = world.plan.heal && core.iter().any(pair);
+    let syncs = steps().any(|action| matches!(action, Action::Sync { .. })) || heals;
     if syncs && count("frames arrived") == 0 {
         return Some("no frame arrived although the plan syncs".to_owned());
     }
-    if edits && world.plan.heal && world.plan.peers.len() > 1 && count("entries arrived") == 0 {
+    if edits && heals && count("entries arrived") == 0 {
         return Some("no operation was exchanged although the plan heals".to_owned());
     }
     None

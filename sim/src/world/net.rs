@@ -19,14 +19,17 @@ use graphshell_sync::DeviceId;
 use graphshell_sync::limits::MAX_FRAME_BYTES;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
+    Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response,
+    SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use turmoil::net::UdpSocket;
 
 use super::choice::Topic;
+use super::dialect::Dialect;
 use super::frame::{self, HEADER_BYTES, Header};
+use super::hostile::Sending;
 use super::link;
 use super::shared::World;
 use crate::oracle::{Finding, bounds, durability};
@@ -60,7 +63,7 @@ struct Inner {
     me: usize,
     socket: UdpSocket,
     calls: Cell<u64>,
-    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Response>>>,
+    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Result<Response, CallError>>>>,
     asked: mpsc::UnboundedSender<Asked>,
     /// Taken by whoever serves.
     inbox: RefCell<Option<mpsc::UnboundedReceiver<Asked>>>,
@@ -104,7 +107,8 @@ impl SimNetwork {
                 ready = inner.socket.readable() => {
                     ready.expect("a simulated socket does not fail");
                     let mut buffer = inner.world.datagram.borrow_mut();
-                    buffer.resize(HEADER_BYTES + MAX_FRAME_BYTES, 0);
+                    // One byte more, so that a frame that is too long shows.
+                    buffer.resize(HEADER_BYTES + MAX_FRAME_BYTES + 1, 0);
                     while let Ok((length, from)) = inner.socket.try_recv_from(&mut buffer) {
                         let (header, body) = Header::decode(&buffer[..length]);
                         inner.expect_frame(place(from.ip()), header, body, &mut on_the_way);
@@ -117,6 +121,15 @@ impl SimNetwork {
                 }
             }
         }
+    }
+
+    /// A hostile peer turns on somebody.
+    pub(crate) fn attack(&self, to: usize) {
+        let inner = &*self.0;
+        let frames = inner.world.lie(inner.me, to, |liar, victim, slander| {
+            liar.attack(victim, slander)
+        });
+        inner.send_all(to, frames);
     }
 
     async fn call(&self, to: DeviceId, request: Request) -> Result<Response, CallError> {
@@ -132,12 +145,14 @@ impl SimNetwork {
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
         inner.world.judge_promised(inner.me, &durability::told_by_request(&request));
-        inner.send(to, false, call, &frame::request(&request), &request.encode());
+        let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
+        let body = dialect.spoken(request.encode());
+        inner.send(to, false, call, &frame::request(&request), &body);
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
         match answer {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => response,
             Ok(Err(_)) | Err(_) => {
                 inner.world.count("calls without answer");
                 Err(CallError::Lost(format!("no answer within {} ms", CALL_TIMEOUT.as_millis())))
@@ -167,7 +182,9 @@ impl Inner {
         if peer.fuse.blown() {
             return;
         }
-        self.world.judge(bounds::judge_frame(self.me, body.len()));
+        if peer.liar.borrow().is_none() {
+            self.world.judge(bounds::judge_frame(self.me, body.len()));
+        }
         let nth = {
             let mut sent = peer.sent.borrow_mut();
             let nth = sent.entry(to).or_insert(0);
@@ -240,7 +257,15 @@ impl Inner {
         let got = |what: &str| {
             world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
         };
-        let malformed = |error: String| {
+        if peer_lies(world, self.me) {
+            got("a frame");
+            return self.overhear(from, header, body);
+        }
+        let nonsense = |error: &dyn std::fmt::Display| {
+            got(&format!("nonsense ({error})"));
+            if peer_lies(world, from) {
+                return world.count("frames of liars that are none");
+            }
             world.judge(Err(Finding {
                 property: "frames decode",
                 peers: vec![from, self.me],
@@ -248,30 +273,39 @@ impl Inner {
                 detail: format!("frame {nth} from the first to the second: {error}"),
             }));
         };
+        let dialect = Dialect(world.plan.peers[self.me].speaks());
         if header.answers {
-            let response = match Response::decode(body) {
-                Ok(response) => response,
-                Err(error) => return malformed(error.to_string()),
-            };
-            got(&frame::response(&response));
+            let response = dialect.response(body);
+            match &response {
+                Ok(response) => got(&frame::response(response)),
+                Err(error) => nonsense(error),
+            }
             let Some(answer) = self.waiting.borrow_mut().remove(&header.call) else {
                 return world.count("answers too late");
             };
-            if let Response::Snapshot(_) = &response {
-                let held = world.peer(from).image.borrow().held.clone();
-                *world.peer(self.me).handed.borrow_mut() = Some(held);
+            if let Ok(Response::Snapshot(part)) = &response {
+                world.peer(self.me).is_handed(world.peer(from), part, &world.slander.borrow());
                 world.count("parts of snapshots arrived");
             }
-            if let Response::Batch { batch: Some(batch), .. } = &response {
+            if let Ok(Response::Batch { batch: Some(batch), .. }) = &response {
                 world.peer(self.me).atomic.borrow_mut().arrived(batch);
                 world.count_many("entries arrived", batch.len() as u64);
             }
             // Whoever asked may have gone.
             let _ = answer.send(response);
         } else {
-            let request = match Request::decode(body) {
+            let request = match dialect.request(body) {
                 Ok(request) => request,
-                Err(error) => return malformed(error.to_string()),
+                Err(reject) => {
+                    match reject {
+                        Reject::Version(_) => got("a request of another version"),
+                        _ => nonsense(&reject),
+                    }
+                    let response = Response::Refused(reject);
+                    let what = frame::response(&response);
+                    let body = dialect.spoken(response.encode());
+                    return self.send(from, true, header.call, &what, &body);
+                }
             };
             got(&frame::request(&request));
             if let Request::Push(push) = &request {
@@ -281,6 +315,30 @@ impl Inner {
             let asked = Asked { from, call: header.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
+        }
+    }
+
+    /// A hostile peer gets a frame.
+    fn overhear(&self, from: usize, header: Header, body: &[u8]) {
+        let frames = self.world.lie(self.me, from, |liar, victim, slander| {
+            if header.answers {
+                liar.answered(body);
+                return Vec::new();
+            }
+            liar.asked(victim, header.call, body, slander).into_iter().collect()
+        });
+        let from_whom = self.world.peer(from);
+        if header.answers && matches!(Response::decode(body), Ok(Response::Snapshot(_))) {
+            *self.world.peer(self.me).handed.borrow_mut() =
+                Some(from_whom.image.borrow().held.clone());
+        }
+        self.send_all(from, frames);
+    }
+
+    fn send_all(&self, to: usize, frames: Vec<Sending>) {
+        for Sending { answers, what, body } in frames {
+            let call = answers.unwrap_or_else(|| self.calls.replace(self.calls.get() + 1));
+            self.send(to, answers.is_some(), call, &what, &body);
         }
     }
 
@@ -296,12 +354,17 @@ impl Inner {
         if let Response::Durable { have } = &response {
             peer.acknowledged.borrow_mut().add_all(have);
         }
-        let body = response.encode();
+        let dialect = Dialect(self.world.plan.peers[self.me].speaks());
+        let body = dialect.spoken(response.encode());
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
         self.send(from, true, call, &frame::response(&response), &body);
     }
+}
+
+fn peer_lies(world: &World, peer: usize) -> bool {
+    world.plan.peers[peer].is_hostile()
 }
 
 impl SyncBackend for SimNetwork {

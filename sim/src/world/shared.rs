@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use graphshell_sync::wire::Frontier;
+use graphshell_sync::wire::{Frontier, SnapshotPart};
 use graphshell_sync::{
     DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
 };
@@ -20,6 +20,7 @@ use super::choice::{self, Choices};
 use super::disk::SimDisk;
 use super::drive::Drive;
 use super::fuse::Fuse;
+use super::hostile::{Liar, Slander};
 use super::image::{Holdings, Image};
 use super::timeline::Timeline;
 use crate::oracle::at_rest::AtRest;
@@ -46,6 +47,8 @@ pub(crate) struct World {
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
+    /// What liars said under others' names.
+    pub(crate) slander: RefCell<Slander>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
     archive: RefCell<Archive>,
@@ -62,6 +65,8 @@ pub(crate) struct Peer {
     /// How often it was started.
     pub(crate) boots: Cell<u64>,
     pub(crate) fuse: Fuse,
+    /// Who speaks in its name, if it is hostile.
+    pub(crate) liar: RefCell<Option<Liar>>,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
     /// Its disk, if the plan has disks.
@@ -102,6 +107,10 @@ pub(crate) struct Peer {
     pub(crate) set_back: Cell<bool>,
     /// What the device holds that handed it a snapshot last; its own past, if its disk forgot.
     pub(crate) handed: RefCell<Option<Holdings>>,
+    /// Whether the snapshot that it is being handed was altered on its way through a liar.
+    pub(crate) handed_altered: Cell<bool>,
+    /// Whether it joined such a snapshot: what it shows may be what no entry says.
+    pub(crate) misled: Cell<bool>,
     /// What was applied when its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
@@ -121,6 +130,19 @@ pub(crate) enum Life {
     Ready,
 }
 
+impl Peer {
+    /// Another peer hands it a part of a snapshot.
+    pub(crate) fn is_handed(&self, by: &Peer, part: &SnapshotPart, slander: &Slander) {
+        let held = match &*by.liar.borrow() {
+            None => Some(by.image.borrow().held.clone()),
+            // What it had from somebody itself.
+            Some(_) => by.handed.borrow().clone(),
+        };
+        *self.handed.borrow_mut() = held;
+        self.handed_altered.set(by.misled.get() || slander.is_altered(part.id.0));
+    }
+}
+
 impl World {
     pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
         let choices = Choices::new(plan.seed);
@@ -132,6 +154,7 @@ impl World {
             life: Cell::new(Life::Down),
             boots: Cell::new(0),
             fuse: Fuse::default(),
+            liar: RefCell::new(peer.is_hostile().then(|| Liar::new(plan, peer))),
             image: RefCell::default(),
             backup: RefCell::default(),
             drive: drive(choice::key(&peer.name)),
@@ -152,6 +175,8 @@ impl World {
             amnesiac: Cell::new(false),
             set_back: Cell::new(false),
             handed: RefCell::default(),
+            handed_altered: Cell::new(false),
+            misled: Cell::new(false),
             authored: RefCell::default(),
             seen: RefCell::default(),
             atomic: RefCell::default(),
@@ -169,6 +194,7 @@ impl World {
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),
+            slander: RefCell::default(),
             at_rest: OnceCell::new(),
             archive: RefCell::default(),
             authors: RefCell::default(),
@@ -222,6 +248,10 @@ impl World {
 
     /// Whether a frame gets from one peer to another at a time.
     pub(crate) fn open(&self, from: usize, to: usize, at_ms: u64) -> bool {
+        let healed = self.healed_ms.get().is_some_and(|heal| at_ms >= heal);
+        if healed && self.stay_apart(from, to) {
+            return false;
+        }
         self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
     }
 
@@ -422,6 +452,8 @@ impl World {
         let bytes = base.bytes.clone();
         let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
         let count = dropped.len();
+        let joined = !recovers && count == 0;
+        peer.misled.set(peer.misled.get() || joined && peer.handed_altered.get());
         self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
         if recovers {
             self.count("records lost and recovered");
@@ -441,7 +473,8 @@ impl World {
             _ => None,
         });
         let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
-        let member = |other: &&Peer| image.shared.contains(&other.device) && !other.set_back.get();
+        let honest = |other: &Peer| other.liar.borrow().is_none() && !other.set_back.get();
+        let member = |other: &&Peer| image.shared.contains(&other.device) && honest(other);
         let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
         for device in members {
             let other = self.place(device).expect("it is a peer");

@@ -21,7 +21,7 @@ use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
-use crate::oracle::{Finding, View, durability, model};
+use crate::oracle::{Finding, View, durability, model, versions};
 use crate::plan::{Action, Choice, Edit, node_id};
 
 /// Most edits of one step that are made as one; an edit may take several entries.
@@ -104,8 +104,12 @@ impl<'a> User<'a> {
     /// whether that is done.
     async fn share_with_all(&self, without_late: bool) -> bool {
         let plan = &self.world.plan;
-        let late = |peer: usize| without_late && plan.peers[peer].late;
-        if late(self.me) {
+        let (me, healing) = (self.me, !without_late);
+        let late = |peer: usize| {
+            let peer = &plan.peers[peer];
+            peer.stranger && !plan.peers[me].stranger || without_late && peer.late
+        };
+        if late(me) || healing && !plan.heals(me) {
             return true;
         }
         let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
@@ -238,6 +242,13 @@ impl<'a> User<'a> {
             Action::Backup { .. } => self.world.back_up(self.me),
             Action::Checkpoint { .. } => self.store(under_way, false),
             Action::Compact { .. } => self.store(under_way, true),
+            Action::Withdraw { with, .. } => {
+                let device = self.world.peer(self.world.plan.peer_index(with).expect("the plan is valid")).device;
+                self.world.tell(self.me, format_args!("shares the workspace with {with} no more"), &[]);
+                if self.workspace.share_with(device, false).is_ok() {
+                    self.world.count("consents withdrawn");
+                }
+            }
             Action::Share { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
                 let name = &self.world.peer(with).name;
@@ -405,6 +416,11 @@ impl<'a> User<'a> {
     fn round_ended(&self, round: &Round, result: &Result<SyncReport, SyncError>) {
         let peer = self.world.peer(self.me);
         let name = &self.world.peer(round.with).name;
+        let (ours, theirs) = (&self.world.plan.peers[self.me], &self.world.plan.peers[round.with]);
+        if !theirs.is_hostile() && theirs.speaks() != ours.speaks() {
+            self.world.judge(versions::judge_round(self.me, theirs.speaks(), result));
+            self.world.count("rounds with another version");
+        }
         if let Ok(report) = result {
             round.judge(self.world, self.me, report.peer_behind);
         }
@@ -429,9 +445,9 @@ impl<'a> User<'a> {
                 self.world.count("rounds broken off");
             }
         }
-        if round.ordered {
+        if round.ordered && self.world.plan.are_company(self.me, round.with) {
             peer.moved.set(peer.moved.get() || !at_rest(result));
-        } else {
+        } else if !round.ordered {
             peer.last_sync.set(Some(result.is_ok()));
         }
     }
@@ -440,6 +456,7 @@ impl<'a> User<'a> {
     async fn glance(&self) {
         if let Some(view) = self.view().await
             && view.settled()
+            && !self.world.peer(self.me).misled.get()
         {
             self.world.note(self.me, "is compared with the model", &[]);
             self.world.count("glances");
