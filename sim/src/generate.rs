@@ -3,6 +3,7 @@
 //! The plan is a function of the seed and the shape alone. It hangs on no state of a run: the
 //! generator guesses what peers know, and what turns out impossible is a no-op at run time.
 
+mod company;
 mod cuts;
 mod dice;
 mod disk;
@@ -77,11 +78,14 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         peers[late].late = true;
     }
     timeline.steps.extend(cuts.steps);
+    let company = Dice::new(seed, "company");
+    let company = company::gather(company, &mut peers, &mut timeline.steps, shape.span_ms);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
     let mut faults = swarm.names();
     faults.extend(disks.iter().flat_map(Disks::names));
     faults.extend(cuts.names);
+    faults.extend(company);
     let faults = faults.join(", ");
     let faults = if faults.is_empty() { "nothing".to_owned() } else { faults };
     Plan {

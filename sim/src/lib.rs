@@ -11,6 +11,7 @@ pub mod generate;
 pub mod model;
 mod oracle;
 pub mod plan;
+pub mod probe;
 pub mod shrink;
 pub mod trace;
 pub mod web;

@@ -338,6 +338,34 @@ impl Plan {
 }
 
 impl Action {
+    /// The peer to which a step happens; `None` for those that happen to the world.
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Action::Edit { peer, .. }
+            | Action::Browse { peer, .. }
+            | Action::Sync { peer, .. }
+            | Action::Resolve { peer, .. }
+            | Action::Crash { peer, .. }
+            | Action::PowerCut { peer, .. }
+            | Action::Rot { peer, .. }
+            | Action::Restart { peer }
+            | Action::Backup { peer }
+            | Action::Restore { peer, .. }
+            | Action::LoseTail { peer, .. }
+            | Action::Checkpoint { peer }
+            | Action::Compact { peer }
+            | Action::Share { peer, .. }
+            | Action::Withdraw { peer, .. }
+            | Action::Expect { peer, .. } => Some(peer),
+            Action::Partition { .. }
+            | Action::Mend { .. }
+            | Action::Weather { .. }
+            | Action::FillDisk { .. }
+            | Action::ClearDisk { .. }
+            | Action::ClockJump { .. } => None,
+        }
+    }
+
     /// Who edits, and what, if this step is a user's edits.
     pub fn edits(&self) -> Option<(&str, Cow<'_, [Edit]>)> {
         match self {

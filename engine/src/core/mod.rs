@@ -192,7 +192,8 @@ pub(crate) struct Core {
     next_call: u64,
     loads: BTreeMap<u64, LoadPurpose>,
     next_ticket: u64,
-    open_answers: usize,
+    /// Who waits for the answer to which call.
+    open_answers: BTreeMap<u64, DeviceId>,
 
     snapshot_at: u64,
     saving: Option<u64>,

@@ -109,7 +109,7 @@ impl Replay {
             next_call: 0,
             loads: BTreeMap::new(),
             next_ticket: 0,
-            open_answers: 0,
+            open_answers: BTreeMap::new(),
             snapshot_at: 0,
             saving: None,
             checkpoint_wanted: false,

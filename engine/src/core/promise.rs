@@ -2,7 +2,6 @@
 
 use super::{Core, Output};
 use crate::counters::Counter;
-use crate::id::DeviceId;
 use crate::ports::{Promise, StoreError};
 use crate::wire::{PullRequest, Reject, Response};
 
@@ -10,7 +9,7 @@ use crate::wire::{PullRequest, Reject, Response};
 #[derive(Debug)]
 pub(super) enum AfterPromise {
     Round(u64),
-    Pull { call: u64, from: DeviceId, request: PullRequest },
+    Pull { call: u64, request: PullRequest },
 }
 
 impl Core {
@@ -46,7 +45,7 @@ impl Core {
     fn go_on(&mut self, after: AfterPromise) {
         match after {
             AfterPromise::Round(round) => self.begin_push(round),
-            AfterPromise::Pull { call, from, request } => self.prepare_pull(call, from, request),
+            AfterPromise::Pull { call, request } => self.prepare_pull(call, request),
         }
     }
 

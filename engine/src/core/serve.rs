@@ -19,7 +19,6 @@ use crate::wire::{Budget, Exclusion, Frontier, PullRequest, Reject, Request, Res
 #[derive(Debug)]
 pub(super) struct Pull {
     pub(super) call: u64,
-    from: DeviceId,
     wanted: Wanted,
     budget: Budget,
     /// Where the records loaded end.
@@ -28,7 +27,7 @@ pub(super) struct Pull {
 
 impl Core {
     pub(super) fn asked(&mut self, call: u64, from: DeviceId, request: Request) {
-        self.open_answers += 1;
+        self.open_answers.insert(call, from);
         let workspace = match &request {
             Request::Frontier(request) => request.workspace,
             Request::Pull(request) => request.workspace,
@@ -45,9 +44,9 @@ impl Core {
         }
         match request {
             Request::Frontier(request) => self.answer_frontier(call, from, request.digest),
-            Request::Pull(request) => self.asked_to_pull(call, from, request),
+            Request::Pull(request) => self.asked_to_pull(call, request),
             Request::Push(request) => self.asked_to_push(call, request.batch),
-            Request::Snapshot(request) => self.asked_for_snapshot(call, from, request),
+            Request::Snapshot(request) => self.asked_for_snapshot(call, request),
         }
     }
 
@@ -56,15 +55,18 @@ impl Core {
             Some(Reject::NotShared)
         } else if self.ended {
             Some(Reject::Unavailable)
-        } else if self.open_answers > MAX_OPEN_ANSWERS {
+        } else if self.open_answers.len() > MAX_OPEN_ANSWERS {
             Some(Reject::Busy)
         } else {
             None
         }
     }
 
+    /// The one way out for answers: whoever waits too long may not be shared with any more.
     pub(super) fn answer(&mut self, call: u64, response: Response) {
-        self.open_answers -= 1;
+        let asked_by = self.open_answers.remove(&call).expect("a call is answered once");
+        let shared = self.consents.contains(&asked_by);
+        let response = if shared { response } else { Response::Refused(Reject::NotShared) };
         self.outputs.push_back(Output::Answer { call, response });
     }
 
@@ -88,14 +90,14 @@ impl Core {
         self.ledger.chain(self.me).durable() > self.promised && !self.held_back
     }
 
-    fn asked_to_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
+    fn asked_to_pull(&mut self, call: u64, request: PullRequest) {
         // Whoever asks may know more of us than we do; look before anything new is promised.
         self.look_for_own_name(&request.have);
         self.weigh_exclusions(&request.excluded);
-        self.once_promised(AfterPromise::Pull { call, from, request });
+        self.once_promised(AfterPromise::Pull { call, request });
     }
 
-    pub(super) fn prepare_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
+    pub(super) fn prepare_pull(&mut self, call: u64, request: PullRequest) {
         let excluded = self.of_no_use(&request.have, &request.excluded);
         let until = self.frontier().vector();
         let wanted = Wanted { have: request.have.vector(), until, excluded };
@@ -103,7 +105,7 @@ impl Core {
             self.counters.note(Counter::PeerSentToSnapshot);
             return self.answer(call, Response::Refused(Reject::Behind));
         }
-        self.load_pull(Pull { call, from, wanted, budget: request.budget, after: 0 });
+        self.load_pull(Pull { call, wanted, budget: request.budget, after: 0 });
     }
 
     /// For each author that is quarantined here or by the peer, the last sequence that may be sent
@@ -166,9 +168,6 @@ impl Core {
     }
 
     pub(super) fn answer_pull(&mut self, mut pull: Pull, batches: &[Arc<Batch>]) {
-        if !self.consents.contains(&pull.from) {
-            return self.answer(pull.call, Response::Refused(Reject::NotShared));
-        }
         let selection = select(batches, &mut pull.wanted, pull.budget);
         let full = selection.full;
         self.counters.note_many(Counter::BatchCut, u64::from(full));

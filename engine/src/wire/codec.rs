@@ -29,11 +29,11 @@ use crate::batch::{Batch, BatchError};
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::hash::Hash;
 use crate::id::{PeerId, WorkspaceId};
-use crate::ports::CallError;
 use crate::limits::{
     MAX_AUTHORS, MAX_FRAME_BYTES, MAX_IN_STEP_BYTES, MAX_REASON_BYTES, MAX_SNAPSHOT_BYTES,
     MAX_SNAPSHOT_PART_BYTES,
 };
+use crate::ports::CallError;
 
 /// Bytes are no frame of the protocol; the fault of whoever sent them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use graphshell_sim::probe;
 use indicatif::{HumanCount, HumanFloatCount};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,8 @@ struct Summary<'a> {
     messages: u64,
     virtual_ms: u64,
     counts: &'a BTreeMap<String, u64>,
+    /// Rare events that no run reached.
+    never_reached: Vec<&'static str>,
     /// Failures by what they look like, the commonest first.
     failures: &'a [Kind],
     // Of the wall clock: these alone differ from one sweep to the next.
@@ -92,6 +95,11 @@ impl Tally {
         self.outcomes.values().sum()
     }
 
+    /// Rare events that no run reached.
+    pub(crate) fn never_reached(&self) -> Vec<&'static str> {
+        probe::never_reached(&self.counts)
+    }
+
     /// How a sweep ends. Some seeds draw a fault that meets nothing, so a few may be invalid.
     pub(crate) fn sweep_exit(&self) -> Exit {
         let invalid = self.of(Outcome::Invalid);
@@ -130,6 +138,7 @@ impl Tally {
             messages: self.messages,
             virtual_ms: self.virtual_ms,
             counts: &self.counts,
+            never_reached: self.never_reached(),
             failures,
             seconds: elapsed.as_secs_f64(),
             seeds_per_second: per_second(self.runs() as f64, elapsed),

@@ -237,6 +237,9 @@ impl Director {
                     model::judge(view)?;
                 }
             }
+            if let Some((view, _)) = views.first() {
+                world.count_notable(view);
+            }
             expectations(world, &views)
         };
         world.judge(sound());
@@ -285,6 +288,9 @@ impl Director {
             if peer.fuse.blown() && peer.life.get() != Life::Down {
                 self.world.note(me, "has died", &[]);
                 self.world.count("crashes");
+                if peer.busy.get() > 0 {
+                    self.world.count("crashes with rounds under way");
+                }
                 // First of all: destructors write nothing any more.
                 peer.drive.iter().for_each(|drive| drive.disk.turn_off());
                 self.sim.crash(net::address(me));
@@ -371,6 +377,7 @@ impl Director {
     fn begin_life(&self, me: usize, wake_ms: u64) {
         let peer = self.world.peer(me);
         peer.boots.set(peer.boots.get() + 1);
+        peer.withdrawing.take();
         if peer.boots.get() > 1 {
             self.world.count("restarts");
         }

@@ -42,6 +42,17 @@ impl Header {
     }
 }
 
+/// What is lost with a frame that matters more than others.
+pub(crate) fn rarely_lost(frame: &[u8]) -> Option<&'static str> {
+    // The second byte is the tag; see the engine's `wire`.
+    match frame.get(1)? {
+        3 => Some("pushes lost to a partition"),
+        132 => Some("acknowledgements lost to a partition"),
+        135 => Some("parts of snapshots lost"),
+        _ => None,
+    }
+}
+
 /// A request in a word or two.
 pub(crate) fn request(request: &Request) -> String {
     match request {

@@ -9,7 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use graphshell_sync::ports::StoreError;
-use graphshell_sync::{Config, Event, OpenError, Outcome, PeerId, Subscription, Workspace};
+use graphshell_sync::{
+    Config, Counters, Event, OpenError, Outcome, PeerId, Subscription, Workspace,
+};
 use tokio::time::sleep;
 
 use super::hostile;
@@ -71,6 +73,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
     let lost = |dot| peer.image.borrow().held.get(dot).is_none();
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
 
+    let mut counted = Counters::default();
     let events = workspace.subscribe();
     let mut parts = pin!(async {
         let fuse = &peer.fuse;
@@ -94,6 +97,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         let polled = parts.as_mut().poll(context);
         if !peer.fuse.blown() {
             look(world, me, &workspace);
+            tally(world, &mut counted, workspace.counters());
         }
         polled
     })
@@ -134,6 +138,19 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     }
 }
 
+/// Adds what the engine counted since it was looked at last.
+fn tally(world: &World, before: &mut Counters, now: Counters) {
+    if *before == now {
+        return;
+    }
+    for ((counter, now), (_, before)) in now.iter().zip(before.iter()) {
+        if now > before {
+            world.count_many(counter.name(), now - before);
+        }
+    }
+    *before = now;
+}
+
 /// Writes the engine's events into the trace.
 async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed: bool) {
     while let Some(event) = events.next().await {
@@ -160,6 +177,13 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                     ),
                     &bytes,
                 );
+                let peer = world.peer(me);
+                let mut known = peer.settled.borrow_mut();
+                let again = delta.opened.iter().filter(|&id| known.remove(id)).count();
+                known.extend(&delta.settled);
+                if again > 0 {
+                    world.count_many("conflicts opened again", again as u64);
+                }
                 world.count_many("conflicts opened", opened as u64);
                 world.count_many("conflicts settled", settled as u64);
             }

@@ -19,8 +19,7 @@ use graphshell_sync::DeviceId;
 use graphshell_sync::limits::MAX_FRAME_BYTES;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
-    Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response,
-    SnapshotRequest,
+    Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response, SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -32,7 +31,7 @@ use super::frame::{self, HEADER_BYTES, Header};
 use super::hostile::Sending;
 use super::link;
 use super::shared::World;
-use crate::oracle::{Finding, bounds, durability};
+use crate::oracle::{Finding, bounds, durability, privacy};
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -126,9 +125,8 @@ impl SimNetwork {
     /// A hostile peer turns on somebody.
     pub(crate) fn attack(&self, to: usize) {
         let inner = &*self.0;
-        let frames = inner.world.lie(inner.me, to, |liar, victim, slander| {
-            liar.attack(victim, slander)
-        });
+        let frames =
+            inner.world.lie(inner.me, to, |liar, victim, slander| liar.attack(victim, slander));
         inner.send_all(to, frames);
     }
 
@@ -147,6 +145,10 @@ impl SimNetwork {
         inner.world.judge_promised(inner.me, &durability::told_by_request(&request));
         let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
         let body = dialect.spoken(request.encode());
+        let world = &*inner.world;
+        world.judge(privacy::judge_request(inner.me, to, inner.shares_with(to)));
+        let content = privacy::asks_with_content(&request);
+        world.judge(privacy::judge_text(inner.me, to, world.at_rest(), content, &body));
         inner.send(to, false, call, &frame::request(&request), &body);
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
@@ -175,6 +177,13 @@ impl Inner {
                 request.budget.entries = choice.within(1, (1, 40)) as u32;
             }
         }
+    }
+
+    /// Whether this device's disk says that the workspace is shared with another peer, or its user
+    /// has not been told yet that it is so no more.
+    fn shares_with(&self, other: usize) -> bool {
+        let (ours, device) = (self.world.peer(self.me), self.world.peer(other).device);
+        ours.image.borrow().shared.contains(&device) || ours.withdrawing.borrow().contains(&device)
     }
 
     fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: &[u8]) {
@@ -249,6 +258,9 @@ impl Inner {
     fn release(&self, (due, from, nth, copy): Due, header: Header, body: &[u8]) {
         let world = &*self.world;
         if !world.open(from, self.me, due) {
+            if let Some(what) = frame::rarely_lost(body) {
+                world.count(what);
+            }
             return self.lost(from, nth, "to a partition", "frames lost to a partition");
         }
         world.count("frames arrived");
@@ -356,6 +368,10 @@ impl Inner {
         }
         let dialect = Dialect(self.world.plan.peers[self.me].speaks());
         let body = dialect.spoken(response.encode());
+        let (me, world) = (self.me, &*self.world);
+        world.judge(privacy::judge_response(me, from, self.shares_with(from), &response));
+        let content = privacy::answers_with_content(&response);
+        world.judge(privacy::judge_text(me, from, world.at_rest(), content, &body));
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }

@@ -4,12 +4,13 @@
 //! moment that they judge.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use graphshell_sync::wire::{Frontier, SnapshotPart};
+use graphshell_sync::wire::Frontier;
 use graphshell_sync::{
-    DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry, VersionVector,
+    ConflictId, DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry,
+    VersionVector,
 };
 use tokio::sync::Notify;
 
@@ -28,6 +29,7 @@ use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
 use crate::oracle::{Finding, Forks, View, compaction};
 use crate::plan::{Network, Plan, device_id};
+use crate::probe;
 use crate::trace::{Line, Trace};
 
 /// One run's world.
@@ -109,6 +111,10 @@ pub(crate) struct Peer {
     pub(crate) handed: RefCell<Option<Holdings>>,
     /// Whether the snapshot that it is being handed was altered on its way through a liar.
     pub(crate) handed_altered: Cell<bool>,
+    /// The conflicts that it told to be settled.
+    pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
+    /// Devices that it is about to share the workspace with no more.
+    pub(crate) withdrawing: RefCell<BTreeSet<DeviceId>>,
     /// Whether it joined such a snapshot: what it shows may be what no entry says.
     pub(crate) misled: Cell<bool>,
     /// What was applied when its user made an edit, by the first entry of the edit.
@@ -128,19 +134,6 @@ pub(crate) enum Life {
     Opening,
     /// It does what it is told.
     Ready,
-}
-
-impl Peer {
-    /// Another peer hands it a part of a snapshot.
-    pub(crate) fn is_handed(&self, by: &Peer, part: &SnapshotPart, slander: &Slander) {
-        let held = match &*by.liar.borrow() {
-            None => Some(by.image.borrow().held.clone()),
-            // What it had from somebody itself.
-            Some(_) => by.handed.borrow().clone(),
-        };
-        *self.handed.borrow_mut() = held;
-        self.handed_altered.set(by.misled.get() || slander.is_altered(part.id.0));
-    }
 }
 
 impl World {
@@ -176,6 +169,8 @@ impl World {
             set_back: Cell::new(false),
             handed: RefCell::default(),
             handed_altered: Cell::new(false),
+            settled: RefCell::default(),
+            withdrawing: RefCell::default(),
             misled: Cell::new(false),
             authored: RefCell::default(),
             seen: RefCell::default(),
@@ -284,6 +279,7 @@ impl World {
 
     /// Counts something that happened so many times.
     pub(crate) fn count_many(&self, what: &'static str, times: u64) {
+        debug_assert!(probe::is_declared(what), "{what:?} is not declared in probe.rs");
         *self.counts.borrow_mut().entry(what).or_insert(0) += times;
     }
 

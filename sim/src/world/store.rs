@@ -108,6 +108,12 @@ impl Drop for Writing<'_> {
             return;
         }
         self.world.count("writes cut by a crash");
+        self.world.count(match self.what {
+            Some(What::Records(_)) | None => "crashes during an append",
+            Some(What::Snapshot(_)) => "crashes during a snapshot",
+            Some(What::Base(..)) => "crashes during a base",
+            Some(What::Promise(_)) => "crashes during a promise",
+        });
         if self.choice.chance(1, KEPT_BY_CRASH) {
             self.world.note(self.me, "dies while writing; all of it stays", &[]);
             self.commit();

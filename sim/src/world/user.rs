@@ -10,8 +10,8 @@ use graphshell_sync::limits::MAX_BATCH_ENTRIES;
 use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{
-    Conflict, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject, SyncError,
-    SyncReport, Workspace,
+    Conflict, DeviceId, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject,
+    SyncError, SyncReport, Workspace,
 };
 use tokio::time::sleep;
 
@@ -27,15 +27,17 @@ use crate::plan::{Action, Choice, Edit, node_id};
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
 
-/// After how long a user tries again what the store refused, in virtual milliseconds.
-const RETRY_MS: u64 = 50;
-
-type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
+pub(super) type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 
 /// Something that was under way has ended.
-enum Done {
+pub(super) enum Done {
     Settled(Receipt, Outcome),
-    Round { round: Round, result: Result<SyncReport, SyncError> },
+    Round {
+        round: Round,
+        result: Result<SyncReport, SyncError>,
+    },
+    /// The workspace is shared with a device no more, if the store agreed.
+    Withdrawn(DeviceId),
     Stored,
 }
 
@@ -76,69 +78,15 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
     }
 }
 
-struct User<'a> {
-    world: &'a World,
-    me: usize,
-    workspace: &'a Workspace<SimPorts>,
+pub(super) struct User<'a> {
+    pub(super) world: &'a World,
+    pub(super) me: usize,
+    pub(super) workspace: &'a Workspace<SimPorts>,
     clock: SimClock,
 }
 
 impl<'a> User<'a> {
-    /// Imports the legacy log and shares the workspace with everybody, durably; what the store
-    /// refuses is tried again.
-    async fn set_up(&self) {
-        loop {
-            let mut refused = false;
-            for receipt in self.import_legacy() {
-                refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
-            }
-            let without_late = self.world.healed_ms.get().is_none();
-            if self.share_with_all(without_late).await && !refused {
-                return;
-            }
-            sleep(Duration::from_millis(RETRY_MS)).await;
-        }
-    }
-
-    /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
-    /// whether that is done.
-    async fn share_with_all(&self, without_late: bool) -> bool {
-        let plan = &self.world.plan;
-        let (me, healing) = (self.me, !without_late);
-        let late = |peer: usize| {
-            let peer = &plan.peers[peer];
-            peer.stranger && !plan.peers[me].stranger || without_late && peer.late
-        };
-        if late(me) || healing && !plan.heals(me) {
-            return true;
-        }
-        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
-        let receipts: Vec<_> = others.clone().filter_map(|other| self.share_with(other)).collect();
-        for receipt in receipts {
-            self.workspace.settled(receipt).await;
-        }
-        let shared = self.workspace.shared_with();
-        others.into_iter().all(|other| shared.contains(&self.world.peer(other).device))
-    }
-
-    /// Shares the workspace with another peer, unless it is.
-    fn share_with(&self, other: usize) -> Option<Receipt> {
-        let device = self.world.peer(other).device;
-        if self.workspace.shared_with().contains(&device) {
-            return None;
-        }
-        match self.workspace.share_with(device, true) {
-            Ok(receipt) => Some(receipt),
-            Err(EditError::Unavailable) => None,
-            Err(error) => {
-                let name = &self.world.peer(other).name;
-                self.fail("consent is taken", format!("consent for {name}: {error}"));
-                None
-            }
-        }
-    }
-
-    fn import_legacy(&self) -> Vec<Receipt> {
+    pub(super) fn import_legacy(&self) -> Vec<Receipt> {
         let edits = &self.world.plan.peers[self.me].legacy;
         if edits.is_empty() {
             return Vec::new();
@@ -243,11 +191,8 @@ impl<'a> User<'a> {
             Action::Checkpoint { .. } => self.store(under_way, false),
             Action::Compact { .. } => self.store(under_way, true),
             Action::Withdraw { with, .. } => {
-                let device = self.world.peer(self.world.plan.peer_index(with).expect("the plan is valid")).device;
-                self.world.tell(self.me, format_args!("shares the workspace with {with} no more"), &[]);
-                if self.workspace.share_with(device, false).is_ok() {
-                    self.world.count("consents withdrawn");
-                }
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                self.withdraw_from(with, under_way);
             }
             Action::Share { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
@@ -389,6 +334,9 @@ impl<'a> User<'a> {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
+            Done::Withdrawn(device) => {
+                self.world.peer(self.me).withdrawing.borrow_mut().remove(&device);
+            }
             Done::Stored => {}
         }
     }
@@ -445,6 +393,9 @@ impl<'a> User<'a> {
                 self.world.count("rounds broken off");
             }
         }
+        if ours.stranger && matches!(result, Err(SyncError::Refused(Reject::NotShared))) {
+            self.world.count("rounds of strangers turned away");
+        }
         if round.ordered && self.world.plan.are_company(self.me, round.with) {
             peer.moved.set(peer.moved.get() || !at_rest(result));
         } else if !round.ordered {
@@ -493,7 +444,7 @@ impl<'a> User<'a> {
         self.world.calm(self.world.now_ms())
     }
 
-    fn fail(&self, property: &'static str, detail: String) {
+    pub(super) fn fail(&self, property: &'static str, detail: String) {
         let (peers, operations) = (vec![self.me], Vec::new());
         self.world.judge(Err(Finding { property, peers, operations, detail }));
     }

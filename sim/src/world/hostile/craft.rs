@@ -2,8 +2,8 @@
 
 use graphshell_sync::limits::{MAX_FRAME_BYTES, SEQUENCE_END};
 use graphshell_sync::wire::{
-    Budget, Exclusion, Frontier, FrontierRow, PullRequest, Reject, Request, Response,
-    SnapshotPart, SnapshotRequest,
+    Budget, Exclusion, Frontier, FrontierRow, PullRequest, Reject, Request, Response, SnapshotPart,
+    SnapshotRequest,
 };
 use graphshell_sync::{Hash, LogEntry, PeerId, Position, VersionVector};
 
@@ -13,14 +13,8 @@ use crate::plan::{Lie, workspace_id};
 use crate::world::choice::Choice;
 
 /// The lies that can answer a question for the frontier.
-pub(super) const OF_FRONTIERS: [Lie; 6] = [
-    Lie::Malformed,
-    Lie::Oversized,
-    Lie::Replay,
-    Lie::FalseFrontier,
-    Lie::FalseFork,
-    Lie::Silence,
-];
+pub(super) const OF_FRONTIERS: [Lie; 6] =
+    [Lie::Malformed, Lie::Oversized, Lie::Replay, Lie::FalseFrontier, Lie::FalseFork, Lie::Silence];
 /// The lies that can answer a pull.
 pub(super) const OF_PULLS: [Lie; 9] = [
     Lie::Malformed,
@@ -34,13 +28,8 @@ pub(super) const OF_PULLS: [Lie; 9] = [
     Lie::FalseSnapshot,
 ];
 /// The lies that can answer a push.
-pub(super) const OF_PUSHES: [Lie; 5] = [
-    Lie::Malformed,
-    Lie::Oversized,
-    Lie::FalseAcknowledgement,
-    Lie::FalseFork,
-    Lie::Silence,
-];
+pub(super) const OF_PUSHES: [Lie; 5] =
+    [Lie::Malformed, Lie::Oversized, Lie::FalseAcknowledgement, Lie::FalseFork, Lie::Silence];
 /// The lies that can answer a question for a part of a snapshot.
 pub(super) const OF_SNAPSHOTS: [Lie; 3] = [Lie::FalseSnapshot, Lie::Malformed, Lie::Silence];
 
@@ -110,9 +99,8 @@ impl Liar {
     ) -> Option<Vec<u8>> {
         let choice = self.choice(victim.key);
         let more = choice.chance(3, 500);
-        let batch = |batch: Vec<u8>| {
-            [&[version(), TAG_BATCH, 2 | u8::from(more)][..], &batch].concat()
-        };
+        let batch =
+            |batch: Vec<u8>| [&[version(), TAG_BATCH, 2 | u8::from(more)][..], &batch].concat();
         match (lie, asked) {
             (Lie::Silence, _) => None,
             (Lie::Malformed, _) => Some(self.malformed(choice)),
@@ -199,9 +187,8 @@ impl Liar {
             _ => (own, None),
         };
         let named = seen.filter(|seen| seen.sequence > 0);
-        let (author, first) = named.map_or((head.author, head.sequence + 1), |seen| {
-            (seen.author, seen.sequence)
-        });
+        let (author, first) =
+            named.map_or((head.author, head.sequence + 1), |seen| (seen.author, seen.sequence));
         if lie != Lie::GapFlood {
             slander.name(author, first);
             slander.name(head.author, head.sequence + 1);
@@ -248,12 +235,7 @@ impl Liar {
     }
 
     /// Rows of everybody, some of them beyond what there is, or with another hash.
-    fn false_frontier(
-        &self,
-        choice: Choice,
-        victim: Victim,
-        slander: &mut Slander,
-    ) -> Frontier {
+    fn false_frontier(&self, choice: Choice, victim: Victim, slander: &mut Slander) -> Frontier {
         let mut rows: Vec<FrontierRow> = Vec::new();
         for (nth, head) in self.heads.values().enumerate() {
             let row = FrontierRow { peer: head.author, sequence: head.sequence, hash: head.hash };

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use graphshell_sync::wire::SnapshotPart;
 use tokio::time::sleep;
 
 use super::{Liar, Sending, Slander, Victim};
 use crate::plan::Action;
 use crate::world::agenda::What;
 use crate::world::net::SimNetwork;
-use crate::world::shared::{Life, World};
+use crate::world::shared::{Life, Peer, World};
 
 /// Lives for good: nothing happens to it.
 pub(crate) async fn live(world: &Rc<World>, me: usize, network: &SimNetwork) {
@@ -32,6 +33,19 @@ pub(crate) async fn live(world: &Rc<World>, me: usize, network: &SimNetwork) {
                 }
             }
         }
+    }
+}
+
+impl Peer {
+    /// Another peer hands it a part of a snapshot.
+    pub(crate) fn is_handed(&self, by: &Peer, part: &SnapshotPart, slander: &Slander) {
+        let held = match &*by.liar.borrow() {
+            None => Some(by.image.borrow().held.clone()),
+            // What it had from somebody itself.
+            Some(_) => by.handed.borrow().clone(),
+        };
+        *self.handed.borrow_mut() = held;
+        self.handed_altered.set(by.misled.get() || slander.is_altered(part.id.0));
     }
 }
 

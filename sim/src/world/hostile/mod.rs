@@ -112,7 +112,10 @@ impl Liar {
         };
         match &request {
             Request::Pull(pull) => {
-                pull.have.rows().iter().for_each(|row| self.learn(row.peer, row.sequence, row.hash));
+                pull.have
+                    .rows()
+                    .iter()
+                    .for_each(|row| self.learn(row.peer, row.sequence, row.hash));
             }
             Request::Push(push) => self.learn_batch(&push.batch),
             Request::Frontier(_) | Request::Snapshot(_) => {}
@@ -219,20 +222,15 @@ impl Liar {
         let digest = graphshell_sync::Hash(*blake3::hash(&key).as_bytes());
         let have = Default::default();
         let pull = PullRequest { workspace, have, excluded: Vec::new(), budget: Budget::FULL };
-        let mut questions = vec![
-            Request::Frontier(FrontierRequest { workspace, digest }),
-            Request::Pull(pull),
-        ];
+        let mut questions =
+            vec![Request::Frontier(FrontierRequest { workspace, digest }), Request::Pull(pull)];
         if self.lies.contains(&Lie::FalseSnapshot) {
             let (id, bytes) = (None, 1 << 19);
             questions.push(Request::Snapshot(SnapshotRequest { workspace, id, offset: 0, bytes }));
         }
         let what = || "a question".to_owned();
-        let sending = |request: Request| Sending {
-            answers: None,
-            what: what(),
-            body: request.encode(),
-        };
+        let sending =
+            |request: Request| Sending { answers: None, what: what(), body: request.encode() };
         questions.into_iter().map(sending).collect()
     }
 }

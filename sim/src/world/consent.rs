@@ -1,0 +1,83 @@
+//! With whom a peer's user shares the workspace: everybody at the start, and as the plan says.
+
+use std::time::Duration;
+
+use graphshell_sync::{EditError, Outcome, Receipt};
+use tokio::time::sleep;
+
+use super::user::{Done, UnderWay, User};
+
+/// After how long a user tries again what the store refused, in virtual milliseconds.
+const RETRY_MS: u64 = 50;
+
+impl<'a> User<'a> {
+    /// Imports the legacy log and shares the workspace with everybody, durably; what the store
+    /// refuses is tried again.
+    pub(super) async fn set_up(&self) {
+        loop {
+            let mut refused = false;
+            for receipt in self.import_legacy() {
+                refused |= matches!(self.workspace.settled(receipt).await, Outcome::Refused(_));
+            }
+            let without_late = self.world.healed_ms.get().is_none();
+            if self.share_with_all(without_late).await && !refused {
+                return;
+            }
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
+    /// whether that is done.
+    pub(super) async fn share_with_all(&self, without_late: bool) -> bool {
+        let plan = &self.world.plan;
+        let (me, healing) = (self.me, !without_late);
+        let late = |peer: usize| {
+            let peer = &plan.peers[peer];
+            peer.stranger && !plan.peers[me].stranger || without_late && peer.late
+        };
+        if late(me) || healing && !plan.heals(me) {
+            return true;
+        }
+        let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
+        let receipts: Vec<_> = others.clone().filter_map(|other| self.share_with(other)).collect();
+        for receipt in receipts {
+            self.workspace.settled(receipt).await;
+        }
+        let shared = self.workspace.shared_with();
+        others.into_iter().all(|other| shared.contains(&self.world.peer(other).device))
+    }
+
+    /// Shares the workspace with another peer, unless it is.
+    pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
+        let device = self.world.peer(other).device;
+        if self.workspace.shared_with().contains(&device) {
+            return None;
+        }
+        match self.workspace.share_with(device, true) {
+            Ok(receipt) => Some(receipt),
+            Err(EditError::Unavailable) => None,
+            Err(error) => {
+                let name = &self.world.peer(other).name;
+                self.fail("consent is taken", format!("consent for {name}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Shares the workspace with another peer no more. From when that is durable nothing may leave
+    /// for it.
+    pub(super) fn withdraw_from(&self, other: usize, under_way: &UnderWay<'a>) {
+        let other = self.world.peer(other);
+        let name = &other.name;
+        self.world.tell(self.me, format_args!("shares the workspace with {name} no more"), &[]);
+        let Ok(receipt) = self.workspace.share_with(other.device, false) else { return };
+        self.world.count("consents withdrawn");
+        self.world.peer(self.me).withdrawing.borrow_mut().insert(other.device);
+        let workspace = self.workspace;
+        under_way.push(Box::pin(async move {
+            workspace.settled(receipt).await;
+            Done::Withdrawn(other.device)
+        }));
+    }
+}
