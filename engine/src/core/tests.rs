@@ -1,6 +1,7 @@
 //! The core alone, driven by hand: what it sends and acknowledges, and when.
 
 mod handover;
+mod hostile;
 mod orders;
 
 use std::sync::Arc;
