@@ -27,7 +27,7 @@ const COMMON: [&str; 14] = [
 ];
 
 /// What happens in a simulated world now and then, and must happen in a sweep.
-const RARE: [&str; 63] = [
+const RARE: [&str; 64] = [
     "acknowledgements lost to a partition",
     "answers too late",
     "backups",
@@ -53,6 +53,7 @@ const RARE: [&str; 63] = [
     "frames doubled",
     "frames lost",
     "frames lost to a partition",
+    "frames lost to a peer without power",
     "frames of liars",
     "frames of liars that are none",
     "ghosts at the end",

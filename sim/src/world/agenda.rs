@@ -1,10 +1,13 @@
 //! What each peer has to do, in order.
 
 use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::choice::Topic;
 use super::shared::World;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Step};
 
 /// One thing that a peer does by plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,22 +61,37 @@ pub(crate) fn distribute(world: &World) {
     }
 }
 
-/// When disks fill up and are cleared, latest first: time, peer, room.
+/// Waits for the next task of a peer and leaves it on the agenda; `None` if its bell rings before.
+pub(crate) async fn next(world: &World, me: usize) -> Option<Task> {
+    let peer = world.peer(me);
+    let rung = peer.bell.notified();
+    let task = peer.agenda.borrow().front().copied();
+    let Some(task) = task.filter(|_| world.started_ms.get().is_some()) else {
+        rung.await;
+        return None;
+    };
+    let wait = task.at_ms.saturating_sub(world.plan_ms());
+    if wait == 0 {
+        return Some(task);
+    }
+    tokio::select! {
+        biased;
+        () = sleep(Duration::from_millis(wait)) => Some(task),
+        () = rung => None,
+    }
+}
+
+/// When disks fill up and are cleared: time, peer, room.
 pub(crate) fn rooms(plan: &Plan) -> Vec<(u64, usize, Option<u64>)> {
-    let mut rooms: Vec<_> = plan
-        .steps
-        .iter()
-        .filter_map(|step| {
-            let (peer, room) = match &step.action {
-                Action::FillDisk { peer, room } => (peer, Some(*room)),
-                Action::ClearDisk { peer } => (peer, None),
-                _ => return None,
-            };
-            Some((step.at_ms, plan.peer_index(peer)?, room))
-        })
-        .collect();
-    rooms.reverse();
-    rooms
+    let room = |step: &Step| {
+        let (peer, room) = match &step.action {
+            Action::FillDisk { peer, room } => (peer, Some(*room)),
+            Action::ClearDisk { peer } => (peer, None),
+            _ => return None,
+        };
+        Some((step.at_ms, plan.peer_index(peer)?, room))
+    };
+    plan.steps.iter().filter_map(room).collect()
 }
 
 /// When the last step happens.

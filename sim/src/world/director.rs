@@ -1,30 +1,20 @@
-//! Leads the run through its phases, tick by tick.
+//! Leads the run through its phases, and judges it in the end.
 //!
-//! Whatever happens to a peer from outside (it loses power, it starts, its disk is replaced)
-//! happens here, between two ticks.
+//! It waits for states of the world and is looked at whenever anything happened (`executor.rs`).
 
-use std::cell::RefCell;
+use std::future::{pending, poll_fn};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::task::Poll;
+use std::time::Duration;
 
-use turmoil::{Builder, Sim};
+use tokio::time::{sleep, timeout};
 
-use super::agenda::{self, Order, Task, What};
-use super::drive::Trouble;
+use super::agenda::{self, Order};
 use super::facts;
-use super::host;
 use super::image::Holdings;
-use super::net;
-use super::ports::EPOCH_MS;
 use super::shared::{Life, World};
 use crate::oracle::{Finding, View, causality, convergence, forks, model};
-use crate::plan::Action;
 
-/// How far turmoil lets every host run before the next. A frame with a delay of at least one tick
-/// is due to the millisecond; a shorter one may come up to a tick late.
-pub(crate) const TICK_MS: u64 = 25;
-/// Frames that may wait in a socket.
-const UDP_CAPACITY: usize = 1 << 16;
 /// How long peers may take to come up, and to finish what they have under way.
 const SETTLE_MS: u64 = 20_000;
 /// How long after its time a step may happen.
@@ -39,74 +29,39 @@ type Go = Result<(), Stopped>;
 
 pub(crate) struct Director {
     world: Rc<World>,
-    sim: Sim<'static>,
-    /// When each peer is to wake in the life that begins next.
-    wake_ms: Rc<RefCell<Vec<u64>>>,
-    /// When disks fill up and are cleared, latest first: time, peer, room.
-    rooms: Vec<(u64, usize, Option<u64>)>,
-}
-
-/// How long a user takes to start a program again that ended by itself.
-const REBOOT_MS: u64 = 200;
-
-/// Hosts and links without any fault of turmoil's own.
-pub(crate) fn simulation(seed: u64) -> Sim<'static> {
-    let mut builder = Builder::new();
-    builder
-        .epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS))
-        .rng_seed(seed)
-        .tick_duration(Duration::from_millis(TICK_MS))
-        .min_message_latency(Duration::ZERO)
-        .max_message_latency(Duration::ZERO)
-        .udp_capacity(UDP_CAPACITY);
-    builder.build()
 }
 
 impl Director {
     pub(crate) fn new(world: Rc<World>) -> Self {
-        let wake_ms = Rc::new(RefCell::new(vec![0; world.peers.len()]));
         agenda::distribute(&world);
-        let rooms = agenda::rooms(&world.plan);
-        Director { sim: simulation(world.plan.seed), world, wake_ms, rooms }
+        Director { world }
     }
 
     /// Plays the whole plan; what was found is in the world.
-    pub(crate) fn play(&mut self) {
+    pub(crate) async fn play(self) {
         // A failure is in the world already.
-        let _: Go = self.phases();
-        self.world.between_ticks.set(Some(self.now_ms()));
+        let _: Go = self.phases().await;
     }
 
-    fn phases(&mut self) -> Go {
-        self.set_up()?;
-        self.chaos()?;
+    async fn phases(&self) -> Go {
+        self.set_up().await?;
+        self.chaos().await?;
         if self.world.plan.heal {
-            self.heal()?;
+            self.heal().await?;
         }
-        self.until(SETTLE_MS, "every round ends", idle)?;
-        self.until(SETTLE_MS, "every edit settles", all_edits_settled)?;
-        let views = self.views()?;
+        self.until(SETTLE_MS, "every round ends", idle).await?;
+        self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
+        let views = self.views().await?;
         self.judge(views)
     }
 
-    fn now_ms(&self) -> u64 {
-        self.sim.elapsed().as_millis() as u64
-    }
-
-    fn set_up(&mut self) -> Go {
-        for me in 0..self.world.peers.len() {
-            let (world, wake_ms) = (self.world.clone(), self.wake_ms.clone());
-            self.begin_life(me, 0);
-            self.sim.host(net::address(me), move || {
-                let wake_ms = wake_ms.borrow()[me];
-                host::live(world.clone(), me, wake_ms)
-            });
-        }
+    async fn set_up(&self) -> Go {
         self.until(SETTLE_MS, "every peer comes up", |world| {
             world.peers.iter().all(|peer| peer.life.get() == Life::Ready)
-        })?;
+        })
+        .await?;
         self.world.announce("the plan begins");
-        self.world.started_ms.set(Some(self.now_ms()));
+        self.world.started_ms.set(Some(self.world.now_ms()));
         for peer in &self.world.peers {
             peer.drive.iter().for_each(|drive| drive.disk.misbehave());
             peer.bell.notify_one();
@@ -114,18 +69,27 @@ impl Director {
         Ok(())
     }
 
-    fn chaos(&mut self) -> Go {
-        let limit = agenda::end_ms(&self.world.plan) + LATE_MS;
-        self.until(limit, "every step of the plan is done", |world| {
-            world.peers.iter().all(|peer| peer.agenda.borrow().is_empty())
-                && world.plan_ms() >= agenda::end_ms(&world.plan)
-        })
+    async fn chaos(&self) -> Go {
+        let end_ms = agenda::end_ms(&self.world.plan);
+        let steps = async {
+            self.until(end_ms, "the plan's time is over", |world| world.plan_ms() >= end_ms)
+                .await?;
+            self.until(LATE_MS, "every step of the plan is done", |world| {
+                world.peers.iter().all(|peer| peer.agenda.borrow().is_empty())
+            })
+            .await
+        };
+        tokio::select! {
+            biased;
+            never = self.change_room() => never,
+            done = steps => done,
+        }
     }
 
     /// Ends all faults and lets everybody sync until nothing moves.
-    fn heal(&mut self) -> Go {
+    async fn heal(&self) -> Go {
         self.world.announce("the network heals, everybody is up");
-        self.world.healed_ms.set(Some(self.now_ms()));
+        self.world.healed_ms.set(Some(self.world.now_ms()));
         for me in 0..self.world.peers.len() {
             let peer = self.world.peer(me);
             peer.fuse.disarm();
@@ -133,6 +97,8 @@ impl Director {
             if self.world.stays_down(me) {
                 peer.fuse.blow();
             }
+            // Whoever has no power starts.
+            peer.bell.notify_one();
         }
         self.until(SETTLE_MS, "every peer comes up", |world| {
             let ready = |me| {
@@ -140,22 +106,23 @@ impl Director {
                 peer.life.get() == Life::Ready && !peer.fuse.blown()
             };
             (0..world.peers.len()).all(|me| world.stays_down(me) || ready(me))
-        })?;
+        })
+        .await?;
         let core = self.world.core();
         for &me in &core {
             let peer = self.world.peer(me);
             peer.orders.borrow_mut().push_back(Order::Share);
             peer.bell.notify_one();
         }
-        self.until(SETTLE_MS, "everybody shares with everybody", idle)?;
+        self.until(SETTLE_MS, "everybody shares with everybody", idle).await?;
         // An edit that is still on its way to the disk would come after the last round.
-        self.until(SETTLE_MS, "every edit settles", all_edits_settled)?;
-        let end_ms = self.now_ms() + HEAL_MS;
+        self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
+        let end_ms = self.world.now_ms() + HEAL_MS;
         for turn in 0..(3 * core.len() as u64).max(8) {
-            if !self.turn(&core, turn)? {
+            if !self.turn(&core, turn).await? {
                 return Ok(());
             }
-            if self.now_ms() > end_ms {
+            if self.world.now_ms() > end_ms {
                 break;
             }
         }
@@ -165,7 +132,7 @@ impl Director {
     /// Everybody of the core syncs with its neighbour on a ring and one other; says whether anything
     /// moved within the core. What relies on one branch of a forked history does not pass through peers on the other, so
     /// once there is a fork everybody syncs with everybody.
-    fn turn(&mut self, core: &[usize], turn: u64) -> Result<bool, Stopped> {
+    async fn turn(&self, core: &[usize], turn: u64) -> Result<bool, Stopped> {
         let forked = !self.world.forks().is_empty();
         for &me in core {
             let peer = self.world.peer(me);
@@ -175,12 +142,12 @@ impl Director {
             peer.moved.set(turn == 0 && core.len() < self.world.peers.len());
             peer.bell.notify_one();
         }
-        self.until(SETTLE_MS, "every round ends", idle)?;
+        self.until(SETTLE_MS, "every round ends", idle).await?;
         Ok(core.iter().any(|&me| self.world.peer(me).moved.get()))
     }
 
     /// Reads everything off the peers that are up.
-    fn views(&mut self) -> Result<Vec<View>, Stopped> {
+    async fn views(&self) -> Result<Vec<View>, Stopped> {
         for me in readable(&self.world) {
             let peer = self.world.peer(me);
             peer.view.take();
@@ -189,7 +156,8 @@ impl Director {
         }
         self.until(SETTLE_MS, "every peer can be read", |world| {
             readable(world).all(|me| world.peer(me).view.borrow().is_some())
-        })?;
+        })
+        .await?;
         Ok(self.world.peers.iter().filter_map(|peer| peer.view.take()).collect())
     }
 
@@ -252,139 +220,29 @@ impl Director {
         Err(Stopped)
     }
 
-    /// Ticks until `done`, at most for so many virtual milliseconds.
-    fn until(&mut self, limit_ms: u64, what: &str, done: impl Fn(&World) -> bool) -> Go {
-        let end_ms = self.now_ms() + limit_ms;
-        loop {
-            self.between_ticks();
-            if self.world.failed() {
-                return Err(Stopped);
-            }
-            if done(&self.world) {
-                return Ok(());
-            }
-            if self.now_ms() > end_ms {
-                return self.fail("liveness", format!("expected within {limit_ms} ms that {what}"));
-            }
-            self.tick()?;
+    /// Waits until `done`, at most for so many virtual milliseconds.
+    async fn until(&self, limit_ms: u64, what: &str, done: impl Fn(&World) -> bool) -> Go {
+        let reached = poll_fn(|_| match &*self.world {
+            world if world.failed() => Poll::Ready(Err(Stopped)),
+            world if done(world) => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        });
+        match timeout(Duration::from_millis(limit_ms), reached).await {
+            Ok(reached) => reached,
+            Err(_) => self.fail("liveness", format!("expected within {limit_ms} ms that {what}")),
         }
     }
 
-    fn tick(&mut self) -> Go {
-        self.world.between_ticks.set(None);
-        let stepped = self.sim.step();
-        self.world.between_ticks.set(Some(self.now_ms()));
-        match stepped {
-            Ok(_) => Ok(()),
-            Err(error) => self.fail("no panic", error.to_string()),
-        }
-    }
-
-    /// Takes dead peers away and starts those whose time has come.
-    fn between_ticks(&mut self) {
-        self.change_room();
-        for me in 0..self.world.peers.len() {
-            let peer = self.world.peer(me);
-            if peer.fuse.blown() && peer.life.get() != Life::Down {
-                self.world.note(me, "has died", &[]);
-                self.world.count("crashes");
-                if peer.busy.get() > 0 {
-                    self.world.count("crashes with rounds under way");
-                }
-                // First of all: destructors write nothing any more.
-                peer.drive.iter().for_each(|drive| drive.disk.turn_off());
-                self.sim.crash(net::address(me));
-                let peer = self.world.peer(me);
-                peer.drive.iter().for_each(|drive| drive.settle(&self.world, me));
-                peer.life.set(Life::Down);
-                peer.orders.borrow_mut().clear();
-                peer.busy.set(0);
-                peer.unsettled.set(0);
-            }
-            if self.world.peer(me).life.get() == Life::Down
-                && let Some(wake_ms) = self.next_life(me)
-            {
-                self.begin_life(me, wake_ms);
-                self.sim.bounce(net::address(me));
-            }
-        }
-    }
-
-    /// Fills and clears disks whose time has come.
-    fn change_room(&mut self) {
-        if self.world.started_ms.get().is_none() || self.world.healed_ms.get().is_some() {
-            return;
-        }
-        while let Some(&(at_ms, me, room)) = self.rooms.last() {
-            if at_ms > self.world.plan_ms() {
-                return;
-            }
-            self.rooms.pop();
+    /// Fills and clears disks at their times; never ends.
+    async fn change_room(&self) -> Go {
+        for (at_ms, me, room) in agenda::rooms(&self.world.plan) {
+            sleep(Duration::from_millis(at_ms.saturating_sub(self.world.plan_ms()))).await;
             let peer = self.world.peer(me);
             peer.drive.iter().for_each(|drive| drive.disk.limit_room(room));
             let what = if room.is_some() { "has a full disk" } else { "has room on its disk" };
             self.world.note(me, what, &[]);
         }
-    }
-
-    /// Goes through what a peer without power misses in the next tick. Says when it starts, if it
-    /// does.
-    fn next_life(&self, me: usize) -> Option<u64> {
-        let peer = self.world.peer(me);
-        if let Some(drive) = &peer.drive
-            && let Some(trouble) = drive.trouble.take()
-        {
-            if trouble == Trouble::Damaged {
-                drive.begin_anew(&self.world, me);
-            }
-            return Some(self.now_ms() + REBOOT_MS);
-        }
-        if self.world.healed_ms.get().is_some() {
-            return (!self.world.stays_down(me)).then(|| self.now_ms());
-        }
-        let start_ms = self.world.started_ms.get()?;
-        loop {
-            let Task { at_ms, what } = peer.agenda.borrow().front().copied()?;
-            let at_ms = start_ms + at_ms;
-            if at_ms >= self.now_ms() + TICK_MS {
-                return None;
-            }
-            peer.agenda.borrow_mut().pop_front();
-            let What::Step(step) = what else { continue };
-            match self.world.plan.steps[step].action {
-                Action::Restart { .. } => return Some(at_ms),
-                Action::Restore { with_witness, .. } => {
-                    self.world.restore(me, with_witness);
-                    return Some(at_ms);
-                }
-                Action::LoseTail { records, .. } => {
-                    match &peer.drive {
-                        Some(drive) => drive.lose_tail(&self.world, me, step as u64, records),
-                        None => self.world.lose_tail(me, records),
-                    }
-                    return Some(at_ms);
-                }
-                Action::Backup { .. } => self.world.back_up(me),
-                Action::Rot { part, how, .. } => {
-                    let drive = peer.drive.as_ref().expect("the plan has disks");
-                    drive.rot(&self.world, me, step as u64, (part, how));
-                }
-                _ => self.world.count("steps missed while down"),
-            }
-        }
-    }
-
-    fn begin_life(&self, me: usize, wake_ms: u64) {
-        let peer = self.world.peer(me);
-        peer.boots.set(peer.boots.get() + 1);
-        peer.withdrawing.take();
-        if peer.boots.get() > 1 {
-            self.world.count("restarts");
-        }
-        peer.fuse.replace();
-        peer.drive.iter().for_each(|drive| drive.disk.turn_on());
-        peer.life.set(Life::Opening);
-        self.wake_ms.borrow_mut()[me] = wake_ms;
+        pending().await
     }
 }
 

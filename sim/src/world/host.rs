@@ -1,18 +1,16 @@
 //! One life of one peer: the engine, its network and its user as a single future.
 //!
-//! Turmoil swallows a panic in a spawned task, so nothing is spawned. After every poll the oracles
-//! see what a reader would see.
+//! Nothing is spawned, since an executor may swallow the panic of a task. After every poll the
+//! oracles see what a reader would see.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use graphshell_sync::ports::StoreError;
 use graphshell_sync::{
     Config, Counters, Event, OpenError, Outcome, PeerId, Subscription, Workspace,
 };
-use tokio::time::sleep;
 
 use super::hostile;
 use super::net::SimNetwork;
@@ -23,34 +21,21 @@ use super::user;
 use crate::oracle::{Finding, durability, forks};
 use crate::plan::workspace_id;
 
-/// Runs peer `me` from `wake_ms` on until the world takes it away.
-pub(crate) async fn live(world: Rc<World>, me: usize, wake_ms: u64) -> turmoil::Result {
-    sleep(Duration::from_millis(wake_ms.saturating_sub(world.now_ms()))).await;
-    let fuse = &world.peer(me).fuse;
-    fuse.guard(run(&world, me)).await
-}
-
-async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
+/// Runs peer `me` until dropped, which is when its fuse blows at the latest.
+pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let peer = world.peer(me);
     if world.plan.peers[me].is_hostile() {
-        let network = SimNetwork::bind(world.clone(), me).await?;
-        tokio::select! {
-            biased;
-            () = network.receive() => {}
-            () = hostile::live(world, me, &network) => {}
-        }
-        return Ok(());
+        return hostile::live(world, me).await;
     }
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
     // A device whose keyring knows nothing yet cannot tell a crash from a backup.
     let unwitnessed = peer.image.borrow().promise.is_none();
-    let network = SimNetwork::bind(world.clone(), me).await?;
     let ports = SimPorts {
         clock: SimClock::new(world.clone(), me),
         entropy: SimEntropy::new(world, me),
         store: SimStore::new(world.clone(), me),
         witness: SimWitness::new(world.clone(), me),
-        network: network.clone(),
+        network: SimNetwork::listen(world.clone(), me),
     };
     let config = Config {
         workspace: workspace_id(),
@@ -86,7 +71,6 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
                 }
                 pending().await
             }
-            () = fuse.guard(network.receive()) => {}
             () = fuse.guard(listen(world, me, events, unwitnessed)) => {
                 stopped(world, me, "the events ended".to_owned());
             }
@@ -102,7 +86,7 @@ async fn run(world: &Rc<World>, me: usize) -> turmoil::Result {
         polled
     })
     .await;
-    Ok(())
+    pending().await
 }
 
 /// The engine cannot go on with its store.

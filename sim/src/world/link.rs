@@ -1,7 +1,6 @@
 //! What becomes of a frame on its way.
 //!
-//! Turmoil carries every frame at once and in order; the receiving side asks here what the
-//! weather made of it.
+//! The post office asks here what the weather makes of it.
 
 use super::choice::{Choices, Topic};
 use crate::plan::Network;

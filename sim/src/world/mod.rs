@@ -13,6 +13,7 @@ mod dialect;
 mod director;
 mod disk;
 mod drive;
+mod executor;
 mod facts;
 mod frame;
 mod fuse;
@@ -21,10 +22,12 @@ mod hostile;
 pub(crate) mod image;
 mod legacy;
 mod link;
+mod lives;
 mod net;
 mod notable;
 mod panics;
 mod ports;
+mod post;
 mod round;
 mod sealed;
 mod shared;
@@ -33,8 +36,11 @@ mod timeline;
 mod transplant;
 mod user;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
 
 use crate::plan::{Action, Plan};
 use crate::trace;
@@ -110,12 +116,7 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
         };
     }
     let world = Rc::new(World::new(plan, options.keep_events));
-    let played = panics::watch(|| {
-        let mut director = Director::new(world.clone());
-        director.play();
-        // Peers that are taken down now add nothing to the trace.
-        result(&world)
-    });
+    let played = panics::watch(|| play(&world));
     played.unwrap_or_else(|panic| {
         let mut run = result(&world);
         run.verdict = Verdict::Failed(Failure {
@@ -127,6 +128,26 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
         });
         run
     })
+}
+
+/// Runs the world on the only host of a simulation.
+fn play(world: &Rc<World>) -> Run {
+    let told = Rc::new(RefCell::new(None));
+    let mut simulation = executor::simulation(world.plan.seed);
+    let (world, tell) = (world.clone(), told.clone());
+    simulation.client("world", async move {
+        let mut peers: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
+        for me in 0..world.peers.len() {
+            peers.push(Box::pin(lives::live(&world, me)));
+        }
+        executor::run(&world, &mut peers, Director::new(world.clone()).play()).await;
+        // Peers that are taken down after this add nothing to the trace.
+        *tell.borrow_mut() = Some(result(&world));
+        Ok(())
+    });
+    // Only a panic ends it otherwise, and whoever watches knows it already.
+    let _ = simulation.run();
+    told.take().expect("a run that ends has a result")
 }
 
 fn result(world: &World) -> Run {

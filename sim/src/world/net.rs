@@ -1,36 +1,29 @@
-//! The engine's network: calls and answers as datagrams over turmoil.
+//! The engine's network: calls and answers as frames.
 //!
-//! Turmoil delivers at once, in the order of its links and at the start of a tick. So the
-//! receiving side decides: it looks up the fate of each frame, holds it until it is due, and
-//! releases what is due by (time, sender, number). Nothing here corrupts a frame, so one that
-//! does not decode is the engine's failure. What reaches a peer without power, or is on its way
-//! within a peer that dies, is gone.
+//! The post office (`post.rs`) carries them. A frame that does not decode is the engine's failure.
+//! What reached a peer that dies is gone with it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use graphshell_sync::DeviceId;
-use graphshell_sync::limits::MAX_FRAME_BYTES;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response, SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
-use turmoil::net::UdpSocket;
+use tokio::time::timeout;
 
 use super::choice::Topic;
 use super::dialect::Dialect;
-use super::frame::{self, HEADER_BYTES, Header};
+use super::frame::{self, Frame};
 use super::hostile::Sending;
-use super::link;
-use super::shared::World;
+use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability, privacy};
 
 /// How long a call waits for its answer.
@@ -39,28 +32,18 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(400);
 const RATIONED: u16 = 300;
 /// How much of a snapshot peers ask for at once.
 const SNAPSHOT_PART_BYTES: u32 = 12 * 1024;
-const PORT: u16 = 1;
-
-/// The address of a peer.
-pub(crate) fn address(peer: usize) -> IpAddr {
-    let [.., high, low] = (peer as u32 + 1).to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(10, 0, high, low))
-}
-
-fn place(address: IpAddr) -> usize {
-    let IpAddr::V4(address) = address else { unreachable!("all addresses are of version 4") };
-    let [.., high, low] = address.octets();
-    usize::from(u16::from_be_bytes([high, low])) - 1
-}
 
 /// One peer's network in one of its lives; clones share it.
 #[derive(Clone)]
 pub(crate) struct SimNetwork(Rc<Inner>);
 
+/// What listens at a peer, as long as its life lasts.
+#[derive(Default)]
+pub(crate) struct Listener(Weak<Inner>);
+
 struct Inner {
     world: Rc<World>,
     me: usize,
-    socket: UdpSocket,
     calls: Cell<u64>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Result<Response, CallError>>>>,
     asked: mpsc::UnboundedSender<Asked>,
@@ -76,50 +59,32 @@ struct Asked {
     bytes: usize,
 }
 
-/// A frame on its way: when it is due, from whom, its number there, which copy.
-type Due = (u64, usize, u64, u8);
+impl Peer {
+    /// The network of the life that it lives, if it lives.
+    pub(crate) fn listener(&self) -> Option<SimNetwork> {
+        self.listener.borrow().0.upgrade().map(SimNetwork)
+    }
+}
 
 impl SimNetwork {
-    /// A network for the life that begins now.
-    pub(crate) async fn bind(world: Rc<World>, me: usize) -> std::io::Result<Self> {
-        let socket = UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT)).await?;
+    /// A network for the life that begins now. From now on it gets what arrives for the peer.
+    pub(crate) fn listen(world: Rc<World>, me: usize) -> Self {
         let (asked, inbox) = mpsc::unbounded_channel();
-        Ok(SimNetwork(Rc::new(Inner {
+        let inner = Rc::new(Inner {
             calls: Cell::new(world.peer(me).boots.get() << 32),
             world,
             me,
-            socket,
             waiting: RefCell::default(),
             asked,
             inbox: RefCell::new(Some(inbox)),
-        })))
+        });
+        *inner.world.peer(me).listener.borrow_mut() = Listener(Rc::downgrade(&inner));
+        SimNetwork(inner)
     }
 
-    /// Receives until dropped. Must be polled for calls and serving to proceed.
-    pub(crate) async fn receive(&self) {
-        let inner = &*self.0;
-        let mut on_the_way: BTreeMap<Due, (Header, Vec<u8>)> = BTreeMap::new();
-        loop {
-            let next = on_the_way.first_key_value().map(|(&(due, ..), _)| due);
-            tokio::select! {
-                biased;
-                ready = inner.socket.readable() => {
-                    ready.expect("a simulated socket does not fail");
-                    let mut buffer = inner.world.datagram.borrow_mut();
-                    // One byte more, so that a frame that is too long shows.
-                    buffer.resize(HEADER_BYTES + MAX_FRAME_BYTES + 1, 0);
-                    while let Ok((length, from)) = inner.socket.try_recv_from(&mut buffer) {
-                        let (header, body) = Header::decode(&buffer[..length]);
-                        inner.expect_frame(place(from.ip()), header, body, &mut on_the_way);
-                    }
-                }
-                () = inner.until(next) => {
-                    let (due, (header, body)) =
-                        on_the_way.pop_first().expect("something is due");
-                    inner.release(due, header, &body);
-                }
-            }
-        }
+    /// Takes a frame that got here, perhaps for the second time.
+    pub(crate) fn arrived(&self, frame: &Frame, again: bool) {
+        self.0.take(frame, again);
     }
 
     /// A hostile peer turns on somebody.
@@ -149,7 +114,7 @@ impl SimNetwork {
         world.judge(privacy::judge_request(inner.me, to, inner.shares_with(to)));
         let content = privacy::asks_with_content(&request);
         world.judge(privacy::judge_text(inner.me, to, world.at_rest(), content, &body));
-        inner.send(to, false, call, &frame::request(&request), &body);
+        inner.send(to, false, call, &frame::request(&request), body);
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
@@ -186,7 +151,7 @@ impl Inner {
         ours.image.borrow().shared.contains(&device) || ours.withdrawing.borrow().contains(&device)
     }
 
-    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: &[u8]) {
+    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
             return;
@@ -200,78 +165,31 @@ impl Inner {
             *nth += 1;
             *nth
         };
-        let sent_ms = self.world.now_ms();
         let name = &self.world.peer(to).name;
         let bytes = body.len();
         self.world.tell(
             self.me,
             format_args!("sends {what} to {name} (n={nth}, {bytes} bytes)"),
-            body,
+            &body,
         );
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
-        let datagram = Header { answers, call, sent_ms, nth }.encode(body);
-        let sent = self.socket.try_send_to(&datagram, SocketAddr::new(address(to), PORT));
-        sent.expect("a simulated socket does not fail");
+        self.world.send(Frame { from: self.me, to, nth, answers, call, body });
     }
 
-    async fn until(&self, due: Option<u64>) {
-        match due.map(|due| due.saturating_sub(self.world.now_ms())) {
-            Some(0) => {}
-            Some(wait) => sleep(Duration::from_millis(wait)).await,
-            None => pending().await,
-        }
-    }
-
-    /// Decides what becomes of a frame.
-    fn expect_frame(
-        &self,
-        from: usize,
-        header: Header,
-        body: &[u8],
-        on_the_way: &mut BTreeMap<Due, (Header, Vec<u8>)>,
-    ) {
+    /// Hands a frame to whom it is for.
+    fn take(&self, frame: &Frame, again: bool) {
         let world = &*self.world;
-        let link = (world.peer(from).key, world.peer(self.me).key);
-        let fate = link::fate(world.choices, world.weather(header.sent_ms), link, header.nth);
-        if fate.first.is_none() {
-            self.lost(from, header.nth, "on the way", "frames lost");
-        }
-        if fate.second.is_some() {
-            world.count("frames doubled");
-        }
-        for (copy, delay) in [(0, fate.first), (1, fate.second)] {
-            if let Some(delay) = delay {
-                let due = (header.sent_ms + delay, from, header.nth, copy);
-                on_the_way.insert(due, (header, body.to_vec()));
-            }
-        }
-    }
-
-    fn lost(&self, from: usize, nth: u64, why: &str, count: &'static str) {
-        let name = &self.world.peer(from).name;
-        self.world.tell(self.me, format_args!("loses a frame of {name} {why} (n={nth})"), &[]);
-        self.world.count(count);
-    }
-
-    /// Hands a frame that is due to whom it is for.
-    fn release(&self, (due, from, nth, copy): Due, header: Header, body: &[u8]) {
-        let world = &*self.world;
-        if !world.open(from, self.me, due) {
-            if let Some(what) = frame::rarely_lost(body) {
-                world.count(what);
-            }
-            return self.lost(from, nth, "to a partition", "frames lost to a partition");
-        }
+        let Frame { from, nth, ref body, .. } = *frame;
         world.count("frames arrived");
         let name = &world.peer(from).name;
-        let again = if copy == 0 { "" } else { " once more" };
+        let again = if again { " once more" } else { "" };
         let got = |what: &str| {
             world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
         };
         if peer_lies(world, self.me) {
             got("a frame");
-            return self.overhear(from, header, body);
+            return self.overhear(frame);
         }
         let nonsense = |error: &dyn std::fmt::Display| {
             got(&format!("nonsense ({error})"));
@@ -286,13 +204,13 @@ impl Inner {
             }));
         };
         let dialect = Dialect(world.plan.peers[self.me].speaks());
-        if header.answers {
+        if frame.answers {
             let response = dialect.response(body);
             match &response {
                 Ok(response) => got(&frame::response(response)),
                 Err(error) => nonsense(error),
             }
-            let Some(answer) = self.waiting.borrow_mut().remove(&header.call) else {
+            let Some(answer) = self.waiting.borrow_mut().remove(&frame.call) else {
                 return world.count("answers too late");
             };
             if let Ok(Response::Snapshot(part)) = &response {
@@ -316,7 +234,7 @@ impl Inner {
                     let response = Response::Refused(reject);
                     let what = frame::response(&response);
                     let body = dialect.spoken(response.encode());
-                    return self.send(from, true, header.call, &what, &body);
+                    return self.send(from, true, frame.call, &what, body);
                 }
             };
             got(&frame::request(&request));
@@ -324,23 +242,24 @@ impl Inner {
                 world.peer(self.me).atomic.borrow_mut().arrived(&push.batch);
                 world.count_many("entries arrived", push.batch.len() as u64);
             }
-            let asked = Asked { from, call: header.call, request, bytes: body.len() };
+            let asked = Asked { from, call: frame.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
         }
     }
 
     /// A hostile peer gets a frame.
-    fn overhear(&self, from: usize, header: Header, body: &[u8]) {
+    fn overhear(&self, frame: &Frame) {
+        let Frame { from, answers, call, ref body, .. } = *frame;
         let frames = self.world.lie(self.me, from, |liar, victim, slander| {
-            if header.answers {
+            if answers {
                 liar.answered(body);
                 return Vec::new();
             }
-            liar.asked(victim, header.call, body, slander).into_iter().collect()
+            liar.asked(victim, call, body, slander).into_iter().collect()
         });
         let from_whom = self.world.peer(from);
-        if header.answers && matches!(Response::decode(body), Ok(Response::Snapshot(_))) {
+        if answers && matches!(Response::decode(body), Ok(Response::Snapshot(_))) {
             *self.world.peer(self.me).handed.borrow_mut() =
                 Some(from_whom.image.borrow().held.clone());
         }
@@ -350,7 +269,7 @@ impl Inner {
     fn send_all(&self, to: usize, frames: Vec<Sending>) {
         for Sending { answers, what, body } in frames {
             let call = answers.unwrap_or_else(|| self.calls.replace(self.calls.get() + 1));
-            self.send(to, answers.is_some(), call, &what, &body);
+            self.send(to, answers.is_some(), call, &what, body);
         }
     }
 
@@ -375,7 +294,7 @@ impl Inner {
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
-        self.send(from, true, call, &frame::response(&response), &body);
+        self.send(from, true, call, &frame::response(&response), body);
     }
 }
 

@@ -23,6 +23,8 @@ use super::drive::Drive;
 use super::fuse::Fuse;
 use super::hostile::{Liar, Slander};
 use super::image::{Holdings, Image};
+use super::net::Listener;
+use super::post::Post;
 use super::timeline::Timeline;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
@@ -42,10 +44,10 @@ pub(crate) struct World {
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
     pub(crate) healed_ms: Cell<Option<u64>>,
-    /// The time between ticks; `None` while turmoil runs the hosts and knows better.
-    pub(crate) between_ticks: Cell<Option<u64>>,
-    /// Where peers receive datagrams; room for the longest.
-    pub(crate) datagram: RefCell<Vec<u8>>,
+    /// Frames on their way.
+    pub(crate) post: Post,
+    /// The present, in virtual milliseconds since the first instant.
+    now_ms: Cell<u64>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     failure: RefCell<Option<Failure>>,
@@ -69,6 +71,8 @@ pub(crate) struct Peer {
     pub(crate) fuse: Fuse,
     /// Who speaks in its name, if it is hostile.
     pub(crate) liar: RefCell<Option<Liar>>,
+    /// Its network, while it has power.
+    pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
     pub(crate) backup: RefCell<Option<Image>>,
     /// Its disk, if the plan has disks.
@@ -148,6 +152,7 @@ impl World {
             boots: Cell::new(0),
             fuse: Fuse::default(),
             liar: RefCell::new(peer.is_hostile().then(|| Liar::new(plan, peer))),
+            listener: RefCell::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
             drive: drive(choice::key(&peer.name)),
@@ -184,8 +189,8 @@ impl World {
             peers: plan.peers.iter().map(peer).collect(),
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
-            between_ticks: Cell::new(Some(0)),
-            datagram: RefCell::default(),
+            post: Post::default(),
+            now_ms: Cell::new(0),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
             failure: RefCell::default(),
@@ -210,12 +215,14 @@ impl World {
         self.peers.iter().position(|peer| peer.device == device)
     }
 
-    /// Virtual milliseconds since the first tick.
+    /// Virtual milliseconds since the first instant.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.between_ticks.get().unwrap_or_else(|| {
-            let elapsed = turmoil::sim_elapsed().expect("outside of ticks the time is set");
-            elapsed.as_millis() as u64
-        })
+        self.now_ms.get()
+    }
+
+    /// Time has passed.
+    pub(crate) fn advance_to(&self, now_ms: u64) {
+        self.now_ms.set(now_ms);
     }
 
     /// Virtual milliseconds of the plan; 0 before it starts.

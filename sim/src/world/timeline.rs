@@ -1,8 +1,7 @@
 //! The plan's weather, partitions and clock jumps as functions of virtual time.
 //!
-//! Steps that happen to a peer wait for the peer; these happen to the world, to the millisecond,
-//! whatever the tick. So a frame's fate depends on when it was sent and when it is due, not on
-//! the order in which turmoil runs its hosts.
+//! Steps that happen to a peer wait for the peer; these happen to the world, to the millisecond. So a
+//! frame's fate depends on when it was sent and when it is due, not on the order in which peers run.
 
 use std::collections::BTreeMap;
 

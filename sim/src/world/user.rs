@@ -1,7 +1,6 @@
 //! The user of one peer: does the plan's steps at their times, and what the world orders.
 
 use std::future::pending;
-use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -13,9 +12,8 @@ use graphshell_sync::{
     Conflict, DeviceId, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject,
     SyncError, SyncReport, Workspace,
 };
-use tokio::time::sleep;
 
-use super::agenda::{Order, Task, What};
+use super::agenda::{self, Order, Task, What};
 use super::facts;
 use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
@@ -124,26 +122,14 @@ impl<'a> User<'a> {
     async fn next(&self) -> Next {
         let peer = self.world.peer(self.me);
         loop {
-            let rung = peer.bell.notified();
             if let Some(order) = peer.orders.borrow_mut().pop_front() {
                 return Next::Order(order);
             }
-            let task = peer.agenda.borrow().front().copied();
-            match task.filter(|_| self.world.started_ms.get().is_some()) {
-                None => rung.await,
-                Some(task) => match task.at_ms.saturating_sub(self.world.plan_ms()) {
-                    0 => {
-                        if !self.is_boot(task) {
-                            peer.agenda.borrow_mut().pop_front();
-                        }
-                        return Next::Task(task);
-                    }
-                    wait => tokio::select! {
-                        biased;
-                        () = sleep(Duration::from_millis(wait)) => {}
-                        () = rung => {}
-                    },
-                },
+            if let Some(task) = agenda::next(self.world, self.me).await {
+                if !self.is_boot(task) {
+                    peer.agenda.borrow_mut().pop_front();
+                }
+                return Next::Task(task);
             }
         }
     }

@@ -1,37 +1,27 @@
 //! A hostile peer as a host: it listens, and does the rounds of the plan in its own way.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use graphshell_sync::wire::SnapshotPart;
-use tokio::time::sleep;
 
 use super::{Liar, Sending, Slander, Victim};
 use crate::plan::Action;
-use crate::world::agenda::What;
+use crate::world::agenda::{self, What};
 use crate::world::net::SimNetwork;
 use crate::world::shared::{Life, Peer, World};
 
 /// Lives for good: nothing happens to it.
-pub(crate) async fn live(world: &Rc<World>, me: usize, network: &SimNetwork) {
-    let peer = world.peer(me);
+pub(crate) async fn live(world: &Rc<World>, me: usize) {
+    let network = SimNetwork::listen(world.clone(), me);
     world.note(me, "is there, and lies", &[]);
-    peer.life.set(Life::Ready);
+    world.peer(me).life.set(Life::Ready);
     loop {
-        let rung = peer.bell.notified();
-        let task = peer.agenda.borrow().front().copied();
-        match task.filter(|_| world.started_ms.get().is_some()) {
-            None => rung.await,
-            Some(task) => {
-                let wait = task.at_ms.saturating_sub(world.plan_ms());
-                sleep(Duration::from_millis(wait)).await;
-                peer.agenda.borrow_mut().pop_front();
-                let What::Step(step) = task.what else { continue };
-                if let Action::Sync { with, .. } = &world.plan.steps[step].action {
-                    let with = world.plan.peer_index(with).expect("the plan is valid");
-                    network.attack(with);
-                }
-            }
+        let Some(task) = agenda::next(world, me).await else { continue };
+        world.peer(me).agenda.borrow_mut().pop_front();
+        let What::Step(step) = task.what else { continue };
+        if let Action::Sync { with, .. } = &world.plan.steps[step].action {
+            let with = world.plan.peer_index(with).expect("the plan is valid");
+            network.attack(with);
         }
     }
 }

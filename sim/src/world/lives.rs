@@ -1,0 +1,112 @@
+//! All lives of one peer, one after the other, and what happens to it in between.
+//!
+//! A blown fuse ends a life within the same poll. What a user does to a device without power
+//! (puts in another disk, starts it again) happens here, at its time.
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::agenda::{self, What};
+use super::drive::Trouble;
+use super::host;
+use super::shared::{Life, World};
+use crate::plan::Action;
+
+/// How long a user takes to start a program again that ended by itself.
+const REBOOT: Duration = Duration::from_millis(200);
+
+/// Lives peer `me` until dropped.
+pub(crate) async fn live(world: &Rc<World>, me: usize) {
+    begin(world, me);
+    loop {
+        let mut life = Box::pin(host::live(world, me));
+        poll_fn(|context| {
+            let _ = life.as_mut().poll(context);
+            if world.peer(me).fuse.blown() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        end(world, me, life);
+        match trouble(world, me) {
+            Some(trouble) => {
+                if let (Trouble::Damaged, Some(drive)) = (trouble, &world.peer(me).drive) {
+                    drive.begin_anew(world, me);
+                }
+                begin(world, me);
+                sleep(REBOOT).await;
+            }
+            None => {
+                rest(world, me).await;
+                begin(world, me);
+            }
+        }
+    }
+}
+
+fn begin(world: &World, me: usize) {
+    let peer = world.peer(me);
+    peer.boots.set(peer.boots.get() + 1);
+    peer.withdrawing.take();
+    if peer.boots.get() > 1 {
+        world.count("restarts");
+    }
+    peer.fuse.replace();
+    peer.drive.iter().for_each(|drive| drive.disk.turn_on());
+    peer.life.set(Life::Opening);
+}
+
+fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
+    let peer = world.peer(me);
+    world.note(me, "has died", &[]);
+    world.count("crashes");
+    if peer.busy.get() > 0 {
+        world.count("crashes with rounds under way");
+    }
+    // First of all: destructors write nothing any more.
+    peer.drive.iter().for_each(|drive| drive.disk.turn_off());
+    drop(life);
+    peer.drive.iter().for_each(|drive| drive.settle(world, me));
+    peer.life.set(Life::Down);
+    peer.orders.borrow_mut().clear();
+    peer.busy.set(0);
+    peer.unsettled.set(0);
+}
+
+/// Why the program ended by itself, if it did.
+fn trouble(world: &World, me: usize) -> Option<Trouble> {
+    world.peer(me).drive.as_ref()?.trouble.take()
+}
+
+/// Goes through what a peer without power misses, until it starts again: by plan, or when the
+/// world heals and it with it.
+async fn rest(world: &World, me: usize) {
+    let peer = world.peer(me);
+    while world.healed_ms.get().is_none() || world.stays_down(me) {
+        if world.healed_ms.get().is_some() {
+            pending::<()>().await;
+        }
+        let Some(task) = agenda::next(world, me).await else { continue };
+        peer.agenda.borrow_mut().pop_front();
+        let What::Step(step) = task.what else { continue };
+        match world.plan.steps[step].action {
+            Action::Restart { .. } => return,
+            Action::Restore { with_witness, .. } => return world.restore(me, with_witness),
+            Action::LoseTail { records, .. } => {
+                return match &peer.drive {
+                    Some(drive) => drive.lose_tail(world, me, step as u64, records),
+                    None => world.lose_tail(me, records),
+                };
+            }
+            Action::Backup { .. } => world.back_up(me),
+            Action::Rot { part, how, .. } => {
+                let drive = peer.drive.as_ref().expect("the plan has disks");
+                drive.rot(world, me, step as u64, (part, how));
+            }
+            _ => world.count("steps missed while down"),
+        }
+    }
+}
