@@ -9,7 +9,8 @@ use graphshell_sync::ports::Opened;
 use graphshell_sync::{Record, Snapshot};
 
 use super::Finding;
-use crate::world::image::Image;
+use crate::world::image::{Holdings, Image};
+use crate::world::store::What;
 
 /// What one opened store shows.
 pub(crate) struct Shows<'a> {
@@ -29,6 +30,25 @@ impl<'a> Shows<'a> {
         (self.opened.first, self.opened.end) == (image.first, image.end())
             && self.opened.base == image.base
             && self.records.iter().map(Vec::as_slice).eq(image.records.iter().map(AsRef::as_ref))
+    }
+
+    /// After how many of these writes, without the one `missing`, the disk held what it shows, and
+    /// what that was; the latest if there are several. `source` holds what bases cover beyond it.
+    pub(crate) fn once(
+        &self,
+        writes: &[What],
+        missing: Option<usize>,
+        source: &Holdings,
+    ) -> Option<(usize, Image)> {
+        let mut image = Image::default();
+        let mut found = self.is(&image).then(|| (0, image.clone()));
+        for (nth, what) in writes.iter().enumerate().filter(|&(nth, _)| Some(nth) != missing) {
+            image = what.after(&image, Some(source)).unwrap_or(image);
+            if self.is(&image) {
+                found = Some((nth + 1, image.clone()));
+            }
+        }
+        found
     }
 
     /// How it differs from the image.

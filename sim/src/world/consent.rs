@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::user::{Done, UnderWay, User};
 
 /// After how long a user tries again what the store refused, in virtual milliseconds.
-const RETRY_MS: u64 = 50;
+pub(super) const RETRY_MS: u64 = 50;
 
 impl<'a> User<'a> {
     /// Imports the legacy log and shares the workspace with everybody, durably; what the store
@@ -27,9 +27,16 @@ impl<'a> User<'a> {
         }
     }
 
+    /// Shares the workspace with everybody; what is not possible now is tried again.
+    pub(super) async fn share_at_last(&self) {
+        while !self.share_with_all(false).await {
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
     /// Shares the workspace with everybody, durably; the late are left out if that is wanted. Says
     /// whether that is done.
-    pub(super) async fn share_with_all(&self, without_late: bool) -> bool {
+    async fn share_with_all(&self, without_late: bool) -> bool {
         let plan = &self.world.plan;
         let (me, healing) = (self.me, !without_late);
         let late = |peer: usize| {

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::agenda::{self, Order};
 use super::facts;
 use super::image::Holdings;
-use super::shared::{Life, World};
+use super::shared::{Life, Peer, World};
 use crate::oracle::{Finding, View, causality, convergence, forks, model};
 
 /// How long peers may take to come up, and to finish what they have under way.
@@ -148,13 +148,16 @@ impl Director {
 
     /// Reads everything off the peers that are up.
     async fn views(&self) -> Result<Vec<View>, Stopped> {
-        for me in readable(&self.world) {
-            let peer = self.world.peer(me);
-            peer.view.take();
-            peer.orders.borrow_mut().push_back(Order::View);
-            peer.bell.notify_one();
-        }
+        self.world.peers.iter().for_each(|peer| _ = peer.view.take());
         self.until(SETTLE_MS, "every peer can be read", |world| {
+            // Whoever dies before it is read is asked again in its next life.
+            for me in readable(world).filter(|&me| world.peer(me).view.borrow().is_none()) {
+                let peer = world.peer(me);
+                if peer.life.get() == Life::Ready && is_idle(peer) {
+                    peer.orders.borrow_mut().push_back(Order::View);
+                    peer.bell.notify_one();
+                }
+            }
             readable(world).all(|me| world.peer(me).view.borrow().is_some())
         })
         .await?;
@@ -269,10 +272,11 @@ fn up(world: &World) -> impl Iterator<Item = usize> + '_ {
 
 /// Whether nobody that is up has anything to do.
 fn idle(world: &World) -> bool {
-    up(world).all(|me| {
-        let peer = world.peer(me);
-        peer.busy.get() == 0 && peer.orders.borrow().is_empty()
-    })
+    up(world).all(|me| is_idle(world.peer(me)))
+}
+
+fn is_idle(peer: &Peer) -> bool {
+    peer.busy.get() == 0 && peer.orders.borrow().is_empty()
 }
 
 /// Whether the fate of every edit of a peer that is up is known.

@@ -4,6 +4,7 @@
 //! power cut can be compared with what it acknowledged.
 
 use std::cell::{Cell, RefCell};
+use std::iter;
 
 use graphshell_sync::ports::Opened;
 use graphshell_sync::{Record, VersionVector};
@@ -33,7 +34,8 @@ pub(crate) struct Drive {
     pub(crate) trouble: Cell<Option<Trouble>>,
     /// Whether the store said that it lost something, and the engine has not told its user yet.
     pub(crate) untold: Cell<bool>,
-    /// Whether the store may be in the middle of recovering from a loss.
+    /// Whether the store may be in the middle of recovering from a loss: until it has taken in a
+    /// write again its database may have to be made anew.
     recovers: Cell<bool>,
     /// Whether the database was seen whole since the disk last did wrong: one that was being made
     /// may be put aside.
@@ -103,7 +105,9 @@ impl Drive {
             self.kept.borrow_mut().log.push(what.clone());
         }
         what.keep(world, me);
-        self.kept.borrow_mut().acknowledged = world.peer(me).image.borrow().end();
+        let image = world.peer(me).image.borrow();
+        self.kept.borrow_mut().acknowledged = image.end();
+        self.recovers.set(self.recovers.get() && image.lost > 0);
     }
 
     /// Copies disk and memory of it aside.
@@ -133,7 +137,12 @@ impl Drive {
         let recovers = peer.image.borrow().lost > 0 || self.recovers.get();
         let excused = guilt.log || guilt.rest || recovers || !self.whole.replace(true);
         world.judge(shows.no_false_alarm(excused));
+        if guilt.log && shows.says_loss() {
+            // What a sync had called durable is gone, even if nobody was told of it yet.
+            peer.excused.set(true);
+        }
         let acknowledged = shows.is(&peer.image.borrow());
+        let mut usable = true;
         let mut kept = self.kept.borrow_mut();
         let in_flight = kept.in_flight.take();
         let snapshots = peer.image.borrow().snapshot.clone();
@@ -153,45 +162,52 @@ impl Drive {
                 world.judge(Err(shows.differs(&peer.image.borrow())));
             } else {
                 drop(kept);
-                self.lost(world, me, &shows, guilt.rest);
+                usable = self.lost(world, me, &shows, guilt.rest);
             }
         }
         let mut image = peer.image.borrow_mut();
         image.snapshot = opened.snapshot.clone();
-        self.recovers.set(image.lost > 0);
-        // All of the log was read and is as it was written: what rotted there is of no effect.
-        self.disk.absolve_log();
+        self.recovers.set(recovers || image.lost > 0);
+        if usable {
+            // All of the log was read and is as it was written: what rotted there is of no effect.
+            self.disk.absolve_log();
+        }
     }
 
     /// The disk lost a part of the log: what is left must be what was there once, and if anything can
-    /// tell that something is missing, the store must say so.
-    fn lost(&self, world: &World, me: usize, shows: &reopened::Shows<'_>, rest_too: bool) {
+    /// tell that something is missing, the store must say so. Says whether what is left can be of use:
+    /// records without the base that they stand on may not be.
+    fn lost(&self, world: &World, me: usize, shows: &reopened::Shows<'_>, rest_too: bool) -> bool {
         let peer = world.peer(me);
         let mut kept = self.kept.borrow_mut();
-        let mut image = Image::default();
         let source = peer.image.borrow().held.clone();
-        let mut found = shows.is(&image).then(|| (0, image.clone()));
-        for (nth, what) in kept.log.iter().enumerate() {
-            if let Some(after) = what.after(&image, Some(&source)) {
-                image = after;
-            }
-            if shows.is(&image) {
-                found = Some((nth + 1, image.clone()));
-            }
-        }
-        let Some((writes, mut image)) = found else {
-            return world.judge(Err(shows.differs(&peer.image.borrow())));
+        // Blocks are chained, so only the last of them may be missing; of the bases any.
+        let bases = kept.log.iter().enumerate().filter(|(_, what)| matches!(what, What::Base(..)));
+        let mut missing = iter::once(None).chain(bases.map(|(nth, _)| Some(nth)));
+        let found = missing.find_map(|missing| {
+            let (writes, image) = shows.once(&kept.log, missing, &source)?;
+            Some((missing, writes, image))
+        });
+        let Some((missing, writes, mut image)) = found else {
+            world.judge(Err(shows.differs(&peer.image.borrow())));
+            return true;
         };
+        kept.log.truncate(writes);
+        let mut acknowledged = kept.acknowledged;
+        if let Some(base) = missing {
+            kept.log.remove(base);
+            acknowledged = acknowledged.max(image.end() + 1);
+        }
         if !rest_too {
-            world.judge(shows.admits_loss(kept.acknowledged));
+            world.judge(shows.admits_loss(acknowledged));
         }
         world.count("logs cut short by the disk");
-        world.note(me, "has lost the end of its log to the disk", &[]);
-        kept.log.truncate(writes);
-        image.lost = kept.acknowledged.saturating_sub(image.end());
+        world.note(me, "has lost a part of its log to the disk", &[]);
+        image.lost = acknowledged.saturating_sub(image.end());
         kept.acknowledged = image.end();
         self.untold.set(shows.says_loss());
         peer.becomes(image);
+        missing.is_none()
     }
 
     /// The store does not open: says what its user does about it.

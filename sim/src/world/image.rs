@@ -20,6 +20,8 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
+    /// Those that it was shared with when the base was made.
+    shared_by_base: BTreeSet<DeviceId>,
     /// Durable records at the end of the log that are gone.
     pub(crate) lost: u64,
 }
@@ -51,6 +53,7 @@ impl Image {
             self.held.extend(source, &base.vector);
         }
         (self.first, self.lost) = (first, 0);
+        self.shared_by_base = self.shared.clone();
         (self.base, self.snapshot) = (Some(base), None);
         dropped
     }
@@ -67,6 +70,13 @@ impl Image {
                 self.held.disown(row.peer, row.base.max(based.get(row.peer)));
             }
         }
+        let after_base = self.base.as_ref().map_or(0, |base| base.position);
+        self.shared = self.shared_by_base.clone();
+        for position in after_base.max(self.first)..self.end() {
+            if let Some(Ok(record)) = self.record(position).map(Record::decode) {
+                self.consents(&record);
+            }
+        }
     }
 
     /// Adds records, all of them. The error says how they contradict what was there before.
@@ -74,21 +84,27 @@ impl Image {
         let mut first = Ok(());
         for record in records {
             self.records.push(record.encode().into());
+            self.consents(record);
             match record {
                 Record::Ready(batch) => first = first.and(self.held.add(batch)),
-                Record::Consent { device, shared: true } => {
-                    self.shared.insert(*device);
-                }
-                Record::Consent { device, shared: false } => {
-                    self.shared.remove(device);
-                }
                 Record::Disown { author, after } => {
                     self.held.disown(*author, *after);
                 }
-                Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
+                Record::Consent { .. }
+                | Record::Identity { .. }
+                | Record::Parked(_)
+                | Record::Fork(_) => {}
             }
         }
         first
+    }
+
+    fn consents(&mut self, record: &Record) {
+        match record {
+            Record::Consent { device, shared: true } => _ = self.shared.insert(*device),
+            Record::Consent { device, shared: false } => _ = self.shared.remove(device),
+            _ => {}
+        }
     }
 }
 

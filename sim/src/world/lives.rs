@@ -72,6 +72,7 @@ fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     peer.drive.iter().for_each(|drive| drive.settle(world, me));
     peer.life.set(Life::Down);
     peer.orders.borrow_mut().clear();
+    peer.view.take();
     peer.busy.set(0);
     peer.unsettled.set(0);
 }

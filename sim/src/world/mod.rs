@@ -31,7 +31,7 @@ mod post;
 mod round;
 mod sealed;
 mod shared;
-mod store;
+pub(crate) mod store;
 mod timeline;
 mod transplant;
 mod user;

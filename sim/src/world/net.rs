@@ -151,10 +151,11 @@ impl Inner {
         ours.image.borrow().shared.contains(&device) || ours.withdrawing.borrow().contains(&device)
     }
 
-    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) {
+    /// Says under which number the frame goes, unless the peer has just died.
+    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) -> Option<u64> {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
-            return;
+            return None;
         }
         if peer.liar.borrow().is_none() {
             self.world.judge(bounds::judge_frame(self.me, body.len()));
@@ -175,6 +176,7 @@ impl Inner {
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
         self.world.send(Frame { from: self.me, to, nth, answers, call, body });
+        Some(nth)
     }
 
     /// Hands a frame to whom it is for.
@@ -214,7 +216,8 @@ impl Inner {
                 return world.count("answers too late");
             };
             if let Ok(Response::Snapshot(part)) = &response {
-                world.peer(self.me).is_handed(world.peer(from), part, &world.slander.borrow());
+                let altered = world.slander.borrow().is_altered(part.id.0);
+                world.peer(self.me).is_handed(self.me, nth, world.peer(from), altered);
                 world.count("parts of snapshots arrived");
             }
             if let Ok(Response::Batch { batch: Some(batch), .. }) = &response {
@@ -234,7 +237,8 @@ impl Inner {
                     let response = Response::Refused(reject);
                     let what = frame::response(&response);
                     let body = dialect.spoken(response.encode());
-                    return self.send(from, true, frame.call, &what, body);
+                    self.send(from, true, frame.call, &what, body);
+                    return;
                 }
             };
             got(&frame::request(&request));
@@ -250,7 +254,7 @@ impl Inner {
 
     /// A hostile peer gets a frame.
     fn overhear(&self, frame: &Frame) {
-        let Frame { from, answers, call, ref body, .. } = *frame;
+        let Frame { from, nth, answers, call, ref body, .. } = *frame;
         let frames = self.world.lie(self.me, from, |liar, victim, slander| {
             if answers {
                 liar.answered(body);
@@ -260,8 +264,8 @@ impl Inner {
         });
         let from_whom = self.world.peer(from);
         if answers && matches!(Response::decode(body), Ok(Response::Snapshot(_))) {
-            *self.world.peer(self.me).handed.borrow_mut() =
-                Some(from_whom.image.borrow().held.clone());
+            let held = from_whom.handing.borrow().get(&(self.me, nth)).cloned();
+            *self.world.peer(self.me).handed.borrow_mut() = held;
         }
         self.send_all(from, frames);
     }
@@ -269,7 +273,12 @@ impl Inner {
     fn send_all(&self, to: usize, frames: Vec<Sending>) {
         for Sending { answers, what, body } in frames {
             let call = answers.unwrap_or_else(|| self.calls.replace(self.calls.get() + 1));
-            self.send(to, answers.is_some(), call, &what, body);
+            let nth = self.send(to, answers.is_some(), call, &what, body);
+            // If it is a part of a snapshot, it is one that it was handed itself.
+            let peer = self.world.peer(self.me);
+            if let (Some(nth), Some(held)) = (nth, &*peer.handed.borrow()) {
+                peer.handing.borrow_mut().insert((to, nth), held.clone());
+            }
         }
     }
 
@@ -294,7 +303,11 @@ impl Inner {
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
-        self.send(from, true, call, &frame::response(&response), body);
+        let nth = self.send(from, true, call, &frame::response(&response), body);
+        if let (Response::Snapshot(_), Some(nth)) = (&response, nth) {
+            let held = peer.image.borrow().held.clone();
+            peer.handing.borrow_mut().insert((from, nth), held);
+        }
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) struct Peer {
     pub(crate) amnesiac: Cell<bool>,
     /// Whether its disk ever forgot something.
     pub(crate) set_back: Cell<bool>,
-    /// What the device holds that handed it a snapshot last; its own past, if its disk forgot.
+    /// What the device held that handed it a snapshot last; its own past, if its disk forgot.
     pub(crate) handed: RefCell<Option<Holdings>>,
     /// Whether the snapshot that it is being handed was altered on its way through a liar.
     pub(crate) handed_altered: Cell<bool>,
@@ -121,6 +121,8 @@ pub(crate) struct Peer {
     pub(crate) withdrawing: RefCell<BTreeSet<DeviceId>>,
     /// Whether it joined such a snapshot: what it shows may be what no entry says.
     pub(crate) misled: Cell<bool>,
+    /// What it held when it handed out a part of a snapshot, by whom it was for and frame number.
+    pub(crate) handing: RefCell<BTreeMap<(usize, u64), Holdings>>,
     /// What was applied when its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
@@ -177,6 +179,7 @@ impl World {
             settled: RefCell::default(),
             withdrawing: RefCell::default(),
             misled: Cell::new(false),
+            handing: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             atomic: RefCell::default(),

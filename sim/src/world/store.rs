@@ -43,7 +43,7 @@ struct Writing<'a> {
 
 /// What a store is given to keep.
 #[derive(Clone)]
-pub(super) enum What {
+pub(crate) enum What {
     Records(Vec<Record>),
     Snapshot(Snapshot),
     Base(Snapshot, u64),
@@ -90,7 +90,7 @@ impl What {
 
     /// What an image is once this is written, if it is a part of the log; `source` holds what a
     /// base covers beyond the image.
-    pub(super) fn after(&self, image: &Image, source: Option<&Holdings>) -> Option<Image> {
+    pub(crate) fn after(&self, image: &Image, source: Option<&Holdings>) -> Option<Image> {
         let mut after = image.clone();
         match self {
             What::Records(records) => _ = after.append(records),

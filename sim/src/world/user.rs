@@ -1,6 +1,7 @@
 //! The user of one peer: does the plan's steps at their times, and what the world orders.
 
 use std::future::pending;
+use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -12,8 +13,10 @@ use graphshell_sync::{
     Conflict, DeviceId, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject,
     SyncError, SyncReport, Workspace,
 };
+use tokio::time::sleep;
 
 use super::agenda::{self, Order, Task, What};
+use super::consent::RETRY_MS;
 use super::facts;
 use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
@@ -67,10 +70,10 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
             Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
             Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
             Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
-            Next::Order(Order::Share) => _ = user.share_with_all(false).await,
+            Next::Order(Order::Share) => user.share_at_last().await,
             Next::Order(Order::View) => {
-                let view = user.view().await;
-                *peer.view.borrow_mut() = view;
+                let view = user.view_at_last().await;
+                *peer.view.borrow_mut() = Some(view);
             }
         }
     }
@@ -401,7 +404,17 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Reads everything off the peer.
+    /// Everything that can be read off the peer; what a failing disk refuses is tried again.
+    async fn view_at_last(&self) -> View {
+        loop {
+            if let Some(view) = self.view().await {
+                return view;
+            }
+            sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+    }
+
+    /// Everything that can be read off the peer, unless its disk fails.
     async fn view(&self) -> Option<View> {
         let workspace = self.workspace;
         match workspace.history().await {
@@ -421,6 +434,7 @@ impl<'a> User<'a> {
                 if !may_fail {
                     self.fail("the history can be read", error.to_string());
                 }
+                self.world.tell(self.me, format_args!("cannot read its history: {error}"), &[]);
                 None
             }
         }

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use graphshell_sync::wire::SnapshotPart;
-
 use super::{Liar, Sending, Slander, Victim};
 use crate::plan::Action;
 use crate::world::agenda::{self, What};
@@ -27,15 +25,11 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
 }
 
 impl Peer {
-    /// Another peer hands it a part of a snapshot.
-    pub(crate) fn is_handed(&self, by: &Peer, part: &SnapshotPart, slander: &Slander) {
-        let held = match &*by.liar.borrow() {
-            None => Some(by.image.borrow().held.clone()),
-            // What it had from somebody itself.
-            Some(_) => by.handed.borrow().clone(),
-        };
-        *self.handed.borrow_mut() = held;
-        self.handed_altered.set(by.misled.get() || slander.is_altered(part.id.0));
+    /// Another peer hands it a part of a snapshot, in a frame of this number; perhaps one that a
+    /// liar altered.
+    pub(crate) fn is_handed(&self, me: usize, nth: u64, by: &Peer, altered: bool) {
+        *self.handed.borrow_mut() = by.handing.borrow().get(&(me, nth)).cloned();
+        self.handed_altered.set(by.misled.get() || altered);
     }
 }
 
