@@ -368,10 +368,12 @@ impl Core {
     pub(crate) fn succeed(&mut self, old: Core, why: &Rebuild) {
         let (before, now) = (old.peer_id(), self.peer_id());
         self.counters.add(&old.counters);
+        // Whoever never authored anything had no name to change.
+        let renamed = old.named && now != before;
         self.inherit(old.into_legacy(), why);
         self.event(Event::Reset);
         let told = |output: &Output| matches!(output, Output::Event(Event::Rotated { new, .. }) if *new == now);
-        if now != before && !self.outputs.iter().any(told) {
+        if renamed && !self.outputs.iter().any(told) {
             self.event(Event::Rotated { old: before, new: now });
         }
     }

@@ -179,7 +179,8 @@ impl Report {
         output: &mut Output,
     ) -> Result<Exit, Error> {
         let never = self.tally.never_reached();
-        let unreached = how.files.demand_probes && !never.is_empty();
+        let demanded = self.tally.demanded();
+        let unreached = how.files.demand_probes && !demanded.is_empty();
         let exit = match self.exit() {
             Exit::Held if unreached => Exit::ProvedNothing,
             exit => exit,
@@ -198,7 +199,9 @@ impl Report {
             if self.exit() == Exit::ProvedNothing {
                 output.line("nothing was proved: too many of the seeds were invalid")?;
             } else if exit == Exit::ProvedNothing {
-                output.line("too little was proved: --demand-probes wants each reached")?;
+                let what = "too little was proved; --demand-probes wants: ";
+                let columns = output.text_columns();
+                output.line(text::hanging(what, &demanded.join(", "), columns))?;
             }
         }
         annotate::annotate(how.files.annotations, self);

@@ -97,7 +97,12 @@ impl Tally {
 
     /// Rare events that no run reached.
     pub(crate) fn never_reached(&self) -> Vec<&'static str> {
-        probe::never_reached(&self.counts)
+        probe::never_reached(&self.counts, false)
+    }
+
+    /// Rare events that a small sweep must reach, and that no run reached.
+    pub(crate) fn demanded(&self) -> Vec<&'static str> {
+        probe::never_reached(&self.counts, true)
     }
 
     /// How a sweep ends. Some seeds draw a fault that meets nothing, so a few may be invalid.

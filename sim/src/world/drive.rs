@@ -153,16 +153,16 @@ impl Drive {
         world.judge(shows.snapshot_is_one_of(snapshots.as_ref(), new, guilt.rest || guilt.log));
         if !acknowledged {
             let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow(), None));
-            if let (Some(what), true) = (in_flight, after.is_some_and(|image| shows.is(&image))) {
+            if let (Some(what), true) = (&in_flight, after.is_some_and(|image| shows.is(&image))) {
                 world.count("writes found though never acknowledged");
                 kept.log.push(what.clone());
                 drop(kept);
-                what.keep(world, me);
+                what.clone().keep(world, me);
             } else if !guilt.log {
                 world.judge(Err(shows.differs(&peer.image.borrow())));
             } else {
                 drop(kept);
-                usable = self.lost(world, me, &shows, guilt.rest);
+                usable = self.lost(world, me, &shows, in_flight, guilt.rest);
             }
         }
         let mut image = peer.image.borrow_mut();
@@ -177,9 +177,20 @@ impl Drive {
     /// The disk lost a part of the log: what is left must be what was there once, and if anything can
     /// tell that something is missing, the store must say so. Says whether what is left can be of use:
     /// records without the base that they stand on may not be.
-    fn lost(&self, world: &World, me: usize, shows: &reopened::Shows<'_>, rest_too: bool) -> bool {
+    fn lost(
+        &self,
+        world: &World,
+        me: usize,
+        shows: &reopened::Shows<'_>,
+        in_flight: Option<What>,
+        rest_too: bool,
+    ) -> bool {
         let peer = world.peer(me);
         let mut kept = self.kept.borrow_mut();
+        if let Some(What::Records(records)) = &in_flight {
+            world.archive(records);
+        }
+        kept.log.extend(in_flight);
         let source = peer.image.borrow().held.clone();
         // Blocks are chained, so only the last of them may be missing; of the bases any.
         let bases = kept.log.iter().enumerate().filter(|(_, what)| matches!(what, What::Base(..)));

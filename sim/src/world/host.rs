@@ -112,6 +112,7 @@ fn stopped(world: &World, me: usize, detail: String) {
 fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     let peer = world.peer(me);
     world.authors_as(me, workspace.peer_id());
+    world.judge_told(me);
     let now = workspace.version_vector();
     let mut seen = peer.seen.borrow_mut();
     if *seen != now {

@@ -20,8 +20,10 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
-    /// Those that it was shared with when the base was made.
-    shared_by_base: BTreeSet<DeviceId>,
+    /// `shared` as the snapshot says.
+    by_snapshot: BTreeSet<DeviceId>,
+    /// `held` and `shared` as the base says.
+    by_base: (Holdings, BTreeSet<DeviceId>),
     /// Durable records at the end of the log that are gone.
     pub(crate) lost: u64,
 }
@@ -52,10 +54,20 @@ impl Image {
         if let Some(source) = source {
             self.held.extend(source, &base.vector);
         }
+        if self.lost > 0 {
+            // Whoever recovers has what the snapshot tells, of consents too.
+            self.shared.append(&mut self.by_snapshot);
+        }
         (self.first, self.lost) = (first, 0);
-        self.shared_by_base = self.shared.clone();
+        self.by_base = (self.held.clone(), self.shared.clone());
         (self.base, self.snapshot) = (Some(base), None);
         dropped
+    }
+
+    /// Takes the place of the snapshot before.
+    pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
+        self.snapshot = Some(snapshot);
+        self.by_snapshot = self.shared.clone();
     }
 
     /// Forgets the last records, at most so many; what the log stands on stays.
@@ -63,18 +75,12 @@ impl Image {
         let left = self.records.len().saturating_sub(records);
         let gone = self.records.split_off(left);
         self.lost += gone.len() as u64;
-        let based = self.base.as_ref().map(|base| base.vector.clone()).unwrap_or_default();
-        for bytes in gone {
-            let Ok(Record::Ready(batch)) = Record::decode(&bytes) else { continue };
-            for row in batch.authors().iter().filter(|row| row.count > 0) {
-                self.held.disown(row.peer, row.base.max(based.get(row.peer)));
-            }
-        }
-        let after_base = self.base.as_ref().map_or(0, |base| base.position);
-        self.shared = self.shared_by_base.clone();
-        for position in after_base.max(self.first)..self.end() {
+        (self.held, self.shared) = self.by_base.clone();
+        let after_base = self.base.as_ref().map_or(0, |base| base.position).max(self.first);
+        for position in after_base..self.end() {
             if let Some(Ok(record)) = self.record(position).map(Record::decode) {
-                self.consents(&record);
+                // It was judged when it was written.
+                let _ = self.apply(&record);
             }
         }
     }
@@ -84,27 +90,20 @@ impl Image {
         let mut first = Ok(());
         for record in records {
             self.records.push(record.encode().into());
-            self.consents(record);
-            match record {
-                Record::Ready(batch) => first = first.and(self.held.add(batch)),
-                Record::Disown { author, after } => {
-                    self.held.disown(*author, *after);
-                }
-                Record::Consent { .. }
-                | Record::Identity { .. }
-                | Record::Parked(_)
-                | Record::Fork(_) => {}
-            }
+            first = first.and(self.apply(record));
         }
         first
     }
 
-    fn consents(&mut self, record: &Record) {
+    fn apply(&mut self, record: &Record) -> Result<(), Contradiction> {
         match record {
+            Record::Ready(batch) => return self.held.add(batch),
             Record::Consent { device, shared: true } => _ = self.shared.insert(*device),
             Record::Consent { device, shared: false } => _ = self.shared.remove(device),
-            _ => {}
+            Record::Disown { author, after } => self.held.disown(*author, *after),
+            Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
         }
+        Ok(())
     }
 }
 

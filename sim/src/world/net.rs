@@ -107,7 +107,7 @@ impl SimNetwork {
         inner.waiting.borrow_mut().insert(call, answer);
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
-        inner.world.judge_promised(inner.me, &durability::told_by_request(&request));
+        inner.world.tells_others(inner.me, durability::told_by_request(&request));
         let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
         let body = dialect.spoken(request.encode());
         let world = &*inner.world;
@@ -290,7 +290,7 @@ impl Inner {
         peer.fuse.pass().await;
         let sent = durability::judge_response(self.me, &peer.image.borrow().held, &response);
         self.world.judge(sent);
-        self.world.judge_promised(self.me, &durability::told_by_response(&response));
+        self.world.tells_others(self.me, durability::told_by_response(&response));
         if let Response::Durable { have } = &response {
             peer.acknowledged.borrow_mut().add_all(have);
         }

@@ -7,6 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
+use graphshell_sync::ports::Promise;
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{
     ConflictId, DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry,
@@ -127,6 +128,8 @@ pub(crate) struct Peer {
     pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
+    /// What it told others of itself since it was looked at last, each with its promise then.
+    told: RefCell<Vec<(VersionVector, Option<Promise>)>>,
     pub(crate) atomic: RefCell<Atomic>,
     pub(crate) acknowledged: RefCell<Acknowledged>,
 }
@@ -182,6 +185,7 @@ impl World {
             handing: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
+            told: RefCell::default(),
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),
         };
@@ -336,8 +340,22 @@ impl World {
         self.peers[peer].author.set(Some(author));
     }
 
-    /// Judges how far a peer tells of the entries of its current author.
-    pub(crate) fn judge_promised(&self, me: usize, told: &VersionVector) {
+    /// A peer tells others of entries. They are judged when it is [looked at](Self::judge_told), since it
+    /// may just have changed its name.
+    pub(crate) fn tells_others(&self, me: usize, told: VersionVector) {
+        let peer = &self.peers[me];
+        let promise = peer.image.borrow().promise;
+        peer.told.borrow_mut().push((told, promise));
+    }
+
+    /// Judges how far a peer told of the entries of its current author.
+    pub(crate) fn judge_told(&self, me: usize) {
+        for (told, promise) in self.peers[me].told.take() {
+            self.judge_promised(me, &told, promise);
+        }
+    }
+
+    fn judge_promised(&self, me: usize, told: &VersionVector, promise: Option<Promise>) {
         let peer = &self.peers[me];
         let Some(author) = peer.author.get() else { return };
         let last = Dot { peer: author, sequence: told.get(author) };
@@ -347,10 +365,8 @@ impl World {
             return;
         }
         let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
-        let promised =
-            peer.image.borrow().promise.map(|promise| {
-                (PeerId::derive(peer.device, promise.incarnation), promise.sequence)
-            });
+        let promised = promise
+            .map(|promise| (PeerId::derive(peer.device, promise.incarnation), promise.sequence));
         let promised = match promised {
             Some((witnessed, sequence)) if witnessed == author => sequence,
             // The witness is ahead: the peer is about to author as another.
@@ -407,14 +423,12 @@ impl World {
         let (before, old) = (image.held.vector(), image.records.len());
         let fits = image.append(records);
         let after = image.held.vector();
+        self.archive(records);
         let mut entries = 0;
         for record in records {
             match record {
                 Record::Ready(batch) => {
                     entries += batch.len();
-                    if self.plan.cuts_logs() {
-                        self.archive.borrow_mut().add(batch);
-                    }
                 }
                 Record::Parked(_) => self.count("batches parked"),
                 Record::Fork(_) => self.count("forks proven"),
@@ -448,6 +462,15 @@ impl World {
         let ours = |author| self.author(author) == Some(me);
         let whole = peer.atomic.borrow().judge(me, ours, "the disk holds", (&before, &after));
         self.judge(whole);
+    }
+
+    /// Keeps the entries of records that are durable somewhere.
+    pub(crate) fn archive(&self, records: &[Record]) {
+        let batches = records.iter().filter_map(|record| match record {
+            Record::Ready(batch) if self.plan.cuts_logs() => Some(batch),
+            _ => None,
+        });
+        batches.for_each(|batch| self.archive.borrow_mut().add(batch));
     }
 
     /// A peer has put a base under its log.

@@ -76,7 +76,7 @@ impl What {
             What::Snapshot(snapshot) => {
                 world.note(me, "has taken a snapshot", &snapshot.bytes);
                 world.count("snapshots");
-                world.peer(me).image.borrow_mut().snapshot = Some(snapshot);
+                world.peer(me).image.borrow_mut().keep_snapshot(snapshot);
             }
             What::Base(base, first) => {
                 world.rebased(me, base, first);
