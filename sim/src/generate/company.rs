@@ -37,6 +37,14 @@ pub(super) fn gather(
     if let Some(liar) = one(&mut dice, HOSTILE) {
         names.push("a hostile peer");
         let name = peers[liar].name.clone();
+        // Its user's edits are another's then.
+        for step in steps.iter_mut() {
+            if let Action::Edit { peer, .. } = &mut step.action
+                && *peer == name
+            {
+                peer.clone_from(&peers[0].name);
+            }
+        }
         peers[liar] = Peer { lies: lies(&mut dice), ..Peer::new(&name) };
         steps.retain(|step| {
             let attack = matches!(&step.action, Action::Sync { peer, .. } if *peer == name);
