@@ -15,7 +15,7 @@ use graphshell_benches::{Device, OPERATIONS, Workload, browse};
 use graphshell_sim::plan::{device_id, workspace_id};
 use graphshell_sync::backend::NoNetwork;
 use graphshell_sync::ports::Store;
-use graphshell_sync::store::disk::{DiskStore, KeySource, open_folder};
+use graphshell_sync::store::disk::{DeviceWitness, DiskStore, KeySource};
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::{Config, PortSet, Record, SystemClock, SystemEntropy, Workspace};
 use redb::{Database, TableDefinition};
@@ -26,7 +26,15 @@ type Write = fn(&Path, &[Record]);
 /// Records of one append, and so of one sync: what a round that pulls runs ahead by.
 const GROUP: usize = 4;
 const RUNS: usize = 5;
-const PENDING: [usize; 2] = [10_000, 100_000];
+/// Operations in one edit of a user: a page, where it came from, its title, and so on.
+const EDIT: usize = 10;
+/// Log records between two snapshots of a device that is used.
+const SNAPSHOT_EVERY: u64 = 1_000;
+/// Pending operations, and the megabytes that they may take over the idle process.
+const PENDING: [(usize, u32); 2] = [(10_000, 50), (100_000, 100)];
+const BAR_PER_SECOND: u32 = 250_000;
+const BAR_BYTES: u32 = 75;
+const BAR_REOPENED_MS: u32 = 100;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -35,7 +43,8 @@ fn main() {
         arguments.get(at + 1).cloned()
     };
     if let (Some(count), Some(folder)) = (after("--pending"), after("--in")) {
-        return pending(count.parse().expect("a number"), Path::new(&folder));
+        let one_by_one = arguments.iter().any(|argument| argument == "--one-by-one");
+        return pending(count.parse().expect("a number"), one_by_one, Path::new(&folder));
     }
     let place = after("--in").map_or_else(tempfile::tempdir, tempfile::tempdir_in);
     let place = place.expect("a folder to write into");
@@ -43,6 +52,9 @@ fn main() {
     let records = records();
     let operations: usize = records.iter().filter_map(batch_of).map(|batch| batch.len()).sum();
     println!("{operations} operations in {} records, {GROUP} for each sync", records.len());
+    println!(
+        "bars: {BAR_PER_SECOND} durable operations per second, {BAR_BYTES} bytes each on disk"
+    );
     let contenders: [(&str, Write); 3] =
         [("graphshell", graphshell), ("fjall", plain_fjall), ("redb", plain_redb)];
     for (name, write) in contenders {
@@ -76,7 +88,9 @@ fn main() {
         }
         let on_core = (on_core / RUNS as u32).as_secs_f64() * 1e3;
         let passed = median(times).as_secs_f64() * 1e3;
-        println!("{name:<24} {passed:>8.1} ms, {on_core:.0} ms on a core");
+        println!(
+            "{name:<24} {passed:>8.1} ms (bar: {BAR_REOPENED_MS} ms), {on_core:.0} ms on a core"
+        );
     };
     reopened("opened from the log");
     let (workspace, driver) = open(&folder, 0);
@@ -84,14 +98,30 @@ fn main() {
     drop(workspace);
     reopened("opened from a snapshot");
     let parts = ["log", "state.redb"].map(|part| on_disk(&folder.join(part)));
-    println!("with a snapshot          {:?} bytes in log and database", parts);
+    println!(
+        "with a snapshot          {parts:?} bytes in log and database, {:.1} for each operation \
+         (bar: {BAR_BYTES})",
+        parts.iter().sum::<u64>() as f64 / operations as f64
+    );
 
-    for count in PENDING {
-        let program = std::env::current_exe().expect("this program");
-        let folder = place.path().join(format!("pending-{count}"));
-        let mut command = Command::new(program);
-        command.args(["--pending", &count.to_string(), "--in"]).arg(folder);
-        assert!(command.status().expect("it runs").success());
+    for (count, bar) in PENDING {
+        // As fast as they come, so that many share an append; and as people browse, one by one.
+        for how in [None, Some("--one-by-one")] {
+            let program = std::env::current_exe().expect("this program");
+            let folder = place.path().join(format!("pending-{count}-{}", how.is_some()));
+            let mut command = Command::new(program);
+            command.args(["--pending", &count.to_string(), "--in"]).arg(&folder).args(how);
+            assert!(command.status().expect("it runs").success());
+            let parts = ["log", "state.redb"].map(|part| on_disk(&folder.join(part)));
+            let each = parts.map(|bytes| bytes as f64 / count as f64);
+            println!(
+                "        (bar: {bar} MB)  {:.1} bytes each on disk (bar: {BAR_BYTES}), of which \
+                 {:.1} in the log and {:.1} in the database with its snapshot",
+                each[0] + each[1],
+                each[0],
+                each[1]
+            );
+        }
     }
 }
 
@@ -158,17 +188,12 @@ fn plain_redb(folder: &Path, records: &[Record]) {
     }
 }
 
-type Ports = PortSet<
-    SystemClock,
-    SystemEntropy,
-    DiskStore,
-    graphshell_sync::store::disk::DeviceWitness,
-    NoNetwork,
->;
+type Ports = PortSet<SystemClock, SystemEntropy, DiskStore, DeviceWitness, NoNetwork>;
 type Driver = graphshell_sync::Driver<Ports>;
 
 fn open(folder: &Path, snapshot_every: u64) -> (Workspace<Ports>, Driver) {
-    let (store, witness) = open_folder(folder, workspace_id(), key(folder)).expect("threads");
+    let witness = DeviceWitness::beside(folder).expect("a thread");
+    let store = DiskStore::new(folder, workspace_id(), key(folder)).expect("a thread");
     let (clock, entropy) = (SystemClock, SystemEntropy);
     let ports = PortSet { clock, entropy, store, witness, network: NoNetwork };
     let (workspace, device) = (workspace_id(), device_id("reader"));
@@ -187,20 +212,26 @@ fn run(driver: Driver, work: impl FnOnce(), workspace: &Workspace<Ports>) {
 }
 
 /// In a program of its own: how much memory so many operations take that no other device has yet.
-fn pending(count: usize, folder: &Path) {
+/// Either each edit waits until the one before is durable, or none does.
+fn pending(count: usize, one_by_one: bool, folder: &Path) {
     let operations = browse(count);
     let [idle, _] = memory();
-    let (workspace, driver) = open(folder, 1_000);
+    let (workspace, driver) = open(folder, SNAPSHOT_EVERY);
     let work = || {
         let mut last = None;
-        for some in operations.chunks(10) {
-            last = Some(workspace.edit_all(some).expect("what was walked is possible"));
+        for some in operations.chunks(EDIT) {
+            let receipt = workspace.edit_all(some).expect("what was walked is possible");
+            if one_by_one {
+                block_on(workspace.settled(receipt));
+            }
+            last = Some(receipt);
         }
         block_on(workspace.settled(last.expect("operations")));
         let [now, peak] = memory();
         let megabytes = |kib: u64| (kib.saturating_sub(idle)) as f64 / 1024.0;
         println!(
-            "{count:>7} pending operations {:>6.1} MB over the idle process, {:.1} MB at the peak",
+            "{count:>7} pending operations{}, {:>6.1} MB over the idle process, {:.1} MB at the peak",
+            if one_by_one { " made one edit after another" } else { "" },
             megabytes(now),
             megabytes(peak)
         );

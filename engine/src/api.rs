@@ -90,8 +90,27 @@ pub enum Event {
     },
     /// Something in the store could not be used and was put aside.
     SetAside(SetAside),
+    /// The engine could not do what it does by itself. Nothing is lost by it, and it is tried again
+    /// when it is due; told again only for another reason.
+    Hindered {
+        /// What was not done.
+        chore: Chore,
+        /// Why.
+        why: StoreError,
+    },
     /// The subscriber was too slow and missed this many events: read everything anew.
     Lagged(u64),
+}
+
+/// What the engine does by itself, so that nobody waits for its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chore {
+    /// Cutting what every device has off the log.
+    Compaction,
+    /// Keeping a snapshot that makes the next opening faster.
+    Checkpoint,
+    /// Giving another device what it asked for.
+    Serving,
 }
 
 /// What one round with one peer did.

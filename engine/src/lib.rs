@@ -123,7 +123,9 @@ mod testing;
 mod vector;
 pub mod wire;
 
-pub use api::{Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport};
+pub use api::{
+    Chore, Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport,
+};
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;
 pub use counters::{Counter, Counters};

@@ -50,9 +50,13 @@ pub const MAX_LOST_CALLS: u32 = 8;
 pub const MAX_OPEN_PUSHES: u32 = 4;
 /// Exchanges of one round in a row that move nothing before the round gives up.
 pub const MAX_ROUND_RETRIES: u32 = 40;
-/// Longest snapshot that one device hands to another, in bytes. What would be longer is not cut
-/// from the log in the first place. *Format.*
+/// Longest snapshot that one device hands to another, in bytes. *Format.*
 pub const MAX_SNAPSHOT_BYTES: usize = 256 * 1024 * 1024;
+/// Longest base for which records are cut from the log, in bytes. A snapshot that is handed over
+/// later holds what came since too, so half of what it may have is left for that.
+pub const MAX_BASE_BYTES: usize = MAX_SNAPSHOT_BYTES / 2;
+/// Log records after which a snapshot that is handed out is let go, if nobody fetched on meanwhile.
+pub const MAX_OFFER_RECORDS: u64 = 1024;
 /// Longest part of such a snapshot in one response, in bytes. *Format.*
 pub const MAX_SNAPSHOT_PART_BYTES: usize = MAX_BATCH_BYTES;
 /// Most parts in which a device takes one snapshot from another.

@@ -55,7 +55,8 @@ pub struct Opened {
     pub base: Option<Snapshot>,
     /// The snapshot that was saved last, if it is newer than the base.
     ///
-    /// Its position may lie beyond `end` if the disk lost records.
+    /// Taken of this very log, unless its position lies beyond `end`, as it may if the disk lost
+    /// records.
     pub snapshot: Option<Snapshot>,
     /// The position of the first record that is still there.
     pub first: u64,

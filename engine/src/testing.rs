@@ -237,6 +237,7 @@ fn reject() -> impl Strategy<Value = Reject> {
         Just(Reject::TooManyAuthors),
         dot().prop_map(|dot| Reject::Fork { author: dot.peer, common: dot.sequence - 1 }),
         Just(Reject::Behind),
+        Just(Reject::TooLong),
     ]
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 use crate::world::Failure;
 
 /// Longest shape, in characters.
@@ -140,35 +140,17 @@ pub struct Ingredients {
     pub faults: BTreeSet<String>,
 }
 
-/// Steps that are no fault, or end one.
-const NO_FAULTS: [&str; 7] = ["edit", "browse", "sync", "resolve", "expect", "mend", "restart"];
-
 impl Ingredients {
     /// The plan's.
     pub fn of(plan: &Plan) -> Self {
-        let mut found = Ingredients::default();
-        let mut network = vec![plan.network];
-        for step in &plan.steps {
-            if let Some((_, edits)) = step.action.edits() {
-                found.edits.extend(edits.iter().map(|edit| tag(edit, "op")));
-            } else if let Action::Weather { network: next } = step.action {
-                network.push(next);
-            } else {
-                found.faults.insert(tag(&step.action, "do"));
-            }
+        let steps = plan.steps.iter().filter_map(|step| step.action.edits());
+        let mut edits: BTreeSet<String> = BTreeSet::new();
+        for (_, made) in steps {
+            edits.extend(made.iter().map(|edit| tag(edit, "op")));
         }
-        found.faults.retain(|kind| !NO_FAULTS.contains(&kind.as_str()));
-        found.edits.extend(plan.peers.iter().flat_map(|peer| &peer.legacy).map(|e| tag(e, "op")));
-        let mut note = |holds: bool, name: &str| {
-            if holds {
-                found.faults.insert(name.to_owned());
-            }
-        };
-        note(network.iter().any(|network| network.loss > 0), "loss");
-        note(network.iter().any(|network| network.duplication > 0), "duplication");
-        note(plan.peers.iter().any(|peer| peer.clock_offset_ms != 0), "clock_offset");
-        note(plan.peers.iter().any(|peer| !peer.legacy.is_empty()), "legacy");
-        found
+        edits.extend(plan.peers.iter().flat_map(|peer| &peer.legacy).map(|edit| tag(edit, "op")));
+        let faults = plan.fault_kinds().into_iter().map(|kind| kind.name().to_owned()).collect();
+        Ingredients { edits, faults }
     }
 
     /// All kinds, edits first.

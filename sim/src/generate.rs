@@ -5,33 +5,40 @@
 
 mod company;
 mod cuts;
+mod devices;
 mod dice;
 mod disk;
 mod faults;
+mod links;
+mod profile;
 mod quarrel;
 mod user;
 
-use crate::plan::{Action, Peer, Plan, Step};
+use crate::plan::{Action, FaultKind, Peer, Plan, Step};
 use cuts::Cuts;
 use dice::Dice;
 use disk::Disks;
 use faults::Swarm;
 use user::{Habits, User};
 
-/// How large a generated plan is.
+pub use profile::{Profile, ProfileError};
+
+/// What a seed expands into, beside the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Peers, 1 to 64.
+    /// Peers, 1 to 1 000.
     pub peers: usize,
     /// Edits of all users together.
     pub edits: usize,
     /// Virtual milliseconds in which they and most faults happen.
     pub span_ms: u64,
+    /// Which faults there may be.
+    pub profile: Profile,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Shape { peers: 5, edits: 300, span_ms: 10_000 }
+        Shape { peers: 5, edits: 300, span_ms: 10_000, profile: Profile::default() }
     }
 }
 
@@ -51,25 +58,30 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         .map(|place| NAMES.get(place).map_or_else(|| format!("peer{place}"), |&name| name.into()))
         .collect();
     let mut dice = Dice::new(seed, "faults");
-    let swarm = Swarm::roll(&mut dice);
+    let swarm = Swarm::roll(shape.profile, names.len(), &mut dice);
     let network = swarm.network(&mut dice);
     let append_ms = swarm.append_ms(&mut dice);
     let snapshot_every = if dice.chance(20) { 0 } else { dice.between(2, 25) };
-    let offsets: Vec<i64> = names.iter().map(|_| swarm.clock_offset_ms(&mut dice)).collect();
+    let clocks: Vec<(i64, i64)> = names
+        .iter()
+        .map(|_| (swarm.clock_offset_ms(&mut dice), swarm.clock_drift_ppm(&mut dice)))
+        .collect();
 
     let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
-    swarm.strike(shape, &mut dice, &mut timeline);
+    swarm.strike_devices(shape, &mut Dice::new(seed, "devices"), &mut timeline);
     let mut dice = Dice::new(seed, "disks");
-    let disks = Disks::roll(&mut dice);
+    let disks = Disks::roll(shape.profile.with_disks(), &mut dice);
     if let Some(disks) = &disks {
         disks.strike(shape, &mut dice, &mut timeline);
     }
+    swarm.strike_links(shape, &mut Dice::new(seed, "links"), &mut timeline);
     let habits = Dice::new(seed, "users");
     let mut habits = Habits::new(habits, &names, swarm.clears, swarm.unknown_kinds);
     let profile = if swarm.legacy { habits.profile() } else { Vec::new() };
-    let peers = names.iter().zip(offsets).enumerate().map(|(place, (name, clock_offset_ms))| {
+    let peers = names.iter().zip(clocks).enumerate().map(|(place, (name, clock))| {
         let legacy = if place < LEGACY_DEVICES { profile.clone() } else { Vec::new() };
-        Peer { clock_offset_ms, legacy, ..Peer::new(name) }
+        let (clock_offset_ms, clock_drift_ppm) = clock;
+        Peer { clock_offset_ms, clock_drift_ppm, legacy, ..Peer::new(name) }
     });
     let mut peers: Vec<Peer> = peers.collect();
     let cuts = Cuts::roll(Dice::new(seed, "cuts"), &names, shape.span_ms);
@@ -82,14 +94,9 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     let company = company::gather(company, &mut peers, &mut timeline.steps, shape.span_ms);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
-    let mut faults = swarm.names();
-    faults.extend(disks.iter().flat_map(Disks::names));
-    faults.extend(cuts.names);
-    faults.extend(company);
-    let faults = faults.join(", ");
-    let faults = if faults.is_empty() { "nothing".to_owned() } else { faults };
-    Plan {
-        why: format!("Seed {seed:#x}: {} users browse; what may go wrong: {faults}.", names.len()),
+    let circumstances: Vec<&str> = swarm.circumstances().chain(cuts.names).chain(company).collect();
+    let mut plan = Plan {
+        why: String::new(),
         seed,
         peers,
         network,
@@ -100,7 +107,20 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         steps: timeline.steps,
         heal: true,
         expect: Vec::new(),
-    }
+    };
+    let faults: Vec<&str> = plan.fault_kinds().into_iter().map(FaultKind::name).collect();
+    plan.why = format!(
+        "Seed {seed:#x}, profile {}: {} users browse; faults: {}; besides: {}.",
+        shape.profile,
+        names.len(),
+        listed(&faults),
+        listed(&circumstances)
+    );
+    plan
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// What happens when, in no order yet.
@@ -122,11 +142,6 @@ enum Intent {
 impl Timeline {
     fn put(&mut self, at_ms: u64, action: Action) {
         self.steps.push(Step { at_ms, action });
-    }
-
-    fn cut(&mut self, start: u64, end: u64, from: String, to: String, one_way: bool) {
-        self.put(end, Action::Mend { from: from.clone(), to: to.clone() });
-        self.put(start, Action::Partition { from, to, one_way });
     }
 
     fn is_away(&self, who: usize, at_ms: u64) -> bool {

@@ -8,6 +8,7 @@ mod company;
 mod disk;
 mod edit;
 mod fact;
+mod fault;
 mod layout;
 mod names;
 mod validate;
@@ -23,6 +24,7 @@ pub use company::{Broken, Lie};
 pub use disk::{Disk, Part, Rot};
 pub use edit::Edit;
 pub use fact::{Expectation, Fact, Listed};
+pub use fault::{Fault, FaultKind, Source};
 pub(crate) use layout::pretty;
 pub use names::{device_id, node_id, workspace_id};
 pub use validate::{Flaw, PlanError};
@@ -80,6 +82,9 @@ pub struct Peer {
     /// How far its wall clock is off at the start, in milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clock_offset_ms: i64,
+    /// By how much its wall clock is too fast, in millionths; negative if it is too slow.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_drift_ppm: i64,
     /// A legacy log that it imports before its first step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy: Vec<Edit>,
@@ -118,11 +123,25 @@ pub struct Network {
     pub loss: u16,
     /// Frames that arrive twice.
     pub duplication: u16,
+    /// Frames in which bits flip on the way.
+    pub corruption: u16,
+    /// Frames that are cut short on the way.
+    pub truncation: u16,
+    /// Of a thousand damaged frames, how many the transport hands on all the same, as one with a
+    /// bug would. It notices the others, and they are lost: so does any that authenticates.
+    pub unchecked: u16,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Network { delay_ms: (5, 20), loss: 0, duplication: 0 }
+        Network {
+            delay_ms: (5, 20),
+            loss: 0,
+            duplication: 0,
+            corruption: 0,
+            truncation: 0,
+            unchecked: 0,
+        }
     }
 }
 
@@ -187,7 +206,41 @@ pub enum Action {
         #[serde(default)]
         one_way: bool,
     },
-    /// Frames between two peers pass again, both ways.
+    /// Frames between two peers stop and pass by turns, beginning with a stop.
+    Flap {
+        /// One side.
+        from: String,
+        /// The other side.
+        to: String,
+        /// How long each turn takes, in milliseconds.
+        period_ms: u64,
+    },
+    /// The way from one peer to another is slower than the weather has it.
+    SlowLink {
+        /// One side, or the sender if only one way.
+        from: String,
+        /// The other side.
+        to: String,
+        /// Whether the way back is as ever.
+        #[serde(default, skip_serializing_if = "is_false")]
+        one_way: bool,
+        /// What a frame takes longer, in milliseconds.
+        #[serde(default)]
+        delay_ms: u64,
+        /// How many bytes pass in a second; frames queue up behind each other, and what would have
+        /// to wait too long is lost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes_per_s: Option<u64>,
+    },
+    /// The connection between two peers breaks: what is on its way is lost, and every call that
+    /// waits for an answer fails at once.
+    Reset {
+        /// One side.
+        from: String,
+        /// The other side.
+        to: String,
+    },
+    /// The link between two peers is as the weather has it again, both ways.
     Mend {
         /// One side.
         from: String,
@@ -289,6 +342,12 @@ pub enum Action {
         /// From whom.
         with: String,
     },
+    /// Everybody is idle for so long: all wall clocks move on, and what is on its way is lost.
+    /// The plan's own time does not count it.
+    TimePasses {
+        /// How long, in milliseconds.
+        by_ms: u64,
+    },
     /// The peer's wall clock jumps.
     ClockJump {
         /// Who.
@@ -358,6 +417,10 @@ impl Action {
             | Action::Withdraw { peer, .. }
             | Action::Expect { peer, .. } => Some(peer),
             Action::Partition { .. }
+            | Action::Flap { .. }
+            | Action::SlowLink { .. }
+            | Action::Reset { .. }
+            | Action::TimePasses { .. }
             | Action::Mend { .. }
             | Action::Weather { .. }
             | Action::FillDisk { .. }

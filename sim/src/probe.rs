@@ -27,17 +27,20 @@ const COMMON: [&str; 14] = [
 ];
 
 /// What happens in a simulated world now and then, and must happen in a sweep.
-const RARE: [&str; 59] = [
+const RARE: [&str; 65] = [
     "acknowledgements lost to a partition",
     "answers too late",
     "backups",
     "batches parked",
+    "chores left undone",
     "conflicts opened again",
     "consents withdrawn",
     "crashes",
     "crashes during a promise",
     "crashes during an append",
     "crashes with rounds under way",
+    "damaged frames lost",
+    "damaged frames refused",
     "deletes that met an update",
     "disk reads failed",
     "disk syncs failed",
@@ -51,6 +54,8 @@ const RARE: [&str; 59] = [
     "frames lost",
     "frames lost to a partition",
     "frames lost to a peer without power",
+    "frames lost to a slow link",
+    "frames lost with their connection",
     "frames of liars",
     "frames of liars that are none",
     "ghosts at the end",
@@ -68,6 +73,7 @@ const RARE: [&str; 59] = [
     "promises that failed",
     "pushes lost to a partition",
     "records lost and recovered",
+    "requests of another version",
     "resets",
     "restarts",
     "restores",

@@ -1,4 +1,4 @@
-//! What happened in a run, event by event: a chained hash of it and, on demand, the story.
+//! What happened in a run, event by event: a hash of it and, on demand, the story.
 //!
 //! The line that is read is the event that is hashed, so the story cannot leave out what the
 //! hash covers; an event may add bytes (a frame's, a record's) that are hashed only.
@@ -24,21 +24,27 @@ impl fmt::Display for Line {
     }
 }
 
+/// Bytes of events that are hashed at once: long inputs hash several times faster than short ones.
+const HASHED_AT_ONCE: usize = 32 * 1024;
+
 /// Collects the events of one run.
 pub(crate) struct Trace {
-    /// BLAKE3 over the chain so far and the next event.
-    chain: [u8; 32],
+    /// BLAKE3 over all events so far, without those in `tail`.
+    hasher: blake3::Hasher,
+    /// Events that are not hashed yet.
+    tail: Vec<u8>,
     lines: Option<Vec<Line>>,
-    scratch: Vec<u8>,
 }
 
 impl Trace {
     /// An empty trace; `keep` decides whether lines are kept, never what is hashed.
     pub(crate) fn new(keep: bool) -> Self {
-        Trace { chain: [0; 32], lines: keep.then(Vec::new), scratch: Vec::new() }
+        let tail = Vec::with_capacity(HASHED_AT_ONCE);
+        Trace { hasher: blake3::Hasher::new(), tail, lines: keep.then(Vec::new) }
     }
 
-    /// Adds an event.
+    /// Adds an event. Every part goes with its length, so no two sequences of events are the same
+    /// bytes.
     pub(crate) fn record(
         &mut self,
         virtual_ms: u64,
@@ -46,27 +52,32 @@ impl Trace {
         text: fmt::Arguments<'_>,
         bytes: &[u8],
     ) {
-        let event = &mut self.scratch;
-        event.clear();
-        event.extend_from_slice(&self.chain);
-        event.extend_from_slice(&virtual_ms.to_le_bytes());
-        event.extend_from_slice(&(peer.len() as u64).to_le_bytes());
-        event.extend_from_slice(peer.as_bytes());
-        let text_start = event.len();
-        event.write_fmt(text).expect("writing to memory does not fail");
-        let text_end = event.len();
-        event.extend_from_slice(&((text_end - text_start) as u64).to_le_bytes());
-        event.extend_from_slice(bytes);
-        self.chain = *blake3::hash(event).as_bytes();
+        let tail = &mut self.tail;
+        tail.extend_from_slice(&virtual_ms.to_le_bytes());
+        tail.extend_from_slice(&(peer.len() as u64).to_le_bytes());
+        tail.extend_from_slice(peer.as_bytes());
+        tail.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        tail.extend_from_slice(bytes);
+        let length_at = tail.len();
+        tail.extend_from_slice(&[0; 8]);
+        let text_at = tail.len();
+        tail.write_fmt(text).expect("writing to memory does not fail");
+        let text_length = (tail.len() - text_at) as u64;
+        tail[length_at..text_at].copy_from_slice(&text_length.to_le_bytes());
         if let Some(lines) = &mut self.lines {
-            let text = String::from_utf8_lossy(&event[text_start..text_end]).into_owned();
+            let text = String::from_utf8_lossy(&tail[text_at..]).into_owned();
             lines.push(Line { virtual_ms, peer: peer.to_owned(), text });
+        }
+        if tail.len() >= HASHED_AT_ONCE {
+            self.hasher.update(tail);
+            tail.clear();
         }
     }
 
     /// The hash over everything so far: 64 hexadecimal digits.
     pub(crate) fn hash(&self) -> String {
-        data_encoding::HEXLOWER.encode(&self.chain)
+        let mut hasher = self.hasher.clone();
+        data_encoding::HEXLOWER.encode(hasher.update(&self.tail).finalize().as_bytes())
     }
 
     /// The lines kept so far.

@@ -109,7 +109,7 @@ fn only_data_goes_to_standard_output() {
 fn bad_flag_exits_2() {
     assert!(refused(&["run", "--sedes", "3"]).contains("--seeds"));
     assert!(refused(&["run", "--seeds", "0"]).contains("--seeds"));
-    assert!(refused(&["run", "--peers", "1"]).contains("a whole number from 2 to 64"));
+    assert!(refused(&["run", "--peers", "1"]).contains("a whole number from 2 to 1000"));
     assert!(refused(&["replay", "0xzz"]).contains("hexadecimal"));
     assert!(refused(&["run", "--print-plan"]).contains("--seed"));
     assert!(refused(&["scenario"]).contains("FILE"));
@@ -171,7 +171,9 @@ fn a_false_expectation_exits_1_and_says_how_to_replay() {
 #[test]
 fn every_line_of_a_story_begins_with_virtual_time() {
     let told = held(&["replay", "0x2a", "--edits", "40", "--verbose"]);
-    let (story, verdict) = told.split_once("\n\n").unwrap();
+    let (story, rest) = told.split_once("\n\n").unwrap();
+    let (faults, verdict) = rest.split_once("\n\n").unwrap();
+    assert!(faults.lines().all(|line| line.starts_with("fault  ")), "{faults}");
     for line in story.lines() {
         let time = line.split_once(" s ").map(|(time, _)| time.trim_start());
         assert!(time.is_some_and(|time| time.parse::<f64>().is_ok()), "{line}");

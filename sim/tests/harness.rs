@@ -223,6 +223,23 @@ fn a_sweep_takes_as_long_as_it_is_told() {
 }
 
 #[test]
+fn what_runs_cost_is_told_for_each_count_of_peers_and_drawn() {
+    let desk = Desk::new();
+    let said = desk.ends(0, "scale --peers 2,4 --edits 20 --json --svg cost.svg");
+    let costs: Vec<Value> = said.lines().map(json).collect();
+    assert_eq!(costs.iter().map(|cost| &cost["peers"]).collect::<Vec<_>>(), [2, 4]);
+    for cost in &costs {
+        assert!(cost["frames"].as_u64() > Some(0) && cost["outcome"] == "held", "{cost}");
+        assert!(cost["cpu_ms_per_virtual_second"].as_f64() > Some(0.0), "{cost}");
+    }
+    let picture = desk.text("cost.svg");
+    assert!(picture.starts_with("<svg") && picture.contains("measured"), "{picture}");
+    assert!(desk.ends(0, "scale --peers 3 --edits 20").contains("times real"));
+    assert!(desk.refused("scale --peers 2,1").contains("a whole number from 2 to 1000"));
+    assert!(desk.refused("scale --peers 2 --edits 5 --svg no/such.svg").contains("no/such.svg: "));
+}
+
+#[test]
 fn wrong_flags_say_what_was_expected() {
     let desk = Desk::new();
     assert!(desk.refused("run --shard 3/2").contains("such as 1/8"));

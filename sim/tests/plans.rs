@@ -94,6 +94,15 @@ fn what_contradicts_itself_is_refused() {
         (r#"{"at_ms": 0, "do": "restart", "peer": "ada"}"#, "a crashed peer"),
         (r#"{"at_ms": 0, "do": "restore", "peer": "ada"}"#, "backed up"),
         (r#"{"at_ms": 0, "do": "weather", "network": {"loss": 1001}}"#, "at most 1000"),
+        (r#"{"at_ms": 0, "do": "weather", "network": {"unchecked": 1001}}"#, "at most 1000"),
+        (r#"{"at_ms": 0, "do": "flap", "from": "ada", "to": "ben", "period_ms": 0}"#, "from 1 to"),
+        (r#"{"at_ms": 0, "do": "slow_link", "from": "ada", "to": "ben"}"#, "or `bytes_per_s`"),
+        (
+            r#"{"at_ms": 0, "do": "slow_link", "from": "ada", "to": "ben", "bytes_per_s": 0}"#,
+            "at least one byte",
+        ),
+        (r#"{"at_ms": 0, "do": "reset", "from": "ada", "to": "ada"}"#, "another peer"),
+        (r#"{"at_ms": 0, "do": "time_passes", "by_ms": 0}"#, "a time from 1 to"),
         (r#"{"at_ms": 0, "do": "weather", "network": {"delay_ms": [9, 3]}}"#, "the lesser first"),
         (r#"{"at_ms": 0, "do": "edit", "peer": "ada", "edits": []}"#, "1 to 1024"),
         (r#"{"at_ms": 0, "do": "browse", "peer": "ada", "from": 9999, "pages": 1}"#, "below 3396"),
@@ -128,6 +137,8 @@ fn peers_are_unique_and_carry_only_legacy_operations() {
     let error =
         refused(r#"[{"name": "ada", "legacy": [{"op": "assert_edge", "from": "x", "to": "y"}]}]"#);
     assert!(error.contains("peer 1 (ada), legacy edit 1.op"), "{error}");
+    let error = refused(r#"[{"name": "ada", "clock_drift_ppm": -500001}]"#);
+    assert!(error.contains("peer 1.clock_drift_ppm: found -500001, expected at most"), "{error}");
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! still be disowned, and no author's history of which there are two.
 
 use super::{Core, Output};
+use crate::api::Chore;
 use crate::counters::Counter;
-use crate::limits::MAX_SNAPSHOT_BYTES;
+use crate::limits::MAX_BASE_BYTES;
 use crate::ports::StoreError;
 
 /// The cutting of the log.
@@ -15,7 +16,7 @@ pub(super) struct Compaction {
     pub(super) first: u64,
     /// The log's end when the last attempt was made.
     pub(super) tried_at: u64,
-    /// Whether somebody waits for the next attempt.
+    /// Whether somebody waits for the attempt that begins next.
     wanted: bool,
     /// While the store is at work: where the log is to begin.
     open: Option<u64>,
@@ -25,30 +26,46 @@ impl Compaction {
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }
+
+    /// The first record that stays, whatever becomes of the attempt under way.
+    pub(super) fn kept_from(&self) -> u64 {
+        self.open.unwrap_or(self.first)
+    }
 }
 
 impl Core {
-    /// Asks for a compaction at the next still moment; ends with [`Output::Compacted`].
+    /// Asks for a compaction that begins at a still moment from now on; one that is under way
+    /// already does not count. Ends with [`Output::Compacted`].
     pub(crate) fn want_compaction(&mut self) {
         self.compaction.wanted = true;
     }
 
-    pub(super) fn consider_compaction(&mut self) {
+    /// Whether the store is at work on a compaction.
+    pub(crate) fn is_compacting(&self) -> bool {
+        self.compaction.is_open()
+    }
+
+    fn compaction_is_due(&self) -> bool {
         let (every, tried_at) = (self.config.compact_every, self.compaction.tried_at);
         let due = every > 0 && self.pipeline.end >= tried_at.saturating_add(every);
-        if !due && !self.compaction.wanted {
+        due || self.compaction.wanted
+    }
+
+    pub(super) fn consider_compaction(&mut self) {
+        if !self.compaction_is_due() {
             return;
         }
         if !self.forks.is_empty() || !self.suspected.is_empty() || self.held_back {
             self.counters.note(Counter::CutHeldBackByFork);
             let why = "an author's history has two branches, or seems to";
-            return self.compacted(Err(StoreError::Refused(why.to_owned())));
+            return self.give_up_compaction(StoreError::Refused(why.to_owned()));
         }
         // A round of our own may be about to send what would be cut.
         let busy = self.joining.is_some() || !self.rounds.is_empty() || !self.loads.is_empty();
         if busy || !self.is_still() || !self.ensure_promise() {
             return;
         }
+        self.compaction.wanted = false;
         let (begins, end) = (self.compaction.first, self.pipeline.end);
         let had = |author| self.acknowledged.by_all(&self.consents, author);
         let first = self.index.first_beyond(had).unwrap_or(end);
@@ -61,10 +78,10 @@ impl Core {
         index.keep(first..end);
         let kept = std::mem::replace(&mut self.index, index);
         let base = self.snapshot();
-        if base.bytes.len() > MAX_SNAPSHOT_BYTES {
-            // Whoever came too late could never be handed what was cut.
+        if base.bytes.len() > MAX_BASE_BYTES {
+            // It grows further, and whoever comes late has to be handed what was cut.
             self.index = kept;
-            let why = format!("a base would be longer than {MAX_SNAPSHOT_BYTES} bytes");
+            let why = format!("a base would be longer than {MAX_BASE_BYTES} bytes");
             return self.compacted(Err(StoreError::Refused(why)));
         }
         self.compaction.open = Some(first);
@@ -93,10 +110,20 @@ impl Core {
         }
     }
 
+    /// If a compaction is due, it ends before it began.
+    pub(super) fn give_up_compaction(&mut self, why: StoreError) {
+        if self.compaction_is_due() && !self.is_compacting() {
+            self.compaction.wanted = false;
+            self.compacted(Err(why));
+        }
+    }
+
     fn compacted(&mut self, result: Result<u64, StoreError>) {
         self.compaction.tried_at = self.pipeline.end;
-        if std::mem::take(&mut self.compaction.wanted) {
-            self.outputs.push_back(Output::Compacted(result));
+        match &result {
+            Ok(_) => self.done(Chore::Compaction),
+            Err(why) => self.hindered(Chore::Compaction, why.clone()),
         }
+        self.outputs.push_back(Output::Compacted(result));
     }
 }

@@ -16,9 +16,9 @@ use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, EntryRef, NewEntry};
 use crate::counters::Counter;
 use crate::hash::{Hash, Link, chain_next, chain_start, payload_hash};
-use crate::id::PeerId;
+use crate::id::{DeviceId, PeerId};
 use crate::record::{ForkProof, Record};
-use crate::wire::{Exclusion, Reject};
+use crate::wire::{Exclusion, Frontier, FrontierRow, Reject};
 
 /// The change of the own incarnation, while it is under way.
 #[derive(Debug)]
@@ -63,8 +63,14 @@ impl Core {
         rows
     }
 
-    /// Takes note that a peer's history of an author differs from ours.
-    pub(super) fn part(&mut self, parting: Parting, round: Option<u64>) -> Reject {
+    /// Takes note that a peer's history of an author differs from ours. `by` is that peer, if it
+    /// is known: a parked batch does not say who sent it.
+    pub(super) fn part(
+        &mut self,
+        parting: Parting,
+        by: Option<DeviceId>,
+        round: Option<u64>,
+    ) -> Reject {
         let Parting { author, at, proof } = parting;
         let common = at.saturating_sub(1);
         let peer = self.authors.peer(author);
@@ -79,13 +85,32 @@ impl Core {
                     round.doubt(author, at, from);
                     round.report.forks.push(peer);
                 }
-                if !self.forks.contains_key(&author) && self.suspected.insert(author) {
+                let known =
+                    self.forks.contains_key(&author) || self.suspected.contains_key(&author);
+                if let Some(by) = by.filter(|_| !self.forks.contains_key(&author)) {
+                    self.suspected.entry(author).or_default().insert(by);
+                }
+                if !known {
                     self.counters.note(Counter::ForkSuspected);
                     self.event(Event::Fork { author: peer, common, proven: false });
                 }
             }
         }
         Reject::Fork { author: peer, common }
+    }
+
+    /// What a peer's frontier says now counts, not what it said before: it may have healed since.
+    pub(super) fn settle_suspicions(&mut self, by: DeviceId, theirs: &Frontier) {
+        let (authors, ledger) = (&self.authors, &self.ledger);
+        self.suspected.retain(|&author, devices| {
+            let row = theirs.get(authors.peer(author));
+            let same =
+                |row: &FrontierRow| ledger.chain(author).hash_at(row.sequence) == Some(row.hash);
+            if row.is_none_or(same) {
+                devices.remove(&by);
+            }
+            !devices.is_empty()
+        });
     }
 
     /// Both sides of a fork are known: `ours` and `theirs` are the hashes at `common + 1`.
@@ -101,6 +126,7 @@ impl Core {
         let proof = ForkProof { author: peer, common, ours, theirs };
         self.counters.note(Counter::ForkProven);
         self.forks.insert(author, proof);
+        self.suspected.remove(&author);
         self.rounds.values_mut().for_each(|round| round.believe(author, u64::MAX));
         self.pipeline.submit(Pending::Fork(proof));
         self.event(Event::Fork { author: peer, common, proven: true });

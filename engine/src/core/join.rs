@@ -19,9 +19,15 @@ use crate::wire::Reject;
 pub(super) struct Joining {
     /// The round that fetched it.
     round: u64,
-    bytes: Vec<u8>,
-    /// While the store is at work.
-    written: Option<Written>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// It waits for a still moment, as the bytes that came.
+    Whole(Vec<u8>),
+    /// The store is at work.
+    Written(Written),
 }
 
 /// What the base that is being written brings.
@@ -34,18 +40,18 @@ struct Written {
 
 impl Joining {
     pub(super) fn is_written(&self) -> bool {
-        self.written.is_some()
+        matches!(self.stage, Stage::Written(_))
     }
 }
 
 impl Core {
     /// A snapshot of another device is whole: it is joined at the next still moment.
     pub(super) fn begin_join(&mut self, round: u64, bytes: Vec<u8>) {
-        self.joining = Some(Joining { round, bytes, written: None });
+        self.joining = Some(Joining { round, stage: Stage::Whole(bytes) });
     }
 
     pub(super) fn consider_join(&mut self) {
-        let waiting = self.joining.as_ref().is_some_and(|joining| joining.written.is_none());
+        let waiting = self.joining.as_ref().is_some_and(|joining| !joining.is_written());
         if waiting && self.healing.is_some() {
             // The next core makes the round again.
             self.joining = None;
@@ -54,10 +60,12 @@ impl Core {
         if !waiting || !self.is_still() || !self.held_back && !self.ensure_promise() {
             return;
         }
-        let Some(Joining { round, bytes, .. }) = self.joining.take() else { return };
+        let Some(Joining { round, stage: Stage::Whole(bytes) }) = self.joining.take() else {
+            return;
+        };
         match self.weighed(&bytes) {
             Ok((_, Weighed::Parted(parting))) => {
-                let reject = self.part(parting, Some(round));
+                let reject = self.part(parting, None, Some(round));
                 // If our own name is to change, the round is made again under the new one.
                 if self.healing.is_none() {
                     self.finish(round, Err(reject.into()));
@@ -80,11 +88,18 @@ impl Core {
             Ok(_) if self.held_back => self.start_healing(self.known_elsewhere()),
             Ok((shared, Weighed::Brings(brings))) => {
                 let (base, root) = self.joined_base(&bytes);
-                let written = Some(Written { shared, brings, root });
-                self.joining = Some(Joining { round, bytes, written });
+                let stage = Stage::Written(Written { shared, brings, root });
+                self.joining = Some(Joining { round, stage });
                 let first = self.compaction.first;
                 self.outputs.push_back(Output::Rebase { base, first });
             }
+        }
+    }
+
+    /// The witness does not let the base be written; a round may bring the snapshot again.
+    pub(super) fn give_up_join(&mut self, why: &StoreError) {
+        if let Some(Joining { round, .. }) = self.joining.take_if(|joining| !joining.is_written()) {
+            self.finish(round, Err(why.clone().into()));
         }
     }
 
@@ -113,7 +128,7 @@ impl Core {
 
     /// The store has, or has not, made the joined base durable.
     pub(super) fn join_written(&mut self, result: Result<(), StoreError>) {
-        let Some(Joining { round, written: Some(written), .. }) = self.joining.take() else {
+        let Some(Joining { round, stage: Stage::Written(written) }) = self.joining.take() else {
             return;
         };
         if let Err(error) = result {

@@ -28,6 +28,7 @@ mod edit;
 mod fetch;
 mod foresee;
 mod fork;
+mod hindrance;
 pub(crate) mod history;
 mod index;
 mod join;
@@ -50,7 +51,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::api::{Config, Event, SyncError, SyncReport};
+use crate::api::{Chore, Config, Event, SyncError, SyncReport};
 use crate::author::{AuthorIx, Authors};
 use crate::counters::{Counter, Counters};
 use crate::graph::{Conflict, Edge, Graph, Node};
@@ -59,7 +60,7 @@ use crate::ports::{CallError, Promise, StoreError};
 use crate::record::{ForkProof, Record, Snapshot};
 use crate::state::State;
 use crate::vector::VersionVector;
-use crate::wire::{Frontier, FrontierRow, Request, Response};
+use crate::wire::{Frontier, FrontierRow, Reject, Request, Response};
 
 pub(crate) use open::{Replay, Replayed, Seeds};
 
@@ -112,7 +113,7 @@ pub(crate) enum Output {
     SaveSnapshot(Snapshot),
     /// Put a base under the log and drop the records before `first`.
     Rebase { base: Snapshot, first: u64 },
-    /// A compaction that was asked for ended: how many records were dropped.
+    /// A compaction ended, asked for or not: how many records were dropped.
     Compacted(Result<u64, StoreError>),
     /// Ask another device.
     Ask { call: u64, to: DeviceId, request: Request },
@@ -180,8 +181,8 @@ pub(crate) struct Core {
     consents: BTreeSet<DeviceId>,
     acknowledged: Acknowledged,
     forks: BTreeMap<AuthorIx, ForkProof>,
-    /// Authors whose histories seem to differ somewhere, without proof.
-    suspected: BTreeSet<AuthorIx>,
+    /// Authors whose histories seem to differ somewhere, without proof, and the devices that say so.
+    suspected: BTreeMap<AuthorIx, BTreeSet<DeviceId>>,
     healing: Option<fork::Healing>,
     /// Somebody knows own entries that we do not: nothing more is promised under this name.
     held_back: bool,
@@ -202,6 +203,8 @@ pub(crate) struct Core {
     compaction: Compaction,
     joining: Option<Joining>,
     offers: Offers,
+    /// What was told of chores that could not be done.
+    hindrances: BTreeMap<Chore, StoreError>,
 
     /// Of this core and those before it.
     counters: Counters,
@@ -254,6 +257,11 @@ impl Core {
     /// All that is applied, volatile edits included.
     pub(crate) fn applied(&self) -> VersionVector {
         self.state.vector(&self.authors)
+    }
+
+    /// Another number after everything that is applied.
+    pub(crate) fn revision(&self) -> u64 {
+        self.state.revision()
     }
 
     /// What is durable and may be told to anybody.
@@ -332,9 +340,10 @@ impl Core {
         self.consents.iter().copied().collect()
     }
 
-    /// The positions of the records that the log has.
+    /// The positions of the records that the log has and goes on to have: not those that a
+    /// compaction is about to drop.
     pub(crate) fn log_range(&self) -> Range<u64> {
-        self.compaction.first..self.pipeline.end
+        self.compaction.kept_from()..self.pipeline.end
     }
 
     /// How often rare things happened since the workspace was opened.
@@ -403,7 +412,7 @@ impl Core {
         }
         let records = match records {
             Ok(records) => records,
-            Err(error) => return self.fail(error),
+            Err(error) => return self.not_loaded(purpose, error),
         };
         let batches: Vec<Arc<crate::batch::Batch>> = records
             .into_iter()
@@ -416,6 +425,20 @@ impl Core {
             LoadPurpose::Answer(pull) => self.answer_pull(pull, &batches),
             LoadPurpose::Push(round) => self.push_selected(round, &batches),
             LoadPurpose::Heal => self.heal_loaded(&batches),
+        }
+    }
+
+    /// Records could not be read: whoever wanted them goes without. What was written is as good as
+    /// before, and a store that fails as a whole fails the next write too.
+    fn not_loaded(&mut self, purpose: LoadPurpose, error: StoreError) {
+        match purpose {
+            LoadPurpose::Answer(pull) => {
+                self.answer(pull.call, Response::Refused(Reject::Unavailable));
+                self.hindered(Chore::Serving, error);
+            }
+            LoadPurpose::Push(round) => self.finish(round, Err(error.into())),
+            // The name cannot be changed without them.
+            LoadPurpose::Heal => self.fail(error),
         }
     }
 

@@ -2,13 +2,16 @@
 //! that lacks it as a snapshot, part by part.
 //!
 //! It is taken at a still moment, when everything that is applied may leave, and kept while
-//! somebody fetches it. One that was taken earlier serves as well: what came since stands in the log.
+//! somebody fetches it, as far as the log's growth tells: there is no clock here. One that was
+//! taken earlier serves as well: what came since stands in the log.
 
 use super::Core;
+use crate::api::Chore;
 use crate::author::AuthorIx;
 use crate::counters::Counter;
 use crate::hash::Hash;
-use crate::limits::{MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_PART_BYTES};
+use crate::limits::{MAX_OFFER_RECORDS, MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_PART_BYTES};
+use crate::ports::StoreError;
 use crate::wire::{Reject, Response, SnapshotPart, SnapshotRequest};
 
 /// The snapshot that is handed out, and who waits for one.
@@ -25,14 +28,19 @@ struct Offer {
     bytes: Vec<u8>,
     /// How far it covers each author, by number.
     covers: Vec<u64>,
-    /// Whether somebody got its last part; it goes with the next change of the log.
-    done_at: Option<u64>,
+    /// It goes once the log is longer than this: at once if somebody got its last part.
+    kept_until: u64,
 }
 
 impl Offers {
     /// Takes the calls that wait for a snapshot.
     pub(super) fn take_waiting(&mut self) -> Vec<u64> {
         self.waiting.drain(..).map(|(call, _)| call).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_holding(&self) -> bool {
+        self.offer.is_some()
     }
 }
 
@@ -49,15 +57,13 @@ impl Core {
 
     /// Takes a snapshot for those who wait for one, at a still moment.
     pub(super) fn consider_offers(&mut self) {
+        self.drop_old_offer();
         if self.offers.waiting.is_empty() {
             return;
         }
         if self.held_back {
             // What is applied may not leave for now.
-            for call in self.offers.take_waiting() {
-                self.answer(call, Response::Refused(Reject::Busy));
-            }
-            return;
+            return self.refuse_offers(&Reject::Busy);
         }
         if !self.is_still() || !self.ensure_promise() {
             return;
@@ -66,16 +72,32 @@ impl Core {
         let id = Hash(*blake3::hash(&bytes).as_bytes());
         let authors = (0..self.authors.len() as u32).map(AuthorIx);
         let covers = authors.map(|author| self.ledger.chain(author).durable()).collect();
-        if bytes.len() <= MAX_SNAPSHOT_BYTES {
-            self.counters.note(Counter::SnapshotOffered);
-            self.offers.offer = Some(Offer { id, bytes, covers, done_at: None });
+        if bytes.len() > MAX_SNAPSHOT_BYTES {
+            return self.refuse_offers(&Reject::TooLong);
         }
+        self.counters.note(Counter::SnapshotOffered);
+        let kept_until = self.pipeline.end + MAX_OFFER_RECORDS;
+        self.offers.offer = Some(Offer { id, bytes, covers, kept_until });
         for (call, most) in std::mem::take(&mut self.offers.waiting) {
             self.answer_part(call, 0, most);
         }
     }
 
-    /// Lets go of a snapshot that somebody has whole, or that does not reach what is cut by now.
+    fn refuse_offers(&mut self, reject: &Reject) {
+        for call in self.offers.take_waiting() {
+            self.answer(call, Response::Refused(reject.clone()));
+        }
+    }
+
+    /// No snapshot can be taken, since the witness does not let own entries leave.
+    pub(super) fn give_up_offers(&mut self, why: &StoreError) {
+        if !self.offers.waiting.is_empty() {
+            self.refuse_offers(&Reject::Unavailable);
+            self.hindered(Chore::Serving, why.clone());
+        }
+    }
+
+    /// Lets go of a snapshot that nobody fetches any more, or that does not reach what is cut by now.
     fn drop_old_offer(&mut self) {
         let Some(offer) = &self.offers.offer else { return };
         let short = offer
@@ -85,22 +107,20 @@ impl Core {
             .any(|(number, &covered)| covered < self.index.floor(AuthorIx(number as u32)));
         let newcomer = (offer.covers.len()..self.authors.len())
             .any(|number| self.index.floor(AuthorIx(number as u32)) > 0);
-        if short || newcomer || offer.done_at.is_some_and(|at| at < self.pipeline.end) {
+        if short || newcomer || offer.kept_until < self.pipeline.end {
             self.offers.offer = None;
         }
     }
 
     fn answer_part(&mut self, call: u64, offset: u64, most: u32) {
         let response = match &mut self.offers.offer {
-            // It would be longer than any snapshot may be.
             None => Response::Refused(Reject::Unavailable),
             Some(offer) => {
                 let begin = (offset as usize).min(offer.bytes.len());
                 let most = (most as usize).clamp(1, MAX_SNAPSHOT_PART_BYTES);
                 let end = offer.bytes.len().min(begin + most);
-                if end == offer.bytes.len() {
-                    offer.done_at = Some(self.pipeline.end);
-                }
+                let whole = end == offer.bytes.len();
+                offer.kept_until = self.pipeline.end + if whole { 0 } else { MAX_OFFER_RECORDS };
                 if begin == end {
                     Response::Refused(Reject::Malformed("a part behind the end".to_owned()))
                 } else {

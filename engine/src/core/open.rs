@@ -101,7 +101,7 @@ impl Replay {
             consents: BTreeSet::new(),
             acknowledged: Acknowledged::default(),
             forks: BTreeMap::new(),
-            suspected: BTreeSet::new(),
+            suspected: BTreeMap::new(),
             healing: None,
             held_back: false,
             rounds: BTreeMap::new(),
@@ -118,6 +118,7 @@ impl Replay {
             joining: None,
             offers: Offers::default(),
             counters: Counters::default(),
+            hindrances: BTreeMap::new(),
             ended: false,
             outputs: VecDeque::new(),
         };

@@ -1,6 +1,7 @@
 //! Promises: own entries leave only once the witness knows how far they may.
 
 use super::{Core, Output};
+use crate::api::Chore;
 use crate::counters::Counter;
 use crate::ports::{Promise, StoreError};
 use crate::wire::{PullRequest, Reject, Response};
@@ -56,9 +57,13 @@ impl Core {
         }
         let waiting = std::mem::take(&mut self.after_promise);
         if let Err(error) = result {
-            // Nothing may be sent; what was sent before stays true.
+            // Nothing may be sent; what was sent before stays true. Whatever waits is given up, or
+            // it would ask again at once.
             self.counters.note(Counter::PromiseFailed);
-            return waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
+            waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
+            self.give_up_join(&error);
+            self.give_up_offers(&error);
+            return self.give_up_compaction(error);
         }
         if !self.held_back {
             self.promised = promised.unwrap_or(0).max(self.promised);
@@ -78,6 +83,7 @@ impl Core {
             AfterPromise::Round(round) => self.finish(round, Err(error.clone().into())),
             AfterPromise::Pull { call, .. } => {
                 self.answer(call, Response::Refused(Reject::Unavailable));
+                self.hindered(Chore::Serving, error.clone());
             }
         }
     }

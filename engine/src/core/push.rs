@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::admit::Parting;
+use super::round::Round;
 use super::select::{Wanted, select};
 use super::{Core, LoadPurpose};
 use crate::batch::Batch;
@@ -135,7 +136,9 @@ impl Core {
             return self.finish(id, Err(Reject::Fork { author: peer, common }.into()));
         };
         if !self.forks.contains_key(&author) {
-            self.part(Parting { author, at: common.saturating_add(1), proof: None }, Some(id));
+            let by = self.rounds.get(&id).map(Round::peer);
+            let parting = Parting { author, at: common.saturating_add(1), proof: None };
+            self.part(parting, by, Some(id));
         }
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round

@@ -221,6 +221,8 @@ impl Core {
     /// The peer's frontier is known: look at it, then pull, promise and push.
     fn begin_flow(&mut self, id: u64, theirs: &Frontier, excluded: Vec<Exclusion>) {
         self.weigh_exclusions(&excluded);
+        let Some(peer) = self.rounds.get(&id).map(Round::peer) else { return };
+        self.settle_suspicions(peer, theirs);
         let mut partings = Vec::new();
         for row in theirs.rows() {
             let Some(author) = self.authors.get(row.peer) else { continue };
@@ -240,12 +242,11 @@ impl Core {
             }
         }
         for parting in partings {
-            self.part(parting, Some(id));
+            self.part(parting, Some(peer), Some(id));
         }
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.theirs = theirs.clone();
         round.excluded = excluded;
-        let peer = round.peer;
         self.note_frontier(peer, theirs);
         let Some(round) = self.rounds.get_mut(&id) else { return };
         let had = theirs.vector();
@@ -322,9 +323,10 @@ impl Core {
         }
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.pulling = if more { Pulling::Idle } else { Pulling::Done };
+        let peer = round.peer;
         if let Some(batch) = batch {
             let batch = Arc::new(batch);
-            match self.take_in(Arc::clone(&batch), Some(id)) {
+            match self.take_in(Arc::clone(&batch), peer, Some(id)) {
                 Ok(fresh) => {
                     let place = self.pipeline.last_place();
                     let Some(round) = self.rounds.get_mut(&id) else { return };

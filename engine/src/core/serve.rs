@@ -44,8 +44,8 @@ impl Core {
         }
         match request {
             Request::Frontier(request) => self.answer_frontier(call, from, request.digest),
-            Request::Pull(request) => self.asked_to_pull(call, request),
-            Request::Push(request) => self.asked_to_push(call, request.batch),
+            Request::Pull(request) => self.asked_to_pull(call, from, request),
+            Request::Push(request) => self.asked_to_push(call, from, request.batch),
             Request::Snapshot(request) => self.asked_for_snapshot(call, request),
         }
     }
@@ -90,9 +90,9 @@ impl Core {
         self.ledger.chain(self.me).durable() > self.promised && !self.held_back
     }
 
-    fn asked_to_pull(&mut self, call: u64, request: PullRequest) {
+    fn asked_to_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
         // Whoever asks may know more of us than we do; look before anything new is promised.
-        self.look_for_own_name(&request.have);
+        self.look_for_own_name(&request.have, from);
         self.weigh_exclusions(&request.excluded);
         self.once_promised(AfterPromise::Pull { call, request });
     }
@@ -181,13 +181,13 @@ impl Core {
         }
     }
 
-    fn asked_to_push(&mut self, call: u64, batch: Batch) {
+    fn asked_to_push(&mut self, call: u64, from: DeviceId, batch: Batch) {
         if self.pipeline.is_full() || self.joining.is_some() {
             self.counters.note(Counter::AnsweredBusy);
             return self.answer(call, Response::Refused(Reject::Busy));
         }
         let peers: Vec<PeerId> = batch.authors().iter().map(|row| row.peer).collect();
-        match self.take_in(Arc::new(batch), None) {
+        match self.take_in(Arc::new(batch), from, None) {
             Ok(_) => {
                 let authors = peers.into_iter().filter_map(|peer| self.authors.get(peer)).collect();
                 self.answer_when_durable(call, authors);
@@ -196,9 +196,14 @@ impl Core {
         }
     }
 
-    /// The one way in for entries of others: admits, parks or refuses a batch. Returns how many
-    /// entries were new.
-    pub(super) fn take_in(&mut self, batch: Arc<Batch>, round: Option<u64>) -> Result<u64, Reject> {
+    /// The one way in for entries of others, which `from` sent by itself or in answer to a `round`:
+    /// admits, parks or refuses a batch. Returns how many entries were new.
+    pub(super) fn take_in(
+        &mut self,
+        batch: Arc<Batch>,
+        from: DeviceId,
+        round: Option<u64>,
+    ) -> Result<u64, Reject> {
         if batch.workspace() != self.config.workspace {
             return Err(Reject::NotShared);
         }
@@ -239,7 +244,7 @@ impl Core {
                 self.change_name();
                 Err(Reject::Unavailable)
             }
-            Admission::Parted(parting) => Err(self.part(parting, round)),
+            Admission::Parted(parting) => Err(self.part(parting, Some(from), round)),
             Admission::Refused(reject) => {
                 if matches!(reject, Reject::Fork { .. }) {
                     self.counters.note(Counter::QuarantinedRefused);
@@ -270,7 +275,7 @@ impl Core {
                 }
                 Admission::OwnAhead => self.change_name(),
                 Admission::Parted(parting) => {
-                    self.part(parting, None);
+                    self.part(parting, None, None);
                 }
                 Admission::Known | Admission::Early | Admission::Refused(_) => {}
             }
@@ -295,13 +300,13 @@ impl Core {
     }
 
     /// Looks whether a peer knows own entries that we do not know or that differ from ours.
-    pub(super) fn look_for_own_name(&mut self, theirs: &Frontier) {
+    pub(super) fn look_for_own_name(&mut self, theirs: &Frontier, from: DeviceId) {
         let Some(row) = theirs.get(self.peer_id()) else { return };
         match self.ledger.chain(self.me).hash_at(row.sequence) {
             Some(ours) if ours == row.hash => self.confirm(row.sequence),
             Some(_) => {
                 let at = row.sequence;
-                self.part(Parting { author: self.me, at, proof: None }, None);
+                self.part(Parting { author: self.me, at, proof: None }, Some(from), None);
             }
             None => self.held_back = true,
         }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::shared::{put_chains, put_rows, read_chains, read_rows};
 use super::{Core, Output};
+use crate::api::Chore;
 use crate::author::AuthorIx;
 use crate::batch::Batch;
 use crate::codec::{DecodeError, Reader, put_varint};
@@ -32,9 +33,14 @@ pub(super) struct Root {
 }
 
 impl Core {
-    /// Asks for a snapshot as soon as nothing is on its way.
+    /// Asks for a snapshot that is taken from now on, as soon as nothing is on its way.
     pub(crate) fn want_checkpoint(&mut self) {
         self.checkpoint_wanted = true;
+    }
+
+    /// Whether the store is at work on a snapshot.
+    pub(crate) fn is_saving(&self) -> bool {
+        self.saving.is_some()
     }
 
     pub(super) fn consider_snapshot(&mut self) {
@@ -73,9 +79,15 @@ impl Core {
             return;
         }
         match result {
-            Ok(()) => self.snapshot_at = position.unwrap_or(self.snapshot_at),
+            Ok(()) => {
+                self.snapshot_at = position.unwrap_or(self.snapshot_at);
+                self.done(Chore::Checkpoint);
+            }
             // The log has everything: try again later.
-            Err(StoreError::Refused(_)) => self.snapshot_at = self.pipeline.end,
+            Err(refused @ StoreError::Refused(_)) => {
+                self.snapshot_at = self.pipeline.end;
+                self.hindered(Chore::Checkpoint, refused);
+            }
             Err(error) => self.fail(error),
         }
     }

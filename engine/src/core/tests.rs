@@ -1,5 +1,6 @@
 //! The core alone, driven by hand: what it sends and acknowledges, and when.
 
+mod failures;
 mod handover;
 mod hostile;
 mod orders;

@@ -8,6 +8,7 @@ use futures_channel::oneshot;
 
 use super::Ports;
 use super::subscription::{Queue, Subscription};
+use super::waiters::Waiters;
 use crate::api::{Config, Event, Outcome, Receipt, SyncError, SyncReport};
 use crate::core::{Core, Input, Output, Rebuild};
 use crate::id::DeviceId;
@@ -33,15 +34,17 @@ impl<P: Ports> Shared<P> {
             answers: BTreeMap::new(),
             receipts: BTreeMap::new(),
             outcomes: BTreeMap::new(),
-            checkpoints: Vec::new(),
-            compactions: Vec::new(),
+            checkpoints: Waiters::default(),
+            compactions: Waiters::default(),
             closers: Vec::new(),
             next: 0,
+            first_revision: 0,
         };
         Arc::new(Shared { ports, inner: Mutex::new(inner) })
     }
 
-    /// The lock is held for one step of the core at most. A panic while it was held leaves a core
+    /// The lock is held for one step of the core at most, which is long if a snapshot is taken or
+    /// joined in it. A panic while it was held leaves a core
     /// that nobody may use, so it is passed on.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("the core panicked before")
@@ -75,15 +78,22 @@ pub(super) struct Inner {
     receipts: BTreeMap<u64, Vec<oneshot::Sender<Outcome>>>,
     /// Fates that a receipt alone does not tell: refused, or made again under a new name.
     outcomes: BTreeMap<u64, Outcome>,
-    checkpoints: Vec<oneshot::Sender<Result<(), StoreError>>>,
-    compactions: Vec<oneshot::Sender<Result<u64, StoreError>>>,
+    checkpoints: Waiters<()>,
+    compactions: Waiters<u64>,
     closers: Vec<oneshot::Sender<()>>,
     next: u64,
+    /// The revision with which the current core began.
+    first_revision: u64,
 }
 
 impl Inner {
     pub(super) fn core(&mut self) -> &mut Core {
         &mut self.core
+    }
+
+    /// Another number whenever what readers see may be another.
+    pub(super) fn revision(&self) -> u64 {
+        self.first_revision + self.core.revision()
     }
 
     pub(super) fn config(&self) -> Config {
@@ -129,12 +139,13 @@ impl Inner {
                 _ => {}
             }
         }
+        self.first_revision = self.revision() + 1;
         let old = std::mem::replace(&mut self.core, next);
         self.core.succeed(old, why);
-        if !self.checkpoints.is_empty() {
+        if self.checkpoints.begin_anew() {
             self.core.want_checkpoint();
         }
-        if !self.compactions.is_empty() {
+        if self.compactions.begin_anew() {
             self.core.want_compaction();
         }
     }
@@ -233,7 +244,7 @@ impl Inner {
     pub(super) fn checkpoint(&mut self) -> oneshot::Receiver<Result<(), StoreError>> {
         let (sender, receiver) = oneshot::channel();
         if self.phase != Phase::Closed {
-            self.checkpoints.push(sender);
+            self.checkpoints.push(sender, self.core.is_saving());
             self.core.want_checkpoint();
             self.wake();
         }
@@ -241,15 +252,13 @@ impl Inner {
     }
 
     pub(super) fn checkpointed(&mut self, result: &Result<(), StoreError>) {
-        for waiting in self.checkpoints.drain(..) {
-            let _ = waiting.send(result.clone());
-        }
+        self.checkpoints.serve(result);
     }
 
     pub(super) fn compact(&mut self) -> oneshot::Receiver<Result<u64, StoreError>> {
         let (sender, receiver) = oneshot::channel();
         if self.phase != Phase::Closed {
-            self.compactions.push(sender);
+            self.compactions.push(sender, self.core.is_compacting());
             self.core.want_compaction();
             self.wake();
         }
@@ -257,9 +266,7 @@ impl Inner {
     }
 
     pub(super) fn compacted(&mut self, result: &Result<u64, StoreError>) {
-        for waiting in self.compactions.drain(..) {
-            let _ = waiting.send(result.clone());
-        }
+        self.compactions.serve(result);
     }
 
     pub(super) fn close(&mut self) -> oneshot::Receiver<()> {
@@ -283,8 +290,8 @@ impl Inner {
         self.rounds.clear();
         self.answers.clear();
         self.receipts.clear();
-        self.checkpoints.clear();
-        self.compactions.clear();
+        self.checkpoints = Waiters::default();
+        self.compactions = Waiters::default();
         self.closers.clear();
         for queue in self.queues.drain(..) {
             Queue::lock(&queue).close();

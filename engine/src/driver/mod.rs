@@ -2,14 +2,16 @@
 //!
 //! [`Workspace::open`] gives a handle and a [`Driver`]. The handle is cheap to clone, its edits and
 //! reads return at once; the driver is one future that the embedder runs beside it, on an executor
-//! of its choice. It spawns nothing. Both share the core behind a mutex that nobody holds longer
-//! than it takes to merge one batch.
+//! of its choice. It spawns nothing. Both share the core behind a mutex that is held for one step of
+//! the core. Most steps take as long as merging one batch; those that take a snapshot, cut the log,
+//! hand a snapshot over or join one take as long as writing down the whole workspace.
 
 mod inner;
 mod orchestrator;
 mod port_set;
 mod replay;
 mod subscription;
+mod waiters;
 mod workspace;
 
 use std::future::Future;

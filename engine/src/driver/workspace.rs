@@ -193,6 +193,12 @@ impl<P: Ports> Workspace<P> {
         self.shared.lock().core().counters()
     }
 
+    /// A number that grows whenever [`version_vector`](Self::version_vector) changes, and costs less:
+    /// as long as it is the same, so is the vector. It says nothing beyond one open workspace.
+    pub fn revision(&self) -> u64 {
+        self.shared.lock().revision()
+    }
+
     /// How far the durable history goes, with running hashes.
     pub fn durable_frontier(&self) -> Frontier {
         self.shared.lock().core().durable()
@@ -247,8 +253,9 @@ impl<P: Ports> Workspace<P> {
     /// Returns how many records were cut; a device that lacks them later is handed a snapshot.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] if an author's history has two branches, the snapshot would be too
-    /// long to be handed to others, or there is no room; and if the store fails.
+    /// [`StoreError::Refused`] if an author's history has two branches, the base would be longer
+    /// than [`MAX_BASE_BYTES`](crate::limits::MAX_BASE_BYTES), or there is no room; and if store or
+    /// witness fails.
     pub async fn compact(&self) -> Result<u64, StoreError> {
         let done = self.shared.lock().compact();
         done.await

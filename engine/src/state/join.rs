@@ -54,6 +54,7 @@ impl State {
     /// Readers see it after the next [`refresh`](Self::refresh), which tells of every change.
     /// Commutative, associative and idempotent; entries may be applied before and after.
     pub(crate) fn join(&mut self, authors: &Authors, other: State) {
+        self.revision += 1;
         let sides = Sides { ours: &self.clocks, theirs: &other.clocks };
         super::removal::merge(&mut self.clear, authors, &sides, other.clear);
         self.records.join(authors, &sides, other.records, self.clear.as_ref());

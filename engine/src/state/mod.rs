@@ -71,6 +71,7 @@ pub(crate) struct State {
     cleared: bool,
     visible_nodes: usize,
     shown_pairs: usize,
+    revision: u64,
 }
 
 /// An entry without a meaning here, kept for those to whom it has one.
@@ -107,12 +108,18 @@ impl State {
             cleared: false,
             visible_nodes: 0,
             shown_pairs: 0,
+            revision: 0,
         }
     }
 
     /// How many entries of `author` are applied.
     pub(crate) fn applied(&self, author: AuthorIx) -> u64 {
         self.clocks.applied(author)
+    }
+
+    /// Another number after everything that is applied.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Everything that is applied: the vector of an entry that were authored now.
@@ -132,6 +139,7 @@ impl State {
         delta: &[(AuthorIx, u64)],
         entry: LogEntry<&str>,
     ) {
+        self.revision += 1;
         let author = self.clocks.advance(stamp.author, stamp.sequence, delta);
         let records = &mut self.records;
         let clear = self.clear.as_ref();

@@ -20,7 +20,9 @@ pub trait Medium {
     /// The database's backend.
     type State: redb::StorageBackend;
 
-    /// Takes the place for this program, and makes it if it does not exist.
+    /// Takes the place for this program, and makes it if it does not exist. All names of files that
+    /// are found survive a power cut from then on: a program that was killed before may have left
+    /// some that did not.
     ///
     /// # Errors
     /// [`Refused`](StoreError::Refused) if another program has it open.
@@ -63,11 +65,11 @@ pub trait Journal {
     /// [`Failed`](StoreError::Failed) if whether they were made is unknown until the medium is
     /// opened again; until then every further commit fails.
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError>;
-    /// The pairs whose keys lie in a range, in ascending order from either end.
+    /// The pairs whose keys lie in a range, in ascending order.
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<Pair, StoreError>> + '_>;
+    ) -> Box<dyn Iterator<Item = Result<Pair, StoreError>> + '_>;
 }
 
 /// A key and its value.

@@ -89,6 +89,7 @@ const REJECT_VERSION: u8 = 5;
 const REJECT_TOO_MANY_AUTHORS: u8 = 6;
 const REJECT_FORK: u8 = 7;
 const REJECT_BEHIND: u8 = 8;
+const REJECT_TOO_LONG: u8 = 9;
 
 const FRONTIER_REQUEST_BYTES: usize = 2 + 16 + 32;
 const IN_STEP_RESPONSE_BYTES: usize = 2;
@@ -273,6 +274,7 @@ fn put_reject(out: &mut Vec<u8>, reject: &Reject) {
             put_varint(out, *common);
         }
         Reject::Behind => out.push(REJECT_BEHIND),
+        Reject::TooLong => out.push(REJECT_TOO_LONG),
     }
 }
 
@@ -296,6 +298,7 @@ fn reject(read: &mut Reader<'_>) -> Result<Reject, DecodeError> {
             common: read.sequence(0, "a sequence below 2^62")?,
         },
         REJECT_BEHIND => Reject::Behind,
+        REJECT_TOO_LONG => Reject::TooLong,
         _ => return Err(code.error("a refusal's code")),
     })
 }

@@ -225,4 +225,8 @@ pub enum Reject {
     /// needs a snapshot.
     #[error("entries that are lacking stand only in the peer's snapshot")]
     Behind,
+    /// The answering side's snapshot has outgrown what may be handed over; nobody's fault, and it
+    /// stays so.
+    #[error("the peer's snapshot is longer than any that may be handed over")]
+    TooLong,
 }

@@ -8,7 +8,7 @@ use futures_executor::block_on;
 use futures_util::future::{Either, select};
 use graphshell_sync::backend::{LocalFilesystemBackend, NoNetwork};
 use graphshell_sync::ports::{StoreError, SyncBackend};
-use graphshell_sync::store::disk::{DeviceWitness, DiskStore, KeySource, open_folder};
+use graphshell_sync::store::disk::{DeviceWitness, DiskStore, KeySource};
 use graphshell_sync::{
     Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SystemClock, SystemEntropy,
     Workspace,
@@ -67,7 +67,8 @@ fn with_network<T: Send, N: SyncBackend + Send + Sync>(
     story: impl FnOnce(Story<'_, N>) -> T + Send,
 ) -> T {
     let key = KeySource::key_file(folder.with_extension("key"));
-    let (store, witness) = open_folder(folder, WORKSPACE, key).expect("threads");
+    let witness = DeviceWitness::beside(folder).expect("a thread");
+    let store = DiskStore::new(folder, WORKSPACE, key).expect("a thread");
     let ports = PortSet { clock: SystemClock, entropy: SystemEntropy, store, witness, network };
     let device = DeviceId([device; 32]);
     let config = Config { workspace: WORKSPACE, device, snapshot_every: 20, compact_every: 0 };
@@ -152,7 +153,8 @@ fn closing_waits_for_what_was_edited() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path().join("store");
     let key = KeySource::key_file(place.path().join("key"));
-    let (store, witness) = open_folder(&folder, WORKSPACE, key).expect("threads");
+    let witness = DeviceWitness::beside(&folder).expect("a thread");
+    let store = DiskStore::new(&folder, WORKSPACE, key).expect("a thread");
     let ports =
         PortSet { clock: SystemClock, entropy: SystemEntropy, store, witness, network: NoNetwork };
     let config = Config {

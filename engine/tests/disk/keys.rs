@@ -146,6 +146,18 @@ fn newer_formats_are_refused_untouched() {
     assert_refused(&with(&folder, key()), &folder, "format 2");
     std::fs::write(&keys, text).unwrap();
     assert_reads(&folder, key());
+
+    let folder = place.path().join("other");
+    let phrase = || KeySource::passphrase("correct horse");
+    make(&folder, phrase());
+    let costs = folder.join("passphrase.json");
+    let text = std::fs::read_to_string(&costs).unwrap();
+    let newer = text.replacen("\"format\": 1", "\"format\": 2, \"cost_of_tomorrow\": 3", 1);
+    assert_ne!(newer, text, "{text}");
+    std::fs::write(&costs, newer).unwrap();
+    assert_refused(&with(&folder, phrase()), &folder, "format 2");
+    std::fs::write(&costs, text).unwrap();
+    assert_reads(&folder, phrase());
 }
 
 #[cfg(unix)]

@@ -9,3 +9,4 @@ mod full;
 mod keys;
 mod power;
 mod script;
+mod syncs;

@@ -111,6 +111,35 @@ fn damage_that_no_power_cut_explains_is_refused_and_nothing_is_cut_off() {
 }
 
 #[test]
+fn what_is_cut_off_is_kept_a_few_times_over() {
+    const CUTS: usize = 6;
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path().join("log");
+    let mut dice = Dice(3);
+    let mut cut = Vec::new();
+    for round in 0..CUTS {
+        let mut journal = FjallJournal::open(&folder).expect("it opens");
+        let image = Image::of(place.path());
+        let path = image.journals().pop().expect("a journal");
+        let begins = image.bytes(&path).len();
+        journal.commit(pieces(&mut dice, round as u8, 3_000)).expect("commits");
+        drop(journal);
+        let mut bytes = std::fs::read(place.path().join(&path)).unwrap();
+        let last = bytes.iter().rposition(|&byte| byte != 0).expect("a commit");
+        // Rot in the last commit, which was durable.
+        bytes[begins + 1_000] ^= 1;
+        std::fs::write(place.path().join(&path), &bytes).unwrap();
+        cut.insert(0, bytes[begins..=last].to_vec());
+        assert_eq!(all(&FjallJournal::open(&folder).expect("it opens")), []);
+        for (bytes, number) in cut.iter().take(4).zip(1..) {
+            let kept = std::fs::read(place.path().join(format!("log.cut-{number}")));
+            assert!(kept.expect("it is kept") == *bytes, "cut {number} after {round}");
+        }
+        assert!(!place.path().join("log.cut-5").exists());
+    }
+}
+
+#[test]
 fn journal_that_was_not_made_to_its_end_is_made_anew() {
     let place = tempfile::tempdir().expect("a folder");
     let unfinished = place.path().join("log.new");

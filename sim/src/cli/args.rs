@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
-use graphshell_sim::generate::Shape;
+use graphshell_sim::generate::{Profile, Shape};
 use serde::{Deserialize, Serialize};
 
 use super::replay::Source;
 use super::subject::Recipe;
+
+/// Most peers of one plan.
+const MOST_PEERS: usize = 1_000;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -19,8 +23,9 @@ Exit codes:
     1  a property failed
     2  bad usage or a bad file
     3  not deterministic: the same plan ran differently twice
-    4  nothing was proved: a run was invalid (no edit was made, or nothing was
-       exchanged); a sweep: no seed held, or more than a tenth were invalid
+    4  nothing was proved: a run was invalid (a kind of fault in its plan had no
+       effect, no edit was made, or nothing was exchanged); a sweep: no seed
+       held, or more than one in a hundred were invalid
   130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
@@ -44,6 +49,7 @@ pub(crate) enum Command {
     Shrink(ShrinkArgs),
     Merge(MergeArgs),
     Determinism(DeterminismArgs),
+    Scale(ScaleArgs),
 }
 
 /// Run many seeds on all cores and judge each.
@@ -104,7 +110,7 @@ pub(crate) struct RunArgs {
 
 /// Run one seed or file, twice, and tell what came of it.
 ///
-/// With a seed, pass the same --peers and --edits as the sweep that found it; the command that a
+/// With a seed, pass the same --profile, --peers and --edits as the sweep that found it; the command that a
 /// failing seed prints does. A capsule (a failure that was saved) also says whether the run is
 /// the one that was saved.
 #[derive(Debug, clap::Args)]
@@ -199,6 +205,30 @@ pub(crate) struct DeterminismArgs {
     pub(crate) shape: ShapeArgs,
 }
 
+/// Measure what a run costs with few and with many peers, and draw it.
+///
+/// For each count one seed is expanded, without disks, and run on one thread. Costs are processor
+/// time, which is real time on an idle core.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ScaleArgs {
+    /// How many peers, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = whole::<usize>(2, MOST_PEERS), default_values_t = [2, 3, 5, 10, 20, 50, 100, 200])]
+    pub(crate) peers: Vec<usize>,
+    /// How many edits the peers try together.
+    #[arg(long, value_name = "N", default_value_t = Shape::default().edits, value_parser = whole::<usize>(1, 100_000))]
+    pub(crate) edits: usize,
+    /// The seed, decimal or 0x hexadecimal; the next one that has no disks is taken.
+    #[arg(long, value_name = "SEED", default_value_t = Seed(0))]
+    pub(crate) seed: Seed,
+    /// Draw the costs into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print one JSON object per line and count.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How runs are told.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct StoryArgs {
@@ -243,8 +273,13 @@ pub(crate) enum Annotations {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct ShapeArgs {
     /// How many peers a seed has.
-    #[arg(long, value_name = "N", default_value_t = Shape::default().peers, value_parser = whole::<usize>(2, 64))]
+    #[arg(long, value_name = "N", default_value_t = Shape::default().peers, value_parser = whole::<usize>(2, MOST_PEERS))]
     peers: usize,
+    /// Which faults seeds may have; each seed has some of them. Calm: none. Lossy: frames and
+    /// links. Partitions: links that are cut, devices that die. Disks: real stores on bad disks.
+    /// Clocks: wrong times, weeks offline. Hostile: peers that break the protocol. Everything: any.
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = profiles())]
+    profile: Profile,
     /// How many edits the peers try together; those that turn out impossible are left out.
     #[arg(long, value_name = "N", default_value_t = Shape::default().edits, value_parser = whole::<usize>(1, 100_000))]
     edits: usize,
@@ -255,9 +290,16 @@ pub(crate) struct ShapeArgs {
 
 impl ShapeArgs {
     pub(crate) fn recipe(self) -> Recipe {
-        let shape = Shape { peers: self.peers, edits: self.edits, ..Shape::default() };
+        let ShapeArgs { peers, edits, profile, .. } = self;
+        let shape = Shape { peers, edits, profile, ..Shape::default() };
         Recipe { shape, canary: self.canary }
     }
+}
+
+/// Reads a profile by its name.
+fn profiles() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(Profile::ALL.map(Profile::name))
+        .map(|name| name.parse().expect("only names of profiles are possible"))
 }
 
 /// Reads a whole number within bounds, both inclusive.

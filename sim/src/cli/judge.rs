@@ -106,8 +106,8 @@ fn same(a: &Run, b: &Run) -> bool {
         _ => false,
     };
     verdicts
-        && (&a.trace_hash, a.virtual_ms, a.operations, a.messages, &a.counts)
-            == (&b.trace_hash, b.virtual_ms, b.operations, b.messages, &b.counts)
+        && (&a.trace_hash, a.virtual_ms, a.operations, a.messages, &a.counts, &a.ledger)
+            == (&b.trace_hash, b.virtual_ms, b.operations, b.messages, &b.counts, &b.ledger)
 }
 
 /// Names the first event in which two stories differ.
@@ -131,6 +131,8 @@ pub(crate) mod tests {
     use std::cell::Cell;
     use std::collections::BTreeMap;
 
+    use graphshell_sim::ledger::Ledger;
+
     use super::*;
 
     pub(crate) fn held() -> Run {
@@ -142,6 +144,7 @@ pub(crate) mod tests {
             operations: 300,
             messages: 1_200,
             counts: BTreeMap::from([("gap buffered", 3)]),
+            ledger: Ledger::default(),
             story: Vec::new(),
         }
     }

@@ -15,7 +15,7 @@ pub(crate) fn xml(report: &Report) -> String {
     let mut sweep = TestCase::new("sweep", status(report));
     sweep.set_classname("graphshell-sim");
     sweep.set_time(Duration::try_from_secs_f64(report.seconds).unwrap_or_default());
-    let mut suite = TestSuite::new("cargo sim run");
+    let mut suite = TestSuite::new(format!("cargo sim run{}", report.flags));
     suite.add_test_case(sweep);
     for kind in report.failures.all() {
         let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);

@@ -8,8 +8,10 @@
 
 mod annotate;
 mod args;
+mod chart;
 mod determinism;
 mod exit;
+mod faults;
 mod file;
 mod interrupt;
 mod judge;
@@ -21,6 +23,7 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod scale;
 mod scenario;
 mod shrink;
 mod subject;
@@ -65,6 +68,9 @@ enum Error {
         u64::MAX
     )]
     SeedsPastTheLast { first: u64, count: u64 },
+    /// A picture cannot be drawn.
+    #[error(transparent)]
+    Chart(#[from] chart::ChartError),
     /// Results cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
@@ -84,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Shrink(args) => shrink::shrink(args, &mut output),
         Command::Merge(args) => merge::merge(args, &mut output),
         Command::Determinism(args) => determinism::determinism(args, &mut output),
+        Command::Scale(args) => scale::scale(args, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit).map_err(Error::from));
     done.unwrap_or_else(|error| {

@@ -1,6 +1,9 @@
 //! One judged run as a JSON object, or as a block of text.
 
+use std::collections::BTreeMap;
+
 use console::Style;
+use graphshell_sim::ledger::{Effects, Entry};
 use graphshell_sim::world::Verdict;
 use serde::Serialize;
 
@@ -27,6 +30,12 @@ pub(crate) struct Record<'a> {
     fingerprint: Option<String>,
     #[serde(flatten)]
     failure: Option<FailureRecord<'a>>,
+    /// By kind of fault, how much all of that kind did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    faults: BTreeMap<&'static str, u64>,
+    /// What each fault did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<Vec<LedgerLine<'a>>>,
     /// Why the run is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -58,6 +67,13 @@ struct DivergenceRecord<'a> {
 }
 
 #[derive(Serialize)]
+struct LedgerLine<'a> {
+    fault: &'static str,
+    at: &'a str,
+    effects: &'a Effects,
+}
+
+#[derive(Serialize)]
 struct StoryLine<'a> {
     virtual_ms: u64,
     peer: &'a str,
@@ -67,6 +83,11 @@ struct StoryLine<'a> {
 impl<'a> Record<'a> {
     pub(crate) fn new(subject: &Subject, judged: &'a Judged, verbose: bool) -> Self {
         let run = &judged.run;
+        let mut faults = BTreeMap::new();
+        for entry in run.ledger.entries() {
+            *faults.entry(entry.fault.kind.name()).or_default() +=
+                entry.effects.values().sum::<u64>();
+        }
         let file = subject.file().map(|file| file.to_string_lossy().into_owned());
         Record {
             seed: Seed(run.seed).to_string(),
@@ -84,6 +105,15 @@ impl<'a> Record<'a> {
                 operations_concerned: &failure.operations,
                 failed_at_ms: failure.virtual_ms,
                 detail: &failure.detail,
+            }),
+            faults,
+            ledger: verbose.then(|| {
+                let line = |entry: &'a Entry| LedgerLine {
+                    fault: entry.fault.kind.name(),
+                    at: &entry.place,
+                    effects: &entry.effects,
+                };
+                run.ledger.entries().iter().map(line).collect()
             }),
             reason: reason(judged),
             divergence: judged.divergence.as_ref().map(|divergence| DivergenceRecord {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use graphshell_sim::capsule::{Capsule, Finding, engine_version};
-use graphshell_sim::world::Options;
+use graphshell_sim::ledger::Entry;
+use graphshell_sim::world::{Options, Run};
 
 use super::Error;
 use super::args::{ReplayArgs, Seed, StoryArgs};
@@ -77,6 +78,9 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         return Ok(tally.strict_exit());
     }
     tell(&judged, args.story, output)?;
+    for line in ledger(&judged.run, output.text_columns()) {
+        output.line(line)?;
+    }
     if judged.outcome() == Outcome::Held {
         let run = &judged.run;
         output.line(format_args!("{}{}  held", subject.title(), recipe.flags()))?;
@@ -95,6 +99,16 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         output.line(text::hanging("  as saved    ", &said, output.text_columns()))?;
     }
     Ok(tally.strict_exit())
+}
+
+/// What each fault did, a line for each, and an empty line; nothing if the plan has no faults.
+fn ledger(run: &Run, columns: usize) -> Vec<String> {
+    let told = |entry: &Entry| text::hanging("fault  ", &entry.to_string(), columns);
+    let mut lines: Vec<String> = run.ledger.entries().iter().map(told).collect();
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
 }
 
 /// Says in which way a run is not what the capsule saved.

@@ -29,7 +29,7 @@ pub(crate) struct Report {
     /// The version of engine and simulator.
     engine: String,
     /// The flags that the seeds were expanded with.
-    flags: String,
+    pub(crate) flags: String,
     /// The seeds that were run.
     pub(crate) seeds: Vec<Seeds>,
     /// Seconds of wall-clock time, of all shards together.
@@ -186,12 +186,20 @@ impl Report {
             exit => exit,
         };
         if how.json {
-            output.line(self.tally.to_json(self.failures.all(), self.elapsed(), exit))?;
+            output.line(self.tally.to_json(
+                &self.flags,
+                self.failures.all(),
+                self.elapsed(),
+                exit,
+            ))?;
         } else {
             if let Some(told) = self.failures.told(output.text_columns()) {
                 output.line(told)?;
             }
-            output.line(self.tally.table(self.elapsed(), output.columns()))?;
+            output.line(self.tally.table(&self.flags, self.elapsed(), output.columns()))?;
+            if let Some(faults) = self.tally.faults().table(output.columns()) {
+                output.line(faults)?;
+            }
             if !never.is_empty() {
                 let columns = output.text_columns();
                 output.line(text::hanging("never reached: ", &never.join(", "), columns))?;

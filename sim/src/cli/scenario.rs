@@ -53,7 +53,7 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
     }
     let exit = tally.strict_exit();
     if args.story.json {
-        output.line(tally.to_json(&[], start.elapsed(), exit))?;
+        output.line(tally.to_json("", &[], start.elapsed(), exit))?;
     }
     Ok(exit)
 }

@@ -46,6 +46,9 @@ impl Recipe {
     pub(crate) fn flags(&self) -> String {
         let default = Shape::default();
         let mut flags = String::new();
+        if self.shape.profile != default.profile {
+            flags += &format!(" --profile {}", self.shape.profile);
+        }
         if self.shape.peers != default.peers {
             flags += &format!(" --peers {}", self.shape.peers);
         }
@@ -128,15 +131,21 @@ pub(crate) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use graphshell_sim::generate::Profile;
+
     use super::*;
 
     #[test]
     fn the_replay_command_names_the_shape_only_where_it_is_not_the_default() {
         let replay = |recipe| Subject::Seed { seed: Seed(42), recipe }.replay();
         assert_eq!(replay(Recipe::default()), "cargo sim replay 0x2a --verbose");
-        let shape = Shape { peers: 12, edits: 40, ..Shape::default() };
+        let profile = Profile::Lossy;
+        let shape = Shape { peers: 12, edits: 40, profile, ..Shape::default() };
         let replay = replay(Recipe { shape, canary: true });
-        assert_eq!(replay, "cargo sim replay 0x2a --peers 12 --edits 40 --canary --verbose");
+        assert_eq!(
+            replay,
+            "cargo sim replay 0x2a --profile lossy --peers 12 --edits 40 --canary --verbose"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use indicatif::{HumanCount, HumanFloatCount};
 use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
+use super::faults::Faults;
 use super::judge::{Judged, Outcome};
 use super::kinds::Kind;
 
@@ -26,6 +27,8 @@ pub(crate) struct Tally {
     virtual_ms: u64,
     /// Rare events, summed by name.
     counts: BTreeMap<String, u64>,
+    /// What faults did.
+    faults: Faults,
 }
 
 /// The last line of JSON output.
@@ -36,6 +39,8 @@ struct LastLine<'a> {
 
 #[derive(Serialize)]
 struct Summary<'a> {
+    /// What the seeds were expanded with, beside the defaults.
+    flags: &'a str,
     seeds: u64,
     held: u64,
     failed: u64,
@@ -49,6 +54,7 @@ struct Summary<'a> {
     counts: &'a BTreeMap<String, u64>,
     /// Rare events that no run reached.
     never_reached: Vec<&'static str>,
+    faults: &'a Faults,
     /// Failures by what they look like, the commonest first.
     failures: &'a [Kind],
     // Of the wall clock: these alone differ from one sweep to the next.
@@ -64,6 +70,7 @@ impl Tally {
         self.operations += run.operations;
         self.messages += run.messages;
         self.virtual_ms += run.virtual_ms;
+        self.faults.add(&run.ledger);
         for (&name, count) in &run.counts {
             match self.counts.get_mut(name) {
                 Some(sum) => *sum += count,
@@ -80,6 +87,7 @@ impl Tally {
         self.operations += other.operations;
         self.messages += other.messages;
         self.virtual_ms += other.virtual_ms;
+        self.faults.join(&other.faults);
         for (name, count) in &other.counts {
             *self.counts.entry(name.clone()).or_default() += count;
         }
@@ -130,8 +138,15 @@ impl Tally {
     }
 
     /// The last line of JSON output, after `elapsed` of wall-clock time.
-    pub(crate) fn to_json(&self, failures: &[Kind], elapsed: Duration, exit: Exit) -> String {
+    pub(crate) fn to_json(
+        &self,
+        flags: &str,
+        failures: &[Kind],
+        elapsed: Duration,
+        exit: Exit,
+    ) -> String {
         let summary = Summary {
+            flags: flags.trim_start(),
             seeds: self.runs(),
             held: self.of(Outcome::Held),
             failed: self.of(Outcome::Failed),
@@ -144,6 +159,7 @@ impl Tally {
             virtual_ms: self.virtual_ms,
             counts: &self.counts,
             never_reached: self.never_reached(),
+            faults: &self.faults,
             failures,
             seconds: elapsed.as_secs_f64(),
             seeds_per_second: per_second(self.runs() as f64, elapsed),
@@ -152,8 +168,8 @@ impl Tally {
         serde_json::to_string(&LastLine { summary }).expect("its keys are strings")
     }
 
-    /// The summary of a sweep as a table of at most `columns`.
-    pub(crate) fn table(&self, elapsed: Duration, columns: usize) -> String {
+    /// The summary of a sweep with these flags as a table of at most `columns`.
+    pub(crate) fn table(&self, flags: &str, elapsed: Duration, columns: usize) -> String {
         let mut table = Table::new();
         table
             .load_preset(UTF8_FULL_CONDENSED)
@@ -161,7 +177,7 @@ impl Tally {
             .set_width(u16::try_from(columns).unwrap_or(u16::MAX));
         let count = |count| HumanCount(count).to_string();
         let ratio = per_second(self.virtual_seconds(), elapsed);
-        table.set_header(["seeds", &count(self.runs())]).add_rows([
+        table.set_header([&format!("seeds{flags}"), &count(self.runs())]).add_rows([
             ["held", &count(self.of(Outcome::Held))],
             ["failed", &count(self.of(Outcome::Failed))],
             ["invalid", &count(self.of(Outcome::Invalid))],
@@ -178,6 +194,11 @@ impl Tally {
             numbers.set_cell_alignment(CellAlignment::Right);
         }
         table.to_string()
+    }
+
+    /// What faults did.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     fn virtual_seconds(&self) -> f64 {
@@ -243,7 +264,7 @@ mod tests {
             .counts
             .insert("a conflict was settled and then opened again under the same id".into(), 2);
         for columns in [40, 80] {
-            let table = tally.table(Duration::from_millis(500), columns);
+            let table = tally.table("", Duration::from_millis(500), columns);
             let widest = table.lines().map(console::measure_text_width).max();
             assert!(widest.is_some_and(|widest| widest <= columns), "{table}");
             assert!(table.contains("gap buffered") && table.contains("160 : 1"), "{table}");
@@ -252,7 +273,8 @@ mod tests {
 
     #[test]
     fn the_summary_adds_up() {
-        let json = tally([judged(held), judged(failed)]).to_json(&[], Duration::ZERO, Exit::Held);
+        let json =
+            tally([judged(held), judged(failed)]).to_json("", &[], Duration::ZERO, Exit::Held);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let summary = &json["summary"];
         assert_eq!((&summary["seeds"], &summary["failed"]), (&2.into(), &1.into()));

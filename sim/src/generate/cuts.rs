@@ -1,4 +1,4 @@
-//! Which seeds cut logs, and what is nasty then: devices that come late, and disks that forget.
+//! Which seeds cut logs, and what is nasty then: devices that come late.
 
 use super::dice::Dice;
 use crate::plan::{Action, Step};
@@ -49,14 +49,6 @@ impl Cuts {
                 let with = names[dice.index(names.len() - 1)].clone();
                 let at_ms = at_ms + dice.between(300, 1500);
                 cuts.put(at_ms, Action::Sync { peer: late.clone(), with });
-            }
-        }
-        if dice.chance(30) {
-            cuts.names.push("disks that forget");
-            for _ in 0..dice.between(1, 2) {
-                let peer = names[dice.index(names.len())].clone();
-                let records = dice.between(1, 12) as usize;
-                cuts.put(dice.below(span), Action::LoseTail { peer, records });
             }
         }
         cuts

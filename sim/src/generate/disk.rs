@@ -8,9 +8,6 @@ use super::dice::Dice;
 use super::{Shape, Timeline};
 use crate::plan::{Action, Disk, Part, Rot};
 
-/// Of a hundred seeds, how many have disks.
-const WITH_DISKS: u64 = 34;
-
 /// The kinds of faults of disks, and which are in.
 pub(super) struct Disks {
     rates: Disk,
@@ -21,21 +18,22 @@ pub(super) struct Disks {
 }
 
 impl Disks {
-    /// `None` if the seed's stores are ideal.
-    pub(super) fn roll(dice: &mut Dice) -> Option<Self> {
-        if !dice.chance(WITH_DISKS) {
+    /// `None` if the seed's stores are ideal: of a hundred seeds, `percent` have disks.
+    pub(super) fn roll(percent: u64, dice: &mut Dice) -> Option<Self> {
+        if !dice.chance(percent) {
             return None;
         }
-        let mut rate = |percent, most| match dice.chance(percent) {
-            true => dice.between(1, most) as u16,
+        // A seed has some hundred reads and syncs, a thousand writes, and tens of promises.
+        let mut rate = |percent, (least, most)| match dice.chance(percent) {
+            true => dice.between(least, most) as u16,
             false => 0,
         };
         let rates = Disk {
-            sync_error: rate(20, 20),
-            sync_lie: rate(25, 40),
-            read_error: rate(20, 3),
-            write_error: rate(20, 6),
-            witness_error: rate(25, 200),
+            sync_error: rate(20, (12, 30)),
+            sync_lie: rate(25, (15, 50)),
+            read_error: rate(20, (25, 60)),
+            write_error: rate(20, (5, 12)),
+            witness_error: rate(25, (100, 300)),
             lost: dice.pick(&[200, 500, 800, 1000]),
             torn: dice.pick(&[0, 300, 1000]),
         };
@@ -46,24 +44,6 @@ impl Disks {
 
     pub(super) fn rates(&self) -> Disk {
         self.rates
-    }
-
-    /// The names of those that are in, for the plan's reason.
-    pub(super) fn names(&self) -> Vec<&'static str> {
-        let Disk { sync_error, sync_lie, read_error, write_error, witness_error, .. } = self.rates;
-        let all = [
-            (true, "disks"),
-            (self.power_cuts, "power cuts"),
-            (self.kills, "kills within a write"),
-            (self.full, "full disks"),
-            (self.rot, "rot"),
-            (sync_error > 0, "syncs that fail"),
-            (sync_lie > 0, "syncs that lie"),
-            (read_error > 0, "reads that fail"),
-            (write_error > 0, "writes that fail"),
-            (witness_error > 0, "keyrings that fail"),
-        ];
-        all.into_iter().filter_map(|(is_in, name)| is_in.then_some(name)).collect()
     }
 
     /// Puts all that goes wrong on a timeline that has everything else that goes wrong.
@@ -78,10 +58,15 @@ impl Disks {
             }
             if self.full && dice.chance(40) {
                 let start = dice.below(span);
-                let room = dice.pick(&[0, 4096, 16 * 1024, 64 * 1024]);
-                let end = start + dice.between(300, 3000);
+                let room = dice.pick(&[0, 0, 4096, 16 * 1024]);
+                let length = dice.between(1000, 4000);
                 timeline.put(start, Action::FillDisk { peer: name.clone(), room });
-                timeline.put(end, Action::ClearDisk { peer: name.clone() });
+                timeline.put(start + length, Action::ClearDisk { peer: name.clone() });
+                // A snapshot needs more room than edits.
+                for _ in 0..3 {
+                    let at_ms = start + dice.between(1, length);
+                    timeline.put(at_ms, Action::Checkpoint { peer: name.clone() });
+                }
             }
         }
         if self.rot {

@@ -1,25 +1,20 @@
-//! Which faults a seed has, and when.
-//!
-//! Each kind of fault is in or out per seed (swarm testing, Groce et al., 2012): a run with all
-//! faults at once hides what one of them alone would show.
+//! Which faults a seed has, and how bad they are.
+
+use std::collections::BTreeSet;
 
 use super::dice::Dice;
-use super::{Shape, Timeline};
-use crate::plan::{Action, Network};
+use super::profile::Profile;
+use crate::plan::{FaultKind, Network};
 
-/// The kinds of faults, and which are in.
+/// What is in a seed.
 pub(super) struct Swarm {
-    loss: bool,
-    duplication: bool,
-    reorder: bool,
-    weather: bool,
-    partitions: bool,
-    islands: bool,
-    crashes: bool,
-    backups: bool,
-    lost_witness: bool,
-    clock_offsets: bool,
-    clock_jumps: bool,
+    pub(super) kinds: BTreeSet<FaultKind>,
+    /// The network changes on the way.
+    pub(super) weather: bool,
+    /// One peer is cut off from all others, where links are cut.
+    pub(super) islands: bool,
+    /// Keyrings are restored together with disks.
+    pub(super) lost_witness: bool,
     slow_appends: bool,
     /// Users clear the whole graph.
     pub(super) clears: bool,
@@ -27,60 +22,60 @@ pub(super) struct Swarm {
     pub(super) unknown_kinds: bool,
     /// Devices bring a profile from before sync.
     pub(super) legacy: bool,
+    /// Least rate of a fault of frames, in thousandths: in a small world few frames are sent, and
+    /// some must be hit.
+    least_rate: u64,
 }
 
 impl Swarm {
-    pub(super) fn roll(dice: &mut Dice) -> Self {
+    pub(super) fn roll(profile: Profile, peers: usize, dice: &mut Dice) -> Self {
+        let kinds = profile.roll(dice);
         let mut is_in = |percent| dice.chance(percent);
         Swarm {
-            loss: is_in(50),
-            duplication: is_in(50),
-            reorder: is_in(50),
+            kinds,
             weather: is_in(40),
-            partitions: is_in(50),
-            islands: is_in(40),
-            crashes: is_in(60),
-            backups: is_in(45),
+            islands: is_in(60),
             lost_witness: is_in(50),
-            clock_offsets: is_in(50),
-            clock_jumps: is_in(40),
             slow_appends: is_in(30),
             clears: is_in(40),
             unknown_kinds: is_in(40),
             legacy: is_in(25),
+            least_rate: (100 / peers.max(1) as u64).clamp(10, 50),
         }
     }
 
-    /// The names of those that are in, for the plan's reason.
-    pub(super) fn names(&self) -> Vec<&'static str> {
+    pub(super) fn has(&self, kind: FaultKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// What is in beside faults, for the plan's reason.
+    pub(super) fn circumstances(&self) -> impl Iterator<Item = &'static str> {
         let all = [
-            (self.loss, "loss"),
-            (self.duplication, "duplication"),
-            (self.reorder, "reordering"),
-            (self.weather, "changing weather"),
-            (self.partitions, "partitions"),
-            (self.islands, "islands"),
-            (self.crashes, "crashes"),
-            (self.backups, "restored backups"),
-            (self.backups && self.lost_witness, "witnesses restored with them"),
-            (self.clock_offsets, "wrong clocks"),
-            (self.clock_jumps, "jumping clocks"),
             (self.slow_appends, "slow appends"),
             (self.clears, "clears"),
             (self.unknown_kinds, "unknown kinds"),
             (self.legacy, "legacy profiles"),
         ];
-        all.into_iter().filter_map(|(is_in, name)| is_in.then_some(name)).collect()
+        all.into_iter().filter_map(|(is_in, name)| is_in.then_some(name))
     }
 
     /// One state of the network, out of the kinds that are in.
     pub(super) fn network(&self, dice: &mut Dice) -> Network {
         let least = dice.between(1, 20);
-        let spread = if self.reorder { dice.between(50, 400) } else { dice.between(0, 20) };
+        let reorders = self.has(FaultKind::Reordering);
+        let spread = if reorders { dice.between(100, 400) } else { dice.between(0, 20) };
+        let mut rate = |kind, most| match self.has(kind) {
+            true => dice.between(self.least_rate, most) as u16,
+            false => 0,
+        };
+        let unchecked = self.has(FaultKind::Unchecked);
         Network {
             delay_ms: (least, least + spread),
-            loss: if self.loss { dice.between(1, 200) as u16 } else { 0 },
-            duplication: if self.duplication { dice.between(1, 200) as u16 } else { 0 },
+            loss: rate(FaultKind::Loss, 200),
+            duplication: rate(FaultKind::Duplication, 200),
+            corruption: rate(FaultKind::Corruption, 100),
+            truncation: rate(FaultKind::Truncation, 100) * if unchecked { 2 } else { 1 },
+            unchecked: if unchecked { dice.pick(&[500, 1000]) } else { 0 },
         }
     }
 
@@ -90,91 +85,25 @@ impl Swarm {
 
     /// How far off a peer's clock starts: seconds, hours or weeks, either way.
     pub(super) fn clock_offset_ms(&self, dice: &mut Dice) -> i64 {
-        if self.clock_offsets && dice.chance(60) { clock_error(dice) } else { 0 }
+        if self.has(FaultKind::ClockOffset) && dice.chance(60) { clock_error(dice) } else { 0 }
     }
 
-    /// Puts all that goes wrong on the timeline.
-    pub(super) fn strike(&self, shape: &Shape, dice: &mut Dice, timeline: &mut Timeline) {
-        let names = timeline.names.clone();
-        let span = shape.span_ms.max(10);
-        if self.weather {
-            for _ in 0..dice.between(1, 3) {
-                let network = self.network(dice);
-                timeline.put(dice.below(span), Action::Weather { network });
-            }
+    /// By how much a peer's clock is too fast or too slow, in millionths: a bad one, a broken one.
+    pub(super) fn clock_drift_ppm(&self, dice: &mut Dice) -> i64 {
+        if !self.has(FaultKind::ClockDrift) || !dice.chance(60) {
+            return 0;
         }
-        if self.partitions && names.len() > 1 {
-            for _ in 0..dice.between(1, 5) {
-                let from = dice.index(names.len());
-                let to = (from + 1 + dice.index(names.len() - 1)) % names.len();
-                let one_way = dice.chance(40);
-                let start = dice.below(span);
-                let (from, to) = (names[from].clone(), names[to].clone());
-                timeline.cut(start, start + dice.between(200, 3000), from, to, one_way);
-            }
-        }
-        if self.islands && names.len() > 1 {
-            let island = dice.index(names.len());
-            let start = dice.below(span);
-            let end = start + dice.between(500, 4000);
-            for (place, other) in names.iter().enumerate() {
-                if place != island {
-                    timeline.cut(start, end, names[island].clone(), other.clone(), false);
-                }
-            }
-        }
-        if self.legacy && names.len() > 1 && dice.chance(60) {
-            // The second device with the profile goes online when others have worked on it.
-            let end = dice.between(span * 3 / 10, span * 9 / 10);
-            for other in names.iter().filter(|&other| *other != names[1]) {
-                timeline.cut(0, end, names[1].clone(), other.clone(), false);
-            }
-        }
-        for (place, name) in names.iter().enumerate() {
-            self.strike_peer((place, name), span, dice, timeline);
-        }
-    }
-
-    /// Crashes and restored backups of one peer, one after the other, and its clock's jumps.
-    fn strike_peer(
-        &self,
-        (place, name): (usize, &str),
-        span: u64,
-        dice: &mut Dice,
-        timeline: &mut Timeline,
-    ) {
-        let peer = || name.to_owned();
-        if self.clock_jumps && dice.chance(50) {
-            for _ in 0..dice.between(1, 2) {
-                let by_ms = clock_error(dice);
-                timeline.put(dice.below(span), Action::ClockJump { peer: peer(), by_ms });
-            }
-        }
-        let mut now = dice.below(span);
-        while now < span {
-            if self.backups && dice.chance(40) {
-                timeline.put(now, Action::Backup { peer: peer() });
-                now += dice.between(300, 3000);
-                let with_witness = self.lost_witness && dice.chance(50);
-                timeline.put(now, Action::Restore { peer: peer(), with_witness });
-            } else if self.crashes && dice.chance(60) {
-                let after_calls = dice.pick(&[0, 1, 1, 2, 2, 3, 5, 8, 13]);
-                let restart = now + dice.between(100, 1500);
-                timeline.put(now, Action::Crash { peer: peer(), after_calls });
-                timeline.put(restart, Action::Restart { peer: peer() });
-                if after_calls == 0 {
-                    timeline.away.push((place, now, restart));
-                }
-                now = restart;
-            }
-            now += dice.between(span / 10 + 1, span);
-        }
+        let most = dice.pick(&[4_000, 50_000, 400_000]);
+        either_way(dice.between(most / 4, most), dice)
     }
 }
 
-fn clock_error(dice: &mut Dice) -> i64 {
+pub(super) fn clock_error(dice: &mut Dice) -> i64 {
     let second = 1000;
     let scale = dice.pick(&[second, 60 * second, 3600 * second, 21 * 24 * 3600 * second]);
-    let by = dice.between(1, scale) as i64;
-    if dice.chance(50) { -by } else { by }
+    either_way(dice.between(1, scale), dice)
+}
+
+fn either_way(by: u64, dice: &mut Dice) -> i64 {
+    if dice.chance(50) { -(by as i64) } else { by as i64 }
 }

@@ -7,15 +7,18 @@ use graphshell_sync::{Dot, VersionVector};
 
 use super::Finding;
 
-/// Judges that `peer` has what it or the other side held before the round.
+/// Judges that `peer`, whose disk holds what `held` covers, has what it or the other side held
+/// before the round; `met` tells what else it has.
 pub(crate) fn judge(
     peer: usize,
     before: &VersionVector,
-    has: impl Fn(Dot) -> bool,
+    held: &VersionVector,
+    met: impl Fn(Dot) -> bool,
 ) -> Result<(), Finding> {
     for (author, last) in before.iter() {
-        let mut dots = (1..=last).rev().map(|sequence| Dot { peer: author, sequence });
-        if let Some(lacking) = dots.find(|&dot| !has(dot)) {
+        let beyond = held.get(author) + 1..=last;
+        let mut dots = beyond.rev().map(|sequence| Dot { peer: author, sequence });
+        if let Some(lacking) = dots.find(|&dot| !met(dot)) {
             return Err(Finding {
                 property: "a round that ends well leaves nothing behind",
                 peers: vec![peer],

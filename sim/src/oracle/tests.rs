@@ -195,13 +195,16 @@ fn fork_of_an_author_with_its_witness_is_found() {
 
 #[test]
 fn entry_that_a_round_left_behind_is_found() {
-    let judge = |held: VersionVector| {
-        rounds::judge(0, &vector(2, 1), |dot| dot.sequence <= held.get(dot.peer))
-    };
+    let judge = |held: VersionVector| rounds::judge(0, &vector(2, 1), &held, |_| false);
     assert_eq!(judge(vector(2, 1)), Ok(()));
     assert_eq!(judge(vector(5, 5)), Ok(()));
     assert_eq!(judge(vector(1, 1)).unwrap_err().operations, [Dot { peer: A, sequence: 2 }]);
     assert!(judge(vector(2, 0)).is_err());
+    let on_its_way = |dot| dot == Dot { peer: A, sequence: 1 };
+    assert_eq!(
+        rounds::judge(0, &vector(2, 1), &vector(0, 1), on_its_way).unwrap_err().operations,
+        [Dot { peer: A, sequence: 2 }]
+    );
 }
 
 #[test]

@@ -70,6 +70,7 @@ impl Peer {
         Peer {
             name: name.into(),
             clock_offset_ms: 0,
+            clock_drift_ppm: 0,
             legacy: Vec::new(),
             late: false,
             stranger: false,

@@ -12,7 +12,8 @@ use super::{Action, Choice, Edit, Fact, Listed, Network, Part, Peer, Plan, Rot};
 use crate::web::Web;
 
 /// Most peers of one plan.
-const MAX_PEERS: usize = 64;
+const MAX_PEERS: usize = 1_000;
+const _: () = assert!(MAX_PEERS <= limits::MAX_AUTHORS, "everybody is an author");
 /// Most steps of one plan.
 const MAX_STEPS: usize = 100_000;
 /// Most edits of one step: they are one batch.
@@ -28,6 +29,9 @@ const MAX_AT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 const MAX_DELAY_MS: u64 = 60_000;
 /// Farthest that a clock may be off or jump, in milliseconds: about ten years.
 const MAX_CLOCK_MS: u64 = 3653 * 24 * 60 * 60 * 1000;
+
+/// Most millionths by which a clock may be too fast or too slow.
+const MAX_DRIFT_PPM: u64 = 500_000;
 
 /// A plan cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +114,10 @@ impl Plan {
                 .map_err(at(place))?;
             check_clock(".clock_offset_ms", peer.clock_offset_ms).map_err(at(place))?;
             check_company(peer).map_err(at(place))?;
+            let drift = peer.clock_drift_ppm;
+            let most = || format!("at most {MAX_DRIFT_PPM} either way");
+            check(drift.unsigned_abs() <= MAX_DRIFT_PPM, ".clock_drift_ppm", drift, most())
+                .map_err(at(place))?;
             for (nth, edit) in peer.legacy.iter().enumerate() {
                 let place = || format!("{} ({}), legacy edit {}", place(), peer.name, nth + 1);
                 check_edit(edit).and_then(|()| check_legacy(edit)).map_err(at(place))?;
@@ -254,10 +262,19 @@ impl<'a> Before<'a> {
                     _ => Ok(()),
                 }
             }
-            Action::Partition { from, to, .. } | Action::Mend { from, to } => {
+            Action::Partition { from, to, .. }
+            | Action::Flap { from, to, .. }
+            | Action::SlowLink { from, to, .. }
+            | Action::Reset { from, to }
+            | Action::Mend { from, to } => {
                 peer(".from", from)?;
                 peer(".to", to)?;
-                check(from != to, ".to", quoted(to), "another peer")
+                check(from != to, ".to", quoted(to), "another peer")?;
+                check_link(action)
+            }
+            Action::TimePasses { by_ms } => {
+                let most = || format!("a time from 1 to {MAX_CLOCK_MS}");
+                check((1..=MAX_CLOCK_MS).contains(by_ms), ".by_ms", by_ms, most())
             }
             Action::Weather { network } => check_network(network),
             Action::Crash { peer: who, .. } => {
@@ -358,8 +375,9 @@ fn check_company(peer: &Peer) -> Result<(), Wrong> {
     let version = peer.protocol.map_or_else(String::new, |version| version.to_string());
     let other = peer.protocol != Some(PROTOCOL_VERSION);
     check(other, ".protocol", version, "another version than this engine's, or none")?;
-    let Peer { clock_offset_ms, legacy, late, protocol, broken, .. } = peer;
-    let plain = (*clock_offset_ms, *late, *protocol, *broken) == (0, false, None, None);
+    let Peer { clock_offset_ms, clock_drift_ppm, legacy, late, protocol, broken, .. } = peer;
+    let clock = (*clock_offset_ms, *clock_drift_ppm);
+    let plain = (clock, *late, *protocol, *broken) == ((0, 0), false, None, None);
     let plain = plain && legacy.is_empty();
     check(!peer.is_hostile() || plain, ".lies", "lies and settings of an engine", "one of both")
 }
@@ -372,7 +390,28 @@ fn check_range(field: &'static str, (least, most): (u64, u64)) -> Result<(), Wro
 fn check_network(network: &Network) -> Result<(), Wrong> {
     check_range(".network.delay_ms", network.delay_ms)?;
     check_rate(".network.loss", network.loss)?;
-    check_rate(".network.duplication", network.duplication)
+    check_rate(".network.duplication", network.duplication)?;
+    check_rate(".network.corruption", network.corruption)?;
+    check_rate(".network.truncation", network.truncation)?;
+    check_rate(".network.unchecked", network.unchecked)
+}
+
+/// What a step says about a link, beside whose it is.
+fn check_link(action: &Action) -> Result<(), Wrong> {
+    match action {
+        Action::Flap { period_ms, .. } => {
+            let expected = || format!("a time from 1 to {MAX_DELAY_MS}");
+            check((1..=MAX_DELAY_MS).contains(period_ms), ".period_ms", period_ms, expected())
+        }
+        Action::SlowLink { delay_ms, bytes_per_s, .. } => {
+            let expected = || format!("a time of at most {MAX_DELAY_MS}");
+            check(*delay_ms <= MAX_DELAY_MS, ".delay_ms", delay_ms, expected())?;
+            check(*bytes_per_s != Some(0), ".bytes_per_s", 0, "at least one byte")?;
+            let slow = *delay_ms > 0 || bytes_per_s.is_some();
+            check(slow, ".delay_ms", delay_ms, "a delay, or `bytes_per_s`")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_rate(field: &'static str, rate: u16) -> Result<(), Wrong> {

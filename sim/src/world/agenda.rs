@@ -81,17 +81,17 @@ pub(crate) async fn next(world: &World, me: usize) -> Option<Task> {
     }
 }
 
-/// When disks fill up and are cleared: time, peer, room.
-pub(crate) fn rooms(plan: &Plan) -> Vec<(u64, usize, Option<u64>)> {
-    let room = |step: &Step| {
+/// The steps that fill and clear disks: number, peer, room.
+pub(crate) fn rooms(plan: &Plan) -> Vec<(usize, usize, Option<u64>)> {
+    let room = |(number, step): (usize, &Step)| {
         let (peer, room) = match &step.action {
             Action::FillDisk { peer, room } => (peer, Some(*room)),
             Action::ClearDisk { peer } => (peer, None),
             _ => return None,
         };
-        Some((step.at_ms, plan.peer_index(peer)?, room))
+        Some((number, plan.peer_index(peer)?, room))
     };
-    plan.steps.iter().filter_map(room).collect()
+    plan.steps.iter().enumerate().filter_map(room).collect()
 }
 
 /// When the last step happens.

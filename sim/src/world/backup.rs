@@ -4,16 +4,19 @@ use super::drive::Drive;
 use super::shared::World;
 
 impl World {
-    /// A peer's disk forgets its last records.
-    pub(crate) fn lose_tail(&self, me: usize, records: usize) {
+    /// A peer's disk forgets its last records; says how many it had.
+    pub(crate) fn lose_tail(&self, me: usize, records: usize) -> u64 {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
         *peer.handed.borrow_mut() = Some(image.held.clone());
+        let before = image.records.len();
         image.lose_tail(records);
+        let lost = before - image.records.len();
         peer.set_back.set(true);
         peer.acknowledged.borrow_mut().restored(&image.held.vector());
         self.tell(me, format_args!("loses its last {records} records"), &[]);
         self.count("tails lost");
+        lost as u64
     }
 
     /// Copies a peer's disk and keyring aside.
@@ -26,11 +29,12 @@ impl World {
     }
 
     /// Replaces a peer's disk, and its keyring if that is wanted, by the copy set aside; without
-    /// a copy nothing happens.
-    pub(crate) fn restore(&self, me: usize, with_witness: bool) {
+    /// a copy nothing happens. Says how many entries it holds no more.
+    pub(crate) fn restore(&self, me: usize, with_witness: bool) -> u64 {
         let peer = &self.peers[me];
         let Some(mut image) = peer.backup.borrow().clone() else {
-            return self.note(me, "has no backup to be restored from", &[]);
+            self.note(me, "has no backup to be restored from", &[]);
+            return 0;
         };
         if !with_witness {
             image.promise = peer.image.borrow().promise;
@@ -39,9 +43,13 @@ impl World {
         peer.amnesiac.set(peer.amnesiac.get() || with_witness);
         peer.set_back.set(true);
         peer.acknowledged.borrow_mut().restored(&image.held.vector());
-        *peer.image.borrow_mut() = image;
+        let held = image.held.vector();
+        let before = peer.image.replace(image).held.vector();
+        let forgotten =
+            before.iter().map(|(author, last)| last.saturating_sub(held.get(author))).sum();
         let keyring = if with_witness { "with" } else { "without" };
         self.tell(me, format_args!("is restored from its backup, {keyring} its keyring"), &[]);
         self.count("restores");
+        forgotten
     }
 }

@@ -30,6 +30,10 @@ pub(crate) enum Topic {
     Sealing = 11,
     /// Whose disk is copied and tampered with at the end.
     Transplant = 12,
+    /// Whether a frame is damaged on its way: link, number.
+    Damage = 13,
+    /// Which bits of it flip: link, number.
+    Flip = 14,
     /// Which lie a hostile peer tells: liar, victim, number.
     Lie = 20,
 }

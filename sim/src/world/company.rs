@@ -19,8 +19,11 @@ impl World {
         self.plan.peers[peer].broken == Some(Broken::Down)
     }
 
-    /// Whether nothing passes between two peers, although the network healed.
-    pub(crate) fn stay_apart(&self, one: usize, other: usize) -> bool {
+    /// Whether nothing passes between two peers at a time, although the network healed.
+    pub(crate) fn stay_apart(&self, one: usize, other: usize, at_ms: u64) -> bool {
+        if self.healed_ms.get().is_none_or(|heal| at_ms < heal) {
+            return false;
+        }
         let cut = |peer: usize| self.plan.peers[peer].broken == Some(Broken::CutOff);
         cut(one) || cut(other)
     }

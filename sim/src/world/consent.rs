@@ -1,5 +1,6 @@
 //! With whom a peer's user shares the workspace: everybody at the start, and as the plan says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use graphshell_sync::{EditError, Outcome, Receipt};
@@ -47,20 +48,20 @@ impl<'a> User<'a> {
             return true;
         }
         let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
-        let receipts: Vec<_> = others.clone().filter_map(|other| self.share_with(other)).collect();
+        let lacking = || {
+            let shared: BTreeSet<_> = self.workspace.shared_with().into_iter().collect();
+            others.clone().filter(move |&other| !shared.contains(&self.world.peer(other).device))
+        };
+        let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
         for receipt in receipts {
             self.workspace.settled(receipt).await;
         }
-        let shared = self.workspace.shared_with();
-        others.into_iter().all(|other| shared.contains(&self.world.peer(other).device))
+        lacking().next().is_none()
     }
 
-    /// Shares the workspace with another peer, unless it is.
+    /// Shares the workspace with another peer.
     pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
         let device = self.world.peer(other).device;
-        if self.workspace.shared_with().contains(&device) {
-            return None;
-        }
         match self.workspace.share_with(device, true) {
             Ok(receipt) => Some(receipt),
             Err(EditError::Unavailable) => None,

@@ -115,7 +115,9 @@ impl Director {
             peer.bell.notify_one();
         }
         self.until(SETTLE_MS, "everybody shares with everybody", idle).await?;
-        // An edit that is still on its way to the disk would come after the last round.
+        // What a slow link still carries may be the only copy left, and would come after the last round.
+        self.until(SETTLE_MS, "every frame arrives", |world| world.post.is_empty()).await?;
+        // So would an edit that is still on its way to the disk.
         self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
         let end_ms = self.world.now_ms() + HEAL_MS;
         for turn in 0..(3 * core.len() as u64).max(8) {
@@ -238,10 +240,11 @@ impl Director {
 
     /// Fills and clears disks at their times; never ends.
     async fn change_room(&self) -> Go {
-        for (at_ms, me, room) in agenda::rooms(&self.world.plan) {
+        for (step, me, room) in agenda::rooms(&self.world.plan) {
+            let at_ms = self.world.plan.steps[step].at_ms;
             sleep(Duration::from_millis(at_ms.saturating_sub(self.world.plan_ms()))).await;
             let peer = self.world.peer(me);
-            peer.drive.iter().for_each(|drive| drive.disk.limit_room(room));
+            peer.drive.iter().for_each(|drive| drive.change_room(step, room));
             let what = if room.is_some() { "has a full disk" } else { "has room on its disk" };
             self.world.note(me, what, &[]);
         }

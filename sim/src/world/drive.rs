@@ -41,6 +41,8 @@ pub(crate) struct Drive {
     /// may be put aside.
     whole: Cell<bool>,
     tries: Cell<u32>,
+    /// The step of the plan that filled the disk, while it is full.
+    full: Cell<Option<usize>>,
     kept: RefCell<Kept>,
     backup: RefCell<Option<(DiskImage, Kept)>>,
 }
@@ -75,6 +77,7 @@ impl Drive {
             recovers: Cell::default(),
             whole: Cell::default(),
             tries: Cell::default(),
+            full: Cell::default(),
             kept: RefCell::default(),
             backup: RefCell::default(),
         }
@@ -257,8 +260,8 @@ impl Drive {
         peer.becomes(Image::default());
     }
 
-    /// Lets a part of the store rot.
-    pub(crate) fn rot(&self, world: &World, me: usize, nth: u64, (part, how): (Part, Rot)) {
+    /// Lets a part of the store rot; says whether something did.
+    pub(crate) fn rot(&self, world: &World, me: usize, nth: u64, (part, how): (Part, Rot)) -> bool {
         let name = match part {
             Part::Log => medium::LOG,
             Part::Database => medium::DATABASE,
@@ -273,14 +276,17 @@ impl Drive {
         let effect = if rotten { "" } else { ", without effect" };
         world.tell(me, format_args!("has a {part:?} that rots ({how:?}){effect}"), &[]);
         self.report(world, me);
+        rotten
     }
 
     /// Takes so many groups off the end of the log, as if they had never been there; one stays.
-    pub(crate) fn lose_tail(&self, world: &World, me: usize, nth: u64, groups: usize) {
-        self.disk.forge(medium::LOG, nth, |_, log| journal::without_last(groups, log));
+    /// Says how many at most are gone.
+    pub(crate) fn lose_tail(&self, world: &World, me: usize, nth: u64, groups: usize) -> u64 {
+        let forged = self.disk.forge(medium::LOG, nth, |_, log| journal::without_last(groups, log));
         world.tell(me, format_args!("loses its last {groups} appends"), &[]);
         world.count("tails lost");
         self.report(world, me);
+        if forged { groups as u64 } else { 0 }
     }
 
     /// The peer's power goes, or its program ends, after so many more disk calls.
@@ -291,11 +297,20 @@ impl Drive {
         }
     }
 
+    /// A step fills the disk up to so many more bytes, or clears it.
+    pub(crate) fn change_room(&self, step: usize, room: Option<u64>) {
+        self.full.set(room.map(|_| step));
+        self.disk.limit_room(room);
+    }
+
     /// Adds what the disk did to the run's counts, and shows the oracle what the log was given.
     pub(crate) fn report(&self, world: &World, me: usize) {
         world.judge(world.at_rest().judge_sealed(me, &self.disk.take_given()));
         for (what, times) in self.disk.take_counts() {
             world.count_many(what, times);
+            if let (Some(step), "disk writes without room") = (self.full.get(), what) {
+                world.step_did(step, "writes refused", times);
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use graphshell_sync::wire::{Reject, Request, Response};
 
+use crate::plan::FaultKind;
+
 /// A frame of the engine, addressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -15,8 +17,12 @@ pub(crate) struct Frame {
     pub(crate) answers: bool,
     /// The call, unique for the calling device over all of its lives.
     pub(crate) call: u64,
-    /// What the engine encoded.
+    /// When it was sent, in virtual milliseconds since the first instant.
+    pub(crate) sent_ms: u64,
+    /// What the engine encoded, unless it was damaged on the way.
     pub(crate) body: Vec<u8>,
+    /// What damaged it.
+    pub(crate) damaged: Option<FaultKind>,
 }
 
 /// What is lost with a frame that matters more than others.

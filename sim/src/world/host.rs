@@ -60,6 +60,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
 
     let mut counted = Counters::default();
     let events = workspace.subscribe();
+    let mut revision = None;
     let mut parts = pin!(async {
         let fuse = &peer.fuse;
         tokio::select! {
@@ -80,7 +81,12 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     poll_fn(|context| {
         let polled = parts.as_mut().poll(context);
         if !peer.fuse.blown() {
-            look(world, me, &workspace);
+            world.authors_as(me, workspace.peer_id());
+            world.judge_told(me);
+            let now = Some(workspace.revision());
+            if std::mem::replace(&mut revision, now) != now {
+                look(world, me, &workspace);
+            }
             tally(world, &mut counted, workspace.counters());
         }
         polled
@@ -108,11 +114,9 @@ fn stopped(world: &World, me: usize, detail: String) {
     }));
 }
 
-/// Shows the oracles what a reader would see now.
+/// Shows the oracles what a reader sees since something was applied.
 fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     let peer = world.peer(me);
-    world.authors_as(me, workspace.peer_id());
-    world.judge_told(me);
     let now = workspace.version_vector();
     let mut seen = peer.seen.borrow_mut();
     if *seen != now {
@@ -214,6 +218,10 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
             Event::SetAside(file) => {
                 world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);
                 world.count("files set aside");
+            }
+            Event::Hindered { chore, why } => {
+                world.tell(me, format_args!("has to leave its {chore:?} undone: {why}"), &[]);
+                world.count("chores left undone");
             }
             Event::Lagged(missed) => {
                 world.tell(me, format_args!("missed {missed} events"), &[]);

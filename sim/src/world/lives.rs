@@ -55,6 +55,7 @@ fn begin(world: &World, me: usize) {
         world.count("restarts");
     }
     peer.fuse.replace();
+    peer.doom.set(None);
     peer.drive.iter().for_each(|drive| drive.disk.turn_on());
     peer.life.set(Life::Opening);
 }
@@ -65,6 +66,10 @@ fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     world.count("crashes");
     if peer.busy.get() > 0 {
         world.count("crashes with rounds under way");
+    }
+    let by_itself = peer.drive.as_ref().is_some_and(|drive| drive.trouble.get().is_some());
+    if !by_itself {
+        world.doom_did(me, "deaths");
     }
     // First of all: destructors write nothing any more.
     peer.drive.iter().for_each(|drive| drive.disk.turn_off());
@@ -95,17 +100,22 @@ async fn rest(world: &World, me: usize) {
         let What::Step(step) = task.what else { continue };
         match world.plan.steps[step].action {
             Action::Restart { .. } => return,
-            Action::Restore { with_witness, .. } => return world.restore(me, with_witness),
+            Action::Restore { with_witness, .. } => {
+                let forgotten = world.restore(me, with_witness);
+                return world.step_did(step, "entries forgotten", forgotten);
+            }
             Action::LoseTail { records, .. } => {
-                return match &peer.drive {
+                let lost = match &peer.drive {
                     Some(drive) => drive.lose_tail(world, me, step as u64, records),
                     None => world.lose_tail(me, records),
                 };
+                return world.step_did(step, "records lost", lost);
             }
             Action::Backup { .. } => world.back_up(me),
             Action::Rot { part, how, .. } => {
                 let drive = peer.drive.as_ref().expect("the plan has disks");
-                drive.rot(world, me, step as u64, (part, how));
+                let rotten = drive.rot(world, me, step as u64, (part, how));
+                world.step_did(step, "places changed", u64::from(rotten));
             }
             _ => world.count("steps missed while down"),
         }

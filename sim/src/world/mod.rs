@@ -13,6 +13,8 @@ mod dialect;
 mod director;
 mod disk;
 mod drive;
+mod durable;
+mod effects;
 mod executor;
 mod facts;
 mod frame;
@@ -42,6 +44,7 @@ use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 
+use crate::ledger::Ledger;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
@@ -71,6 +74,8 @@ pub struct Run {
     pub messages: u64,
     /// How often what happened: faults with an effect, rare events.
     pub counts: BTreeMap<&'static str, u64>,
+    /// What each fault of the plan did.
+    pub ledger: Ledger,
     /// What happened, if it was to be kept.
     pub story: Vec<trace::Line>,
 }
@@ -112,6 +117,7 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
             operations: 0,
             messages: 0,
             counts: BTreeMap::new(),
+            ledger: Ledger::default(),
             story: Vec::new(),
         };
     }
@@ -151,9 +157,12 @@ fn play(world: &Rc<World>) -> Run {
 }
 
 fn result(world: &World) -> Run {
+    let ledger = world.take_ledger();
     let verdict = match world.take_failure() {
         Some(failure) => Verdict::Failed(failure),
-        None => vacuous(world).map_or(Verdict::Held, Verdict::Invalid),
+        None => {
+            vacuous(world).or_else(|| ledger.complaint()).map_or(Verdict::Held, Verdict::Invalid)
+        }
     };
     world.announce(&match &verdict {
         Verdict::Held => "every property held".to_owned(),
@@ -171,6 +180,7 @@ fn result(world: &World) -> Run {
         operations: count("entries authored"),
         messages: count("frames arrived"),
         counts,
+        ledger,
         story,
     }
 }

@@ -1,6 +1,7 @@
 //! The engine's network: calls and answers as frames.
 //!
-//! The post office (`post.rs`) carries them. A frame that does not decode is the engine's failure.
+//! The post office (`post.rs`) carries them. A frame that does not decode is the engine's failure,
+//! unless it was damaged on the way: then it is refused as a transport would refuse it.
 //! What reached a peer that dies is gone with it.
 
 use std::cell::{Cell, RefCell};
@@ -25,6 +26,7 @@ use super::frame::{self, Frame};
 use super::hostile::Sending;
 use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability, privacy};
+use crate::plan::FaultKind;
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -41,11 +43,14 @@ pub(crate) struct SimNetwork(Rc<Inner>);
 #[derive(Default)]
 pub(crate) struct Listener(Weak<Inner>);
 
+type Answer = oneshot::Sender<Result<Response, CallError>>;
+
 struct Inner {
     world: Rc<World>,
     me: usize,
     calls: Cell<u64>,
-    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Result<Response, CallError>>>>,
+    /// Calls under way: whom they ask, and where the answer goes.
+    waiting: RefCell<BTreeMap<u64, (usize, Answer)>>,
     asked: mpsc::UnboundedSender<Asked>,
     /// Taken by whoever serves.
     inbox: RefCell<Option<mpsc::UnboundedReceiver<Asked>>>,
@@ -95,6 +100,23 @@ impl SimNetwork {
         inner.send_all(to, frames);
     }
 
+    /// Fails the calls under way with those peers; says how many.
+    pub(crate) fn connections_break(&self, parts: impl Fn(usize) -> bool) -> u64 {
+        let inner = &*self.0;
+        let under_way = std::mem::take(&mut *inner.waiting.borrow_mut());
+        let (over, stay): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            under_way.into_iter().partition(|(_, (to, _))| parts(*to));
+        *inner.waiting.borrow_mut() = stay;
+        let failed = over.len() as u64;
+        for (to, answer) in over.into_values() {
+            let name = &inner.world.peer(to).name;
+            inner.world.tell(inner.me, format_args!("loses its connection with {name}"), &[]);
+            // Whoever asked may have gone.
+            let _ = answer.send(Err(CallError::Lost("the connection broke".to_owned())));
+        }
+        failed
+    }
+
     async fn call(&self, to: DeviceId, request: Request) -> Result<Response, CallError> {
         let inner = &*self.0;
         let peer = inner.world.peer(inner.me);
@@ -104,7 +126,7 @@ impl SimNetwork {
         };
         let call = inner.calls.replace(inner.calls.get() + 1);
         let (answer, answered) = oneshot::channel();
-        inner.waiting.borrow_mut().insert(call, answer);
+        inner.waiting.borrow_mut().insert(call, (to, answer));
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
         inner.world.tells_others(inner.me, durability::told_by_request(&request));
@@ -119,7 +141,7 @@ impl SimNetwork {
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
         match answer {
-            Ok(Ok(response)) => response,
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => {
                 inner.world.count("calls without answer");
                 Err(CallError::Lost(format!("no answer within {} ms", CALL_TIMEOUT.as_millis())))
@@ -175,7 +197,8 @@ impl Inner {
         );
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
-        self.world.send(Frame { from: self.me, to, nth, answers, call, body });
+        let (sent_ms, damaged) = (self.world.now_ms(), None);
+        self.world.send(Frame { from: self.me, to, nth, answers, call, sent_ms, body, damaged });
         Some(nth)
     }
 
@@ -193,53 +216,31 @@ impl Inner {
             got("a frame");
             return self.overhear(frame);
         }
-        let nonsense = |error: &dyn std::fmt::Display| {
-            got(&format!("nonsense ({error})"));
-            if peer_lies(world, from) {
-                return world.count("frames of liars that are none");
-            }
-            world.judge(Err(Finding {
-                property: "frames decode",
-                peers: vec![from, self.me],
-                operations: Vec::new(),
-                detail: format!("frame {nth} from the first to the second: {error}"),
-            }));
-        };
         let dialect = Dialect(world.plan.peers[self.me].speaks());
         if frame.answers {
-            let response = dialect.response(body);
-            match &response {
-                Ok(response) => got(&frame::response(response)),
-                Err(error) => nonsense(error),
-            }
-            let Some(answer) = self.waiting.borrow_mut().remove(&frame.call) else {
+            let response = match dialect.response(body) {
+                Ok(response) => response,
+                Err(error) => return self.refuse(frame, Err(error)),
+            };
+            got(&frame::response(&response));
+            let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
                 return world.count("answers too late");
             };
-            if let Ok(Response::Snapshot(part)) = &response {
+            if let Response::Snapshot(part) = &response {
                 let altered = world.slander.borrow().is_altered(part.id.0);
                 world.peer(self.me).is_handed(self.me, nth, world.peer(from), altered);
                 world.count("parts of snapshots arrived");
             }
-            if let Ok(Response::Batch { batch: Some(batch), .. }) = &response {
+            if let Response::Batch { batch: Some(batch), .. } = &response {
                 world.peer(self.me).atomic.borrow_mut().arrived(batch);
                 world.count_many("entries arrived", batch.len() as u64);
             }
             // Whoever asked may have gone.
-            let _ = answer.send(response);
+            let _ = answer.send(Ok(response));
         } else {
             let request = match dialect.request(body) {
                 Ok(request) => request,
-                Err(reject) => {
-                    match reject {
-                        Reject::Version(_) => got("a request of another version"),
-                        _ => nonsense(&reject),
-                    }
-                    let response = Response::Refused(reject);
-                    let what = frame::response(&response);
-                    let body = dialect.spoken(response.encode());
-                    self.send(from, true, frame.call, &what, body);
-                    return;
-                }
+                Err(reject) => return self.refuse(frame, Ok(reject)),
             };
             got(&frame::request(&request));
             if let Request::Push(push) = &request {
@@ -278,6 +279,46 @@ impl Inner {
             let peer = self.world.peer(self.me);
             if let (Some(nth), Some(held)) = (nth, &*peer.handed.borrow()) {
                 peer.handing.borrow_mut().insert((to, nth), held.clone());
+            }
+        }
+    }
+
+    /// Answers what is no frame as a transport would: with a refusal, or by failing the call. If
+    /// neither the network made it so nor a liar, the engine that sent it did.
+    fn refuse(&self, frame: &Frame, why: Result<Reject, CallError>) {
+        let (world, from, nth) = (&*self.world, frame.from, frame.nth);
+        let name = &world.peer(from).name;
+        let error = why.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+        world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
+        if let Some(kind) = frame.damaged {
+            world.count("damaged frames refused");
+            world.network_did(kind, "frames refused");
+            world.network_did(FaultKind::Unchecked, "frames refused");
+        } else if let Ok(Reject::Version(_)) = why {
+            world.count("requests of another version");
+        } else if peer_lies(world, from) {
+            world.count("frames of liars that are none");
+        } else {
+            return world.judge(Err(Finding {
+                property: "frames decode",
+                peers: vec![from, self.me],
+                operations: Vec::new(),
+                detail: format!("frame {nth} from the first to the second: {error}"),
+            }));
+        }
+        match why {
+            Ok(reject) => {
+                let refused = Response::Refused(reject);
+                let what = frame::response(&refused);
+                let dialect = Dialect(world.plan.peers[self.me].speaks());
+                self.send(from, true, frame.call, &what, dialect.spoken(refused.encode()));
+            }
+            Err(error) => {
+                let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
+                    return world.count("answers too late");
+                };
+                // Whoever asked may have gone.
+                let _ = answer.send(Err(error));
             }
         }
     }

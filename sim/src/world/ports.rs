@@ -16,7 +16,7 @@ use super::store::{SimStore, SimWitness};
 /// The wall clock at the plan's start, in Unix milliseconds, of a peer whose clock is right.
 pub(crate) const EPOCH_MS: u64 = 1_750_000_000_000;
 
-/// A peer's wall clock: offset at the start, jumps by plan.
+/// A peer's wall clock: off from the start, too fast or slow, and jumping by plan.
 pub(crate) struct SimClock {
     world: Rc<World>,
     me: usize,
@@ -30,10 +30,24 @@ impl SimClock {
 
 impl Clock for SimClock {
     fn now_ms(&self) -> u64 {
-        let now = self.world.plan_ms();
-        let offset = self.world.plan.peers[self.me].clock_offset_ms;
-        let jumps = self.world.timeline.clock_jump(self.me, now);
-        (EPOCH_MS + now).saturating_add_signed(offset).saturating_add_signed(jumps)
+        let (world, me) = (&self.world, self.me);
+        let now = world.plan_ms();
+        let right = EPOCH_MS + now + world.timeline.idle_ms(now);
+        let wrong = [
+            world.plan.peers[me].clock_offset_ms,
+            world.clock_drift_ms(me, now),
+            world.timeline.clock_jump(me, now),
+        ];
+        wrong.into_iter().fold(right, u64::saturating_add_signed)
+    }
+}
+
+impl World {
+    /// How far a peer's wall clock has drifted until a time of the plan.
+    pub(crate) fn clock_drift_ms(&self, me: usize, at_ms: u64) -> i64 {
+        let elapsed = at_ms + self.timeline.idle_ms(at_ms);
+        let drift = i128::from(elapsed) * i128::from(self.plan.peers[me].clock_drift_ppm);
+        i64::try_from(drift / 1_000_000).expect("times and drifts of a plan are bounded")
     }
 }
 

@@ -35,13 +35,13 @@ impl Round {
         if may_fork || slandered || self.up != Some(theirs.boots.get()) {
             return;
         }
-        let held = |dot| ours.image.borrow().held.get(dot).is_some();
-        let has = |dot| held(dot) || ours.atomic.borrow().met(dot);
-        world.judge(rounds::judge(me, &self.before, has));
+        let held = ours.image.borrow().held.vector();
+        let met = |dot| ours.atomic.borrow().met(dot);
+        world.judge(rounds::judge(me, &self.before, &held, met));
         if other_behind || theirs.liar.borrow().is_some() {
             return;
         }
-        let has = |dot| theirs.image.borrow().held.get(dot).is_some();
-        world.judge(rounds::judge(self.with, &self.before, has));
+        let held = theirs.image.borrow().held.vector();
+        world.judge(rounds::judge(self.with, &self.before, &held, |_| false));
     }
 }

@@ -77,6 +77,7 @@ impl SealedStore {
         if !self.drive().disk.is_on() {
             self.world.note(self.me, "dies in the middle of a disk call", &[]);
             self.world.count("writes cut by a crash");
+            self.world.doom_did(self.me, "writes cut");
             peer.fuse.blow();
             pending::<()>().await;
         }
@@ -120,10 +121,12 @@ impl SealedStore {
                 let opened = vault.open()?;
                 let mut records = Vec::new();
                 let positions: Vec<u64> = (opened.first..opened.end).collect();
-                for positions in positions.chunks(MAX_LOAD_RECORDS) {
-                    records.extend(vault.load(positions)?);
-                }
-                Ok((opened, records))
+                drive.disk.observe(|| {
+                    for positions in positions.chunks(MAX_LOAD_RECORDS) {
+                        records.extend(vault.load(positions)?);
+                    }
+                    Ok((opened, records))
+                })
             })?;
             drive.reopened(&self.world, self.me, &opened, &records);
             Ok(opened)
@@ -134,5 +137,5 @@ impl SealedStore {
 
 /// The key of a peer's vault, as its keyring keeps it through everything.
 pub(super) fn master_key(peer: &Peer) -> MasterKey {
-    MasterKey::from_bytes(blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
+    MasterKey::from_bytes(&blake3::derive_key("graphshell-sim 1 master key", &peer.device.0))
 }

@@ -8,11 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use graphshell_sync::ports::Promise;
-use graphshell_sync::wire::Frontier;
-use graphshell_sync::{
-    ConflictId, DeviceId, Dot, Hash, PeerId, Receipt, Record, Snapshot, SyncedLogEntry,
-    VersionVector,
-};
+use graphshell_sync::{ConflictId, DeviceId, Dot, PeerId, Receipt, VersionVector};
 use tokio::sync::Notify;
 
 use super::Failure;
@@ -26,11 +22,12 @@ use super::hostile::{Liar, Slander};
 use super::image::{Holdings, Image};
 use super::net::Listener;
 use super::post::Post;
-use super::timeline::Timeline;
+use super::timeline::{Slow, Timeline};
+use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
 use crate::oracle::durability::{self, Acknowledged};
-use crate::oracle::{Finding, Forks, View, compaction};
+use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
 use crate::probe;
 use crate::trace::{Line, Trace};
@@ -41,6 +38,8 @@ pub(crate) struct World {
     pub(crate) choices: Choices,
     pub(crate) timeline: Timeline,
     pub(crate) peers: Vec<Peer>,
+    /// Where each device stands in that list.
+    places: BTreeMap<DeviceId, usize>,
     /// When the plan's time began, in virtual milliseconds; `None` while peers are set up.
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
@@ -51,12 +50,13 @@ pub(crate) struct World {
     now_ms: Cell<u64>,
     trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
+    pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
     /// What liars said under others' names.
     pub(crate) slander: RefCell<Slander>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
-    archive: RefCell<Archive>,
+    pub(super) archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
     authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
 }
@@ -72,6 +72,8 @@ pub(crate) struct Peer {
     pub(crate) fuse: Fuse,
     /// Who speaks in its name, if it is hostile.
     pub(crate) liar: RefCell<Option<Liar>>,
+    /// The step of the plan that is to end its present life.
+    pub(crate) doom: Cell<Option<usize>>,
     /// Its network, while it has power.
     pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
@@ -157,6 +159,7 @@ impl World {
             boots: Cell::new(0),
             fuse: Fuse::default(),
             liar: RefCell::new(peer.is_hostile().then(|| Liar::new(plan, peer))),
+            doom: Cell::default(),
             listener: RefCell::default(),
             image: RefCell::default(),
             backup: RefCell::default(),
@@ -189,17 +192,20 @@ impl World {
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),
         };
+        let peers: Vec<_> = plan.peers.iter().map(peer).collect();
         World {
+            places: (0..).zip(&peers).map(|(place, peer)| (peer.device, place)).collect(),
             plan: plan.clone(),
             choices,
             timeline: Timeline::new(plan),
-            peers: plan.peers.iter().map(peer).collect(),
+            peers,
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
             post: Post::default(),
             now_ms: Cell::new(0),
             trace: RefCell::new(Trace::new(keep_events)),
             counts: RefCell::default(),
+            ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
             slander: RefCell::default(),
             at_rest: OnceCell::new(),
@@ -219,7 +225,7 @@ impl World {
 
     /// The peer with this device.
     pub(crate) fn place(&self, device: DeviceId) -> Option<usize> {
-        self.peers.iter().position(|peer| peer.device == device)
+        self.places.get(&device).copied()
     }
 
     /// Virtual milliseconds since the first instant.
@@ -255,13 +261,26 @@ impl World {
         }
     }
 
-    /// Whether a frame gets from one peer to another at a time.
-    pub(crate) fn open(&self, from: usize, to: usize, at_ms: u64) -> bool {
-        let healed = self.healed_ms.get().is_some_and(|heal| at_ms >= heal);
-        if healed && self.stay_apart(from, to) {
-            return false;
+    /// The step that keeps frames from getting from one peer to another at a time, if one does.
+    pub(crate) fn closed_by(&self, from: usize, to: usize, at_ms: u64) -> Option<usize> {
+        if self.calm(at_ms) {
+            return None;
         }
-        self.calm(at_ms) || self.timeline.open(from, to, self.plan_time(at_ms))
+        self.timeline.closed_by(from, to, self.plan_time(at_ms))
+    }
+
+    /// What slows frames down that one peer sends to another at a time.
+    pub(crate) fn slow(&self, from: usize, to: usize, at_ms: u64) -> Option<Slow> {
+        if self.calm(at_ms) {
+            return None;
+        }
+        self.timeline.slow(from, to, self.plan_time(at_ms))
+    }
+
+    /// The step that broke the connection of two peers between two times, if one did.
+    pub(crate) fn broken_by(&self, one: usize, other: usize, ms: (u64, u64)) -> Option<usize> {
+        self.started_ms.get()?;
+        self.timeline.broken_by(one, other, (self.plan_time(ms.0), self.plan_time(ms.1)))
     }
 
     /// Adds an event of one peer to the trace.
@@ -336,8 +355,9 @@ impl World {
 
     /// The peer is open and authors as this author.
     pub(crate) fn authors_as(&self, peer: usize, author: PeerId) {
-        self.learn_author(peer, author);
-        self.peers[peer].author.set(Some(author));
+        if self.peers[peer].author.replace(Some(author)) != Some(author) {
+            self.learn_author(peer, author);
+        }
     }
 
     /// A peer tells others of entries. They are judged when it is [looked at](Self::judge_told), since it
@@ -359,11 +379,6 @@ impl World {
         let peer = &self.peers[me];
         let Some(author) = peer.author.get() else { return };
         let last = Dot { peer: author, sequence: told.get(author) };
-        // What others have has left already, in an earlier life.
-        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
-        if others.any(|(_, other)| other.atomic.borrow().met(last)) {
-            return;
-        }
         let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
         let promised = promise
             .map(|promise| (PeerId::derive(peer.device, promise.incarnation), promise.sequence));
@@ -373,7 +388,12 @@ impl World {
             Some((witnessed, _)) if born(witnessed) > born(author) => return,
             _ => 0,
         };
-        self.judge(durability::judge_promised(me, last, promised));
+        let kept = durability::judge_promised(me, last, promised);
+        // What others have has left already, in an earlier life.
+        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
+        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().met(last)) {
+            self.judge(kept);
+        }
     }
 
     /// The peer that authors, or authored, as this author.
@@ -414,112 +434,5 @@ impl World {
                 format!("edit {} to {}", self.name_of(first), self.name_of(last))
             }
         }
-    }
-
-    /// Records have become durable at a peer.
-    pub(crate) fn became_durable(&self, me: usize, records: &[Record]) {
-        let peer = &self.peers[me];
-        let mut image = peer.image.borrow_mut();
-        let (before, old) = (image.held.vector(), image.records.len());
-        let fits = image.append(records);
-        let after = image.held.vector();
-        self.archive(records);
-        let mut entries = 0;
-        for record in records {
-            match record {
-                Record::Ready(batch) => {
-                    entries += batch.len();
-                }
-                Record::Parked(_) => self.count("batches parked"),
-                Record::Fork(_) => self.count("forks proven"),
-                Record::Disown { author, after } => {
-                    self.count("histories disowned");
-                    let lost = before.get(*author).saturating_sub(*after);
-                    self.judge(durability::judge_disowned(me, *author, *after, lost, records));
-                    peer.acknowledged.borrow_mut().disowned(*author, *after);
-                    let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
-                    peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
-                }
-                Record::Identity { device, incarnation } => {
-                    // What was never durable under the old name was made again under the new one.
-                    let new = PeerId::derive(*device, *incarnation);
-                    let made = |dot: Dot| dot.peer == new || image.held.get(dot).is_some();
-                    peer.authored.borrow_mut().retain(|&dot, _| made(dot));
-                    self.authors_as(me, PeerId::derive(*device, *incarnation));
-                }
-                Record::Consent { .. } => {}
-            }
-        }
-        let bytes = image.records[old..].concat();
-        let count = records.len();
-        self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
-        self.judge(fits.map_err(|wrong| Finding {
-            property: "a log contradicts itself",
-            peers: vec![me],
-            operations: vec![wrong.dot],
-            detail: format!("the entry {}", wrong.what),
-        }));
-        let ours = |author| self.author(author) == Some(me);
-        let whole = peer.atomic.borrow().judge(me, ours, "the disk holds", (&before, &after));
-        self.judge(whole);
-    }
-
-    /// Keeps the entries of records that are durable somewhere.
-    pub(crate) fn archive(&self, records: &[Record]) {
-        let batches = records.iter().filter_map(|record| match record {
-            Record::Ready(batch) if self.plan.cuts_logs() => Some(batch),
-            _ => None,
-        });
-        batches.for_each(|batch| self.archive.borrow_mut().add(batch));
-    }
-
-    /// A peer has put a base under its log.
-    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
-        let peer = &self.peers[me];
-        let mut image = peer.image.borrow_mut();
-        let (before, vector, recovers) = (image.held.vector(), base.vector.clone(), image.lost > 0);
-        let bytes = base.bytes.clone();
-        let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
-        let count = dropped.len();
-        let joined = !recovers && count == 0;
-        peer.misled.set(peer.misled.get() || joined && peer.handed_altered.get());
-        self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
-        if recovers {
-            self.count("records lost and recovered");
-        } else if count > 0 {
-            self.count("logs compacted");
-        } else {
-            self.count("snapshots joined");
-        }
-        let after = image.held.vector();
-        self.judge(compaction::judge_base(me, &after, &vector));
-        // What a snapshot brings shows and is stored as one.
-        peer.atomic.borrow_mut().joined(&before, &after);
-        // What was disowned stands in the log too, and nobody is to have it.
-        let counts = |&(dot, hash): &(Dot, Hash)| image.held.get(dot) == Some(hash);
-        let batches = dropped.iter().filter_map(|record| match record {
-            Record::Ready(batch) => Some(batch.running_hashes()),
-            _ => None,
-        });
-        let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
-        let honest = |other: &Peer| other.liar.borrow().is_none() && !other.set_back.get();
-        let member = |other: &&Peer| image.shared.contains(&other.device) && honest(other);
-        let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
-        for device in members {
-            let other = self.place(device).expect("it is a peer");
-            let held = &self.peers[other].image.borrow().held;
-            self.judge(compaction::judge_cut(me, &cut, [(other, held)].into_iter()));
-        }
-    }
-
-    /// The history that a frontier of a peer stands for, whatever its log still holds of it;
-    /// `None` if the log is whole.
-    pub(crate) fn whole_history(
-        &self,
-        me: usize,
-        frontier: &Frontier,
-    ) -> Option<Vec<SyncedLogEntry>> {
-        self.peers[me].image.borrow().base.as_ref()?;
-        Some(self.archive.borrow().history(frontier))
     }
 }

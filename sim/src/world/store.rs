@@ -114,6 +114,7 @@ impl Drop for Writing<'_> {
             Some(What::Base(..)) => "crashes during a base",
             Some(What::Promise(_)) => "crashes during a promise",
         });
+        self.world.doom_did(self.me, "writes cut");
         if self.choice.chance(1, KEPT_BY_CRASH) {
             self.world.note(self.me, "dies while writing; all of it stays", &[]);
             self.commit();

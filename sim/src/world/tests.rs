@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use graphshell_sync::ports::{CallError, Handler, Promise, Store, SyncBackend, Witness};
+use graphshell_sync::ports::{CallError, Clock, Handler, Promise, Store, SyncBackend, Witness};
 use graphshell_sync::store::conformance;
 use graphshell_sync::wire::{FrontierRequest, Request, Response};
 use graphshell_sync::{DeviceId, Hash, Incarnation, Record};
@@ -14,9 +14,10 @@ use tokio::time::{sleep, timeout};
 
 use super::executor;
 use super::net::SimNetwork;
+use super::ports::{EPOCH_MS, SimClock};
 use super::shared::World;
 use super::store::{SimStore, SimWitness};
-use crate::plan::{Disk, Plan, device_id, workspace_id};
+use crate::plan::{Disk, FaultKind, Plan, device_id, workspace_id};
 
 /// A world of peers `a` and `b`, whose plan has begun.
 fn world(rest_of_plan: &str) -> Rc<World> {
@@ -124,6 +125,97 @@ fn one_way_partition_lets_the_request_through_and_loses_the_answer() {
     assert!(count(&world, "frames lost to a partition") > 0);
 }
 
+/// What a fault of this kind did in the world's run.
+fn did(world: &World, kind: FaultKind, what: &str) -> u64 {
+    let ledger = world.ledger.borrow();
+    let of_kind = ledger.entries().iter().filter(|entry| entry.fault.kind == kind);
+    of_kind.filter_map(|entry| entry.effects.get(what)).sum()
+}
+
+#[test]
+fn damage_that_the_transport_notices_loses_the_frame() {
+    let world = world(r#""network":{"corruption":1000},"steps":[]"#);
+    let (answers, handled) = calls(&world, 1);
+    assert!(matches!(answers[..], [(400, Err(CallError::Lost(_)))]), "{answers:?}");
+    assert_eq!((handled, did(&world, FaultKind::Corruption, "frames lost")), (0, 1));
+    assert!(!world.failed());
+}
+
+#[test]
+fn damage_that_reaches_the_decoder_is_refused_there_and_ends_the_call() {
+    let network = r#"{"truncation":1000,"unchecked":1000,"delay_ms":[5,5]}"#;
+    let world = world(&format!(r#""network":{network},"steps":[]"#));
+    let (answers, handled) = calls(&world, 1);
+    assert!(matches!(answers[..], [(10, Err(CallError::Nonsense(_)))]), "{answers:?}");
+    assert_eq!((handled, did(&world, FaultKind::Unchecked, "frames refused")), (0, 2));
+    assert!(!world.failed(), "who sent what was damaged is not to blame");
+}
+
+#[test]
+fn broken_connection_fails_its_calls_at_once_and_loses_their_frames() {
+    let world = world(
+        r#""network":{"delay_ms":[50,50]},"steps":[{"at_ms":70,"do":"reset","from":"b","to":"a"}]"#,
+    );
+    let (answers, handled) = calls(&world, 2);
+    assert!(matches!(answers[..], [(70, Err(CallError::Lost(_))), (170, Ok(_))]), "{answers:?}");
+    assert_eq!(handled, 2);
+    assert_eq!(did(&world, FaultKind::Reset, "calls failed"), 1);
+    assert_eq!(did(&world, FaultKind::Reset, "frames lost"), 1, "the answer on its way");
+}
+
+#[test]
+fn slow_link_takes_its_time_for_each_byte_and_lets_frames_queue() {
+    let world = world(
+        r#""network":{"delay_ms":[5,5]},"steps":[
+           {"at_ms":0,"do":"slow_link","from":"a","to":"b","one_way":true,"bytes_per_s":1000}]"#,
+    );
+    let ends = Rc::new(RefCell::new(Vec::new()));
+    let (caller, noted) = (world.clone(), ends.clone());
+    let calling = async move {
+        let network = SimNetwork::listen(caller.clone(), 0);
+        let call = || async {
+            let request = FrontierRequest { workspace: workspace_id(), digest: Hash([0; 32]) };
+            network.frontier(device_id("b"), request).await.unwrap();
+            noted.borrow_mut().push(caller.now_ms());
+        };
+        futures_util::join!(call(), call());
+    };
+    run(&world, 2000, calling, serve(world.clone(), Counting::default()));
+    // A request has 50 bytes; the way back is as ever.
+    assert_eq!(ends.take(), [50 + 5 + 5, 100 + 5 + 5]);
+    assert_eq!(did(&world, FaultKind::SlowLink, "frames slowed"), 2);
+}
+
+#[test]
+fn slow_link_gives_up_what_would_take_too_long() {
+    let world =
+        world(r#""steps":[{"at_ms":0,"do":"slow_link","from":"a","to":"b","bytes_per_s":10}]"#);
+    let (answers, handled) = calls(&world, 2);
+    assert!(answers.iter().all(|(_, answer)| answer.is_err()), "{answers:?}");
+    assert_eq!((handled, did(&world, FaultKind::SlowLink, "frames lost")), (0, 2));
+}
+
+#[test]
+fn clocks_drift_jump_and_move_on_while_time_passes() {
+    let world = world(
+        r#""steps":[{"at_ms":1000,"do":"time_passes","by_ms":1000000},
+                    {"at_ms":1500,"do":"clock_jump","peer":"a","by_ms":-7}]"#,
+    );
+    let mut plan = world.plan.clone();
+    plan.peers[0].clock_drift_ppm = -1000;
+    plan.peers[1].clock_offset_ms = 3;
+    let world = Rc::new(World::new(&plan, false));
+    world.started_ms.set(Some(0));
+    let clocks = [0, 1].map(|me| SimClock::new(world.clone(), me));
+    let shown = |now_ms| {
+        world.advance_to(now_ms);
+        clocks.each_ref().map(|clock| clock.now_ms() - EPOCH_MS)
+    };
+    assert_eq!(shown(999), [999, 1_002], "a drift below a millisecond does not show");
+    assert_eq!(shown(1_000), [1_001_000 - 1_001, 1_001_003]);
+    assert_eq!(shown(2_000), [1_002_000 - 1_002 - 7, 1_002_003]);
+}
+
 #[test]
 fn frame_that_is_due_while_its_receiver_has_no_power_is_lost() {
     let world = world(r#""network":{"delay_ms":[30,30]},"steps":[]"#);
@@ -139,6 +231,37 @@ fn frame_that_is_due_while_its_receiver_has_no_power_is_lost() {
     assert!(answers[0].1.is_err() && answers[1].1.is_ok(), "{answers:?}");
     assert_eq!(handled.0.get(), 1);
     assert_eq!(count(&world, "frames lost to a peer without power"), 1);
+}
+
+#[test]
+fn peers_of_one_instant_run_by_place_whoever_was_woken_first() {
+    let world = world(r#""steps":[]"#);
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let peer = |name: char, pause: u64| {
+        let (order, world) = (order.clone(), world.clone());
+        async move {
+            sleep(Duration::from_millis(pause)).await;
+            sleep(Duration::from_millis(20 - pause)).await;
+            order.borrow_mut().push((name, world.now_ms()));
+        }
+    };
+    let (a, b) = (peer('a', 15), peer('b', 5));
+    run(&world, 100, a, b);
+    assert_eq!(order.take(), [('a', 20), ('b', 20)]);
+}
+
+#[test]
+fn weeks_in_which_nothing_happens_take_no_time() {
+    let world = world(r#""steps":[]"#);
+    let weeks = 10 * 7 * 24 * 3600 * 1000;
+    let woken = Rc::new(Cell::new(0));
+    let (device, told) = (world.clone(), woken.clone());
+    let sleeper = async move {
+        sleep(Duration::from_millis(weeks)).await;
+        told.set(device.now_ms());
+    };
+    run(&world, weeks + 1, sleeper, async {});
+    assert_eq!(woken.get(), weeks);
 }
 
 #[test]

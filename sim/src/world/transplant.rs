@@ -4,7 +4,7 @@
 //! writes would leave them. The vault must notice, and put the database aside.
 
 use graphshell_sync::store::vault::Vault;
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition, TableHandle};
 
 use super::disk::SimDisk;
 use super::disk::medium::{self, SimMedium};
@@ -16,7 +16,8 @@ use crate::plan::workspace_id;
 /// A table of the vault's with a row for each author, all of one length.
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("version_vector");
 
-/// Judges a copy of the peer's disk; false if there were no two rows to swap.
+/// Judges a copy of the peer's disk; false if there were no two rows to swap, or the copy could not
+/// be opened for another reason.
 pub(super) fn judge(me: usize, peer: &Peer, copy: SimDisk) -> Result<bool, Finding> {
     let finding = |detail: String| Finding {
         property: "no sealed value opens in another's place",
@@ -34,7 +35,12 @@ pub(super) fn judge(me: usize, peer: &Peer, copy: SimDisk) -> Result<bool, Findi
             let detail = "two rows of the database were swapped, and the vault opened both";
             Err(finding(detail.to_owned()))
         }
-        _ => Ok(true),
+        Ok(opened) => {
+            let named = |why: &str| why.contains(TABLE.name()) && why.contains("seal");
+            Ok(matches!(&opened.set_aside[..], [only] if named(&only.why)))
+        }
+        // It never came to the rows.
+        Err(_) => Ok(false),
     }
 }
 

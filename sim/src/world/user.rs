@@ -159,16 +159,23 @@ impl<'a> User<'a> {
             Action::Resolve { about, to, choice, .. } => {
                 self.resolve(about, to.as_deref(), choice, under_way);
             }
-            Action::Crash { after_calls: 0, .. }
-            | Action::Restart { .. }
+            Action::Restart { .. }
             | Action::Rot { .. }
             | Action::Restore { .. }
             | Action::LoseTail { .. } => {
                 peer.fuse.blow();
                 pending().await
             }
-            Action::Crash { after_calls, .. } => peer.fuse.arm(*after_calls),
+            Action::Crash { after_calls, .. } => {
+                peer.doom.set(Some(step));
+                if *after_calls == 0 {
+                    peer.fuse.blow();
+                    pending().await
+                }
+                peer.fuse.arm(*after_calls);
+            }
             Action::PowerCut { after_calls, program_only, .. } => {
+                peer.doom.set(Some(step));
                 let drive = peer.drive.as_ref().expect("the plan has disks");
                 drive.cut_after(*after_calls, *program_only);
                 if *after_calls == 0 {
@@ -195,6 +202,10 @@ impl<'a> User<'a> {
                 }
             }
             Action::Partition { .. }
+            | Action::Flap { .. }
+            | Action::SlowLink { .. }
+            | Action::Reset { .. }
+            | Action::TimePasses { .. }
             | Action::Mend { .. }
             | Action::Weather { .. }
             | Action::FillDisk { .. }
@@ -267,6 +278,7 @@ impl<'a> User<'a> {
         match act() {
             Ok(receipt) => {
                 self.made(receipt);
+                self.world.clock_gave(self.me, receipt.dots().count() as u64);
                 if let Some(first) = receipt.dots().next() {
                     let mut authored = self.world.peer(self.me).authored.borrow_mut();
                     // What a crash lost gives its names to what comes now.

@@ -7,11 +7,11 @@ use crate::hash::Hash;
 use crate::limits::MAX_SNAPSHOT_PART_BYTES;
 use crate::wire::{Frontier, Reject, Request, Response, SnapshotPart, SnapshotRequest};
 
-fn part(id: Option<Hash>, offset: u64, bytes: u32) -> Request {
+pub(super) fn part(id: Option<Hash>, offset: u64, bytes: u32) -> Request {
     Request::Snapshot(SnapshotRequest { workspace: WORKSPACE, id, offset, bytes })
 }
 
-fn whole(bench: &mut Bench) -> SnapshotPart {
+pub(super) fn whole(bench: &mut Bench) -> SnapshotPart {
     let most = MAX_SNAPSHOT_PART_BYTES as u32;
     match bench.answer_to(part(None, 0, most)) {
         Response::Snapshot(part) => part,
@@ -20,7 +20,7 @@ fn whole(bench: &mut Bench) -> SnapshotPart {
 }
 
 /// A device whose log was cut, and one more entry behind the cut.
-fn cut() -> Bench {
+pub(super) fn cut() -> Bench {
     let mut bench = Bench::new(1);
     bench.core.share_with(stranger(), false).unwrap();
     bench.edit(1, &[add(1), add(2)]);

@@ -27,6 +27,16 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     }
 }
 
+/// [`read`] of what is relied on from then on, so that a power cut does not take it away: a program
+/// that was killed may have left the file's name unsynced.
+pub(super) fn read_to_rely_on(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let bytes = read(path)?;
+    if bytes.is_some() {
+        sync_folder_of(path)?;
+    }
+    Ok(bytes)
+}
+
 /// Puts `contents` at `path`, durably, in place of what may be there.
 ///
 /// # Errors
@@ -69,31 +79,58 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// Makes a folder that only its owner may enter, with the folders above it.
+/// Makes a folder that only its owner may enter, with the folders above it, durably.
 pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
+    let above = folder_of(path);
+    make_folder(above)?;
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| refused("make the folder", path, &error))?;
-    sync_folder_of(path)
+    match builder.create(path) {
+        // By another program, just now.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => made.map_err(|error| refused("make the folder", path, &error))?,
+    }
+    sync_folder(above)
+}
+
+/// Makes all names in a folder, and in the folders below it, durable. A program that was killed
+/// may have left some of them unsynced.
+pub(super) fn sync_names(folder: &Path) -> Result<(), StoreError> {
+    let fail = |error: io::Error| failed("list", folder, &error);
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_type().map_err(fail)?.is_dir() {
+            sync_names(&entry.path())?;
+        }
+    }
+    sync_folder(folder)
 }
 
 /// Makes the names in the folder of `path` durable, where the system can.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    sync_folder(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    folder.unwrap_or(Path::new("."))
+}
+
+fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     if !cfg!(unix) {
         return Ok(());
     }
-    match File::open(folder).and_then(|file| file.sync_all()) {
-        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
-            Err(failed("make durable", folder, &error))
-        }
-        _ => Ok(()),
+    let synced = File::open(folder).and_then(|file| file.sync_all());
+    match synced.map_err(|error| (error.kind(), error)) {
+        Ok(()) => Ok(()),
+        // Not every file system syncs folders, and not every folder of a key may be listed.
+        Err((ErrorKind::InvalidInput | ErrorKind::Unsupported, _)) => Ok(()),
+        Err((ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, _)) => Ok(()),
+        Err((_, error)) => Err(failed("make durable", folder, &error)),
     }
 }
 

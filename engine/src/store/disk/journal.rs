@@ -110,7 +110,7 @@ impl Journal for FjallJournal {
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<Pair, StoreError>> + '_> {
+    ) -> Box<dyn Iterator<Item = Result<Pair, StoreError>> + '_> {
         Box::new(self.log.range(keys).map(|pair| {
             let (key, value) = pair.into_inner().map_err(|error| damaged(&self.folder, &error))?;
             Ok((key.to_vec(), value.to_vec()))

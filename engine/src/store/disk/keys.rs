@@ -11,6 +11,9 @@ use crate::ports::{Entropy, StoreError};
 use crate::store::vault::MasterKey;
 use crate::system::SystemEntropy;
 
+/// The bytes of a key, in a place that is overwritten when it is dropped.
+pub(super) type KeyBytes = Box<Zeroizing<[u8; 32]>>;
+
 /// Where the key that seals a store comes from. It seals the store's data key, so that it can
 /// change without anything being written anew.
 pub struct KeySource(Kind);
@@ -41,7 +44,7 @@ impl KeySource {
 
     /// The keyring, or, where none runs (a machine without a desktop, CI), a key file; what was
     /// chosen [`is_keyring`](Self::is_keyring) tells. A key file that is there is taken: the store
-    /// was begun with it.
+    /// was begun with it. So after the key was moved into the keyring, the file is to be removed.
     ///
     /// Blocks while the keyring is asked.
     ///
@@ -69,13 +72,6 @@ impl KeySource {
         matches!(self.0, Kind::Keyring(_))
     }
 
-    pub(super) fn entry(&self) -> Option<&KeyringEntry> {
-        match &self.0 {
-            Kind::Keyring(entry) => Some(entry),
-            _ => None,
-        }
-    }
-
     /// The key for the store in `folder`. Only for a `new` one a key is made: another key than the
     /// one that a store was begun with would be of no use.
     pub(super) fn key(&self, folder: &Path, new: bool) -> Result<MasterKey, StoreError> {
@@ -84,7 +80,7 @@ impl KeySource {
             Kind::Passphrase(passphrase) => passphrase::key(folder, passphrase, new)?,
             Kind::KeyFile(path) => in_file(path, folder, new)?,
         };
-        Ok(MasterKey::from_bytes(*key))
+        Ok(MasterKey::from_bytes(&key))
     }
 }
 
@@ -98,19 +94,14 @@ impl std::fmt::Debug for KeySource {
     }
 }
 
-fn in_keyring(entry: &KeyringEntry, new: bool) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+fn in_keyring(entry: &KeyringEntry, new: bool) -> Result<KeyBytes, StoreError> {
     match entry.read()?.map(Zeroizing::new) {
         Some(text) => {
-            let mut key = Zeroizing::new([0; 32]);
-            let length = data_encoding::HEXLOWER.decode_mut(text.as_bytes(), &mut *key);
-            match text.len() == 64 && length.is_ok() {
-                true => Ok(key),
-                false => Err(StoreError::Damaged(format!("{entry}: no key of 64 digits"))),
-            }
+            parse(&text).ok_or_else(|| StoreError::Damaged(format!("{entry}: no key of 64 digits")))
         }
         None if new => {
             let key = random_key();
-            entry.write(&Zeroizing::new(data_encoding::HEXLOWER.encode(&*key)))?;
+            entry.write(&Zeroizing::new(data_encoding::HEXLOWER.encode(&**key)))?;
             Ok(key)
         }
         None => Err(StoreError::Damaged(format!(
@@ -119,7 +110,18 @@ fn in_keyring(entry: &KeyringEntry, new: bool) -> Result<Zeroizing<[u8; 32]>, St
     }
 }
 
-fn in_file(path: &Path, folder: &Path, new: bool) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+/// The key that these 64 digits are.
+fn parse(text: &str) -> Option<KeyBytes> {
+    let mut key = KeyBytes::default();
+    // Asked first, since `decode_mut` panics over a length that does not fit.
+    if text.len() != 2 * key.len() {
+        return None;
+    }
+    data_encoding::HEXLOWER.decode_mut(text.as_bytes(), &mut **key).ok()?;
+    Some(key)
+}
+
+fn in_file(path: &Path, folder: &Path, new: bool) -> Result<KeyBytes, StoreError> {
     let name = path.display();
     let inside =
         |path: &Path| Some(path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?));
@@ -127,14 +129,20 @@ fn in_file(path: &Path, folder: &Path, new: bool) -> Result<Zeroizing<[u8; 32]>,
         return Err(StoreError::Refused(format!("{name}: a key seals nothing in its own store")));
     }
     check_private(path)?;
-    match files::read(path)?.map(Zeroizing::new) {
-        Some(bytes) => bytes[..].try_into().map(Zeroizing::new).map_err(|_| {
-            let found = bytes.len();
-            StoreError::Damaged(format!("{name}: a key has 32 bytes, the file has {found}"))
-        }),
+    match files::read_to_rely_on(path)?.map(Zeroizing::new) {
+        Some(bytes) => {
+            let mut key = KeyBytes::default();
+            if bytes.len() != key.len() {
+                let found = bytes.len();
+                let what = format!("{name}: a key has 32 bytes, the file has {found}");
+                return Err(StoreError::Damaged(what));
+            }
+            key.copy_from_slice(&bytes);
+            Ok(key)
+        }
         None if new => {
             let key = random_key();
-            files::create(path, &*key)?;
+            files::create(path, &**key)?;
             Ok(key)
         }
         None => Err(StoreError::Damaged(format!(
@@ -158,9 +166,9 @@ fn check_private(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn random_key() -> Zeroizing<[u8; 32]> {
-    let mut key = Zeroizing::new([0; 32]);
-    SystemEntropy.fill(&mut *key);
+fn random_key() -> KeyBytes {
+    let mut key = KeyBytes::default();
+    SystemEntropy.fill(&mut **key);
     key
 }
 
@@ -169,7 +177,7 @@ mod tests {
     use super::*;
 
     fn key_in(path: &Path, new: bool) -> Result<[u8; 32], StoreError> {
-        in_file(path, Path::new("store"), new).map(|key| *key)
+        in_file(path, Path::new("store"), new).map(|key| **key)
     }
 
     #[test]
@@ -208,6 +216,17 @@ mod tests {
         let path = folder.path().join("key");
         files::create(&path, &[1; 31]).unwrap();
         assert!(matches!(key_in(&path, true), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn text_of_another_length_or_with_other_characters_is_no_key() {
+        let good = "0f".repeat(32);
+        assert_eq!(parse(&good).map(|key| **key), Some([0x0f; 32]));
+        for text in
+            ["", "0f", &good[1..], &good[2..], &format!("{good}0f"), &good.replace('f', "g")]
+        {
+            assert!(parse(text).is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ const STATE: &str = "state.redb";
 /// |---|---|
 /// | `lock` | held by the program that has the folder open |
 /// | `log/` | the log: fjall |
+/// | `log.cut-N` | unfinished ends that were cut off it, the newest first |
 /// | `state.redb` | the database: redb |
 /// | `state.redb.damaged-N` | databases that could not be used |
 /// | others | small files |
@@ -33,11 +34,6 @@ impl FolderMedium {
     /// The medium in `folder`. Touches nothing.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         FolderMedium { folder: folder.into(), lock: None }
-    }
-
-    /// Where it is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Whether a log was ever begun here.
@@ -64,7 +60,11 @@ impl Medium for FolderMedium {
         let file = files::private().create(true).truncate(false).open(&path);
         let file = file.map_err(|error| files::refused("open", &path, &error))?;
         match file.try_lock() {
-            Ok(()) => self.lock = Some(file),
+            Ok(()) => {
+                files::sync_names(&self.folder)?;
+                files::sync_folder_of(&self.folder)?;
+                self.lock = Some(file);
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::Refused(format!(
                     "another program has {} open",

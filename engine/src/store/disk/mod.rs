@@ -17,5 +17,5 @@ mod worker;
 pub use journal::FjallJournal;
 pub use keys::KeySource;
 pub use medium::FolderMedium;
-pub use store::{DiskStore, open_folder};
+pub use store::DiskStore;
 pub use witness::DeviceWitness;

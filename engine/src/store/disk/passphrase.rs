@@ -7,15 +7,15 @@ use std::path::Path;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::files;
+use super::keys::KeyBytes;
 use crate::ports::{Entropy, StoreError};
 use crate::system::SystemEntropy;
 
 /// The file's name in the store's folder.
 const FILE: &str = "passphrase.json";
-const FORMAT: u32 = 1;
+const FORMAT: u64 = 1;
 
 /// The costs of new stores, as OWASP recommends them for Argon2id: 19 MiB, 2 passes, 1 lane.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -30,7 +30,7 @@ const LANES_RANGE: std::ops::RangeInclusive<u32> = 1..=16;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Costs {
-    format: u32,
+    format: u64,
     memory_kib: u32,
     passes: u32,
     lanes: u32,
@@ -38,26 +38,31 @@ struct Costs {
     salt: String,
 }
 
+/// As much of the file as every version has.
+#[derive(Deserialize)]
+struct AnyCosts {
+    format: u64,
+}
+
 /// The key that `passphrase` stands for in `folder`; if the store is `new`, with a salt of its own.
-pub(super) fn key(
-    folder: &Path,
-    passphrase: &str,
-    new: bool,
-) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+pub(super) fn key(folder: &Path, passphrase: &str, new: bool) -> Result<KeyBytes, StoreError> {
     let path = folder.join(FILE);
     let damaged = |what: String| StoreError::Damaged(format!("{}: {what}", path.display()));
     let costs = match files::read(&path)? {
-        Some(bytes) => serde_json::from_slice::<Costs>(&bytes)
-            .map_err(|error| damaged(format!("not the costs of a passphrase: {error}")))?,
+        Some(bytes) => {
+            let no_costs = |error| damaged(format!("not the costs of a passphrase: {error}"));
+            let AnyCosts { format } = serde_json::from_slice(&bytes).map_err(no_costs)?;
+            if format > FORMAT {
+                let what = format!("{}: format {format} is newer than {FORMAT}", path.display());
+                return Err(StoreError::Refused(what));
+            }
+            serde_json::from_slice::<Costs>(&bytes).map_err(no_costs)?
+        }
         None if new => make(&path)?,
         None => {
             return Err(damaged("it is missing, and the passphrase says nothing without".into()));
         }
     };
-    if costs.format > FORMAT {
-        let what = format!("{}: format {} is newer than {FORMAT}", path.display(), costs.format);
-        return Err(StoreError::Refused(what));
-    }
     let within = [
         ("memory_kib", costs.memory_kib, MEMORY_KIB_RANGE),
         ("passes", costs.passes, PASSES_RANGE),
@@ -73,9 +78,9 @@ pub(super) fn key(
     let salt = salt.ok_or_else(|| damaged("salt is not 16 bytes in hexadecimal".to_owned()))?;
     let params = Params::new(costs.memory_kib, costs.passes, costs.lanes, Some(32));
     let params = params.map_err(|error| damaged(error.to_string()))?;
-    let mut key = Zeroizing::new([0; 32]);
+    let mut key = KeyBytes::default();
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase.as_bytes(), &salt, &mut *key)
+        .hash_password_into(passphrase.as_bytes(), &salt, &mut **key)
         .map_err(|error| StoreError::Refused(format!("the passphrase cannot be used: {error}")))?;
     Ok(key)
 }

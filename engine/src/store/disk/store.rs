@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::files;
 use super::keys::KeySource;
 use super::medium::FolderMedium;
-use super::witness::DeviceWitness;
 use super::worker::Worker;
 use crate::id::WorkspaceId;
 use crate::ports::{Opened, Store, StoreError};
@@ -56,7 +54,9 @@ impl DiskStore {
     }
 
     /// Lets another key open the store from now on, and the former one no more. A passphrase can
-    /// be changed so, or a key moved into the keyring.
+    /// be changed so, or a key moved into the keyring. The former key stays where it is, since
+    /// another store may be sealed with it; a key file that none is should be removed. The
+    /// [witness](super::DeviceWitness) stays where it is, too.
     ///
     /// # Errors
     /// If the store is not open, the key cannot be had, or the disk refuses or fails.
@@ -118,25 +118,4 @@ impl Store for DiskStore {
     async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
         self.worker.ask(move |disk| disk.vault()?.rebase(&base, first)).await
     }
-}
-
-/// The store of `workspace` in `folder`, and a witness for it: in the keyring if the key is there,
-/// else in the file `<folder>.witness` beside the folder. To be backed up without the witness.
-///
-/// # Errors
-/// If no thread can be started.
-pub fn open_folder(
-    folder: impl Into<PathBuf>,
-    workspace: WorkspaceId,
-    key: KeySource,
-) -> Result<(DiskStore, DeviceWitness), StoreError> {
-    let folder = folder.into();
-    let witness = match key.entry() {
-        Some(entry) => {
-            let user = format!("{} {}", entry.user, workspace.0);
-            DeviceWitness::in_keyring(&entry.service, user)?
-        }
-        None => DeviceWitness::in_file(files::beside(&folder, ".witness"))?,
-    };
-    Ok((DiskStore::new(folder, workspace, key)?, witness))
 }

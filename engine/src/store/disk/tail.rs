@@ -6,8 +6,9 @@
 //! that follows, also what had been durable for long. So this looks first.
 //!
 //! Every commit is durable before the next one begins. So if nothing that begins a commit follows
-//! the first one that cannot be read, that one was never acknowledged, and it is cut off. Otherwise
-//! the file is damaged and nothing is touched. The layout is that of fjall's format 3
+//! the first one that cannot be read, that one was most likely never acknowledged, and it is cut off.
+//! A copy of it is kept: rot in the last commit of all looks the same here. Only the vault can
+//! tell that it was durable, and says so. Otherwise the file is damaged and nothing is touched. The layout is that of fjall's format 3
 //! (`fjall-3.1`, `src/journal/entry.rs`), little-endian:
 //!
 //! | entry | bytes |
@@ -39,10 +40,14 @@ const COUNT_END: u32 = 1 << 24;
 const VALUE_END: u32 = 1 << 20;
 const SEQUENCE_END: u64 = 1 << 40;
 
-/// Cuts an unfinished commit off the journals in fjall's `folder`.
+/// How many of the commits that were cut off are kept.
+const KEPT_CUTS: u32 = 4;
+
+/// Cuts an unfinished commit off the journals in fjall's `folder`, and keeps it in `<folder>.cut-1`.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] if what was durable cannot be read; then nothing was changed.
+/// [`StoreError::Damaged`] if what was durable cannot be read, [`StoreError::Refused`] if what is
+/// cut off cannot be kept; then nothing was changed.
 pub(super) fn cut_unfinished(folder: &Path) -> Result<(), StoreError> {
     let journals = journals(folder)?;
     let mut cut = None;
@@ -52,8 +57,8 @@ pub(super) fn cut_unfinished(folder: &Path) -> Result<(), StoreError> {
         let sealed = number + 1 < journals.len();
         match end.rest {
             Rest::Nothing => {}
-            Rest::Unfinished if !sealed => cut = Some((path, end.whole)),
-            Rest::Unfinished | Rest::Commits => {
+            Rest::Unfinished { bytes } if !sealed => cut = Some((path, end.whole, bytes)),
+            Rest::Unfinished { .. } | Rest::Commits => {
                 return Err(StoreError::Damaged(format!(
                     "{}: the commit at byte {} cannot be read, and it was durable",
                     path.display(),
@@ -62,13 +67,40 @@ pub(super) fn cut_unfinished(folder: &Path) -> Result<(), StoreError> {
             }
         }
     }
-    let Some((path, length)) = cut else { return Ok(()) };
+    let Some((path, length, bytes)) = cut else { return Ok(()) };
+    keep(folder, path, length, bytes)?;
     let file = File::options().write(true).open(path);
     let cut = file.and_then(|file| {
         file.set_len(length)?;
         file.sync_all()
     });
     cut.map_err(|error| files::failed("cut an unfinished write off", path, &error))
+}
+
+/// Copies so many bytes of a journal to `<folder>.cut-1`; the copies before it move up, and the
+/// oldest goes.
+fn keep(folder: &Path, journal: &Path, from: u64, bytes: u64) -> Result<(), StoreError> {
+    let name = |number: u32| files::beside(folder, &format!(".cut-{number}"));
+    for number in (1..KEPT_CUTS).rev() {
+        match fs::rename(name(number), name(number + 1)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(files::refused("rename", &name(number), &error));
+            }
+            _ => {}
+        }
+    }
+    let copy = || {
+        let mut input = File::open(journal)?;
+        input.seek(SeekFrom::Start(from))?;
+        let mut output = files::private().create_new(true).open(name(1))?;
+        io::copy(&mut input.take(bytes), &mut output)?;
+        output.sync_all()
+    };
+    copy().map_err(|error| {
+        let _ = fs::remove_file(name(1));
+        files::refused("keep what is to be cut off in", &name(1), &error)
+    })?;
+    files::sync_folder_of(&name(1))
 }
 
 /// The journal files, the one that is written to last.
@@ -98,8 +130,8 @@ struct End {
 enum Rest {
     /// Zeros at most: room that was prepared.
     Nothing,
-    /// One commit at most, with parts missing.
-    Unfinished,
+    /// One commit at most, with parts missing: so many bytes, behind which there are only zeros.
+    Unfinished { bytes: u64 },
     /// More than one commit, or one that cannot stand here.
     Commits,
 }
@@ -174,10 +206,12 @@ fn look_at_rest(input: &mut impl BufRead) -> io::Result<Rest> {
     let mut window = Vec::new();
     // The first commit of the rest is the unfinished one itself.
     let mut from = 1;
+    // Where the window begins.
+    let mut start = 0;
     loop {
         let read = input.take(1 << 20).read_to_end(&mut window)?;
-        if window.iter().any(|&byte| byte != 0) {
-            rest = Rest::Unfinished;
+        if let Some(last) = window.iter().rposition(|&byte| byte != 0) {
+            rest = Rest::Unfinished { bytes: start + last as u64 + 1 };
             let begun = (from..window.len().saturating_sub(SEEN_BYTES - 1))
                 .any(|at| begins_commit(&window[at..at + SEEN_BYTES]));
             if begun {
@@ -188,7 +222,9 @@ fn look_at_rest(input: &mut impl BufRead) -> io::Result<Rest> {
             return Ok(rest);
         }
         from = if window.len() < SEEN_BYTES { from } else { 0 };
-        window.drain(..window.len().saturating_sub(SEEN_BYTES - 1));
+        let gone = window.len().saturating_sub(SEEN_BYTES - 1);
+        window.drain(..gone);
+        start += gone as u64;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The memory outside the store: in a file beside it, or in the operating system's keyring.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::files;
 use super::keyring_entry::KeyringEntry;
@@ -9,6 +9,9 @@ use crate::id::Incarnation;
 use crate::ports::{Promise, StoreError, Witness};
 
 /// A witness of a real device. To be kept where a restored backup of the store does not reach.
+///
+/// Its place is chosen once and stays, also if the store's key moves: a store that finds no witness
+/// takes itself for a restored backup, and its device goes on under another name.
 ///
 /// All waiting is done by a thread of its own, which ends when the witness is dropped.
 pub struct DeviceWitness {
@@ -27,6 +30,15 @@ impl DeviceWitness {
     /// If no thread can be started.
     pub fn in_file(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Self::at(Place::File(path.into()))
+    }
+
+    /// A witness in the file `<folder>.witness`, beside the store in `folder`. What makes backups
+    /// of the store is to leave that file out.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn beside(folder: &Path) -> Result<Self, StoreError> {
+        Self::in_file(files::beside(folder, ".witness"))
     }
 
     /// A witness in the keyring; `user` is to name the workspace.
@@ -59,19 +71,25 @@ impl Place {
     fn read(&self) -> Result<Option<Promise>, StoreError> {
         let (name, text) = match self {
             Place::File(path) => {
-                let bytes = files::read(path)?;
+                let bytes = files::read_to_rely_on(path)?;
                 let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 (path.display().to_string(), text)
             }
             Place::Keyring(entry) => (entry.to_string(), entry.read()?),
         };
         let Some(text) = text else { return Ok(None) };
-        decode(&text).map(Some).ok_or_else(|| {
-            StoreError::Damaged(format!(
-                "{name}: expected what this device promised, in {} digits with a checksum",
-                2 * BYTES
-            ))
-        })
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap_or_default();
+        match bytes.first() {
+            Some(&format) if format > FORMAT => Err(StoreError::Refused(format!(
+                "{name}: format {format} is newer than {FORMAT}, which this version reads"
+            ))),
+            _ => decode(&bytes).map(Some).ok_or_else(|| {
+                StoreError::Damaged(format!(
+                    "{name}: expected what this device promised, in {} digits with a checksum",
+                    2 * BYTES
+                ))
+            }),
+        }
     }
 
     fn write(&self, promise: Promise) -> Result<(), StoreError> {
@@ -95,8 +113,7 @@ fn encode(promise: Promise) -> String {
     data_encoding::HEXLOWER.encode(&bytes)
 }
 
-fn decode(text: &str) -> Option<Promise> {
-    let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
+fn decode(bytes: &[u8]) -> Option<Promise> {
     let (content, checksum) = bytes.split_at_checked(BYTES - 16)?;
     if content[0] != FORMAT || *checksum != blake3::hash(content).as_bytes()[..16] {
         return None;
@@ -149,9 +166,13 @@ mod tests {
             changed.replace_range(at..=at, digit);
             for text in [&changed, &whole[..at]] {
                 let error = read(text).unwrap_err();
-                assert!(matches!(&error, StoreError::Damaged(what) if what.contains("witness")));
+                assert!(error.to_string().contains("witness"), "{error}");
+                // A changed format's number is one that nobody knows.
+                assert!(at < 2 || matches!(error, StoreError::Damaged(_)), "{error}");
             }
         }
+        let newer = read("02ff").unwrap_err();
+        assert!(matches!(&newer, StoreError::Refused(why) if why.contains("format 2")), "{newer}");
     }
 
     #[test]

@@ -49,8 +49,9 @@ impl Trouble {
         }
     }
 
-    /// The error of whoever has changed the log already: the next opening decides.
-    pub(super) fn after_log(self, medium: &impl Medium) -> StoreError {
+    /// The error of whoever has written something already, so that only the next opening tells
+    /// what came of it.
+    pub(super) fn unknown(self, medium: &impl Medium) -> StoreError {
         StoreError::Failed(self.text(medium))
     }
 

@@ -46,7 +46,8 @@ impl<J: Journal> Inside<J> {
         if !intact {
             self.lost = Some(remembered.end.max(log.end + 1));
             self.rows = self.derive(base)?;
-            return Ok(found.snapshot);
+            // Where the log went on elsewhere, a snapshot within it may be of the other history.
+            return Ok(found.snapshot.filter(|snapshot| snapshot.position > log.end));
         }
         if remembered.generation < log.generation {
             self.rebuild(medium, entropy, base)?;
@@ -100,9 +101,12 @@ impl<J: Journal> Inside<J> {
 
     /// Shows the records from `from` on, in order.
     fn replay(&mut self, from: u64, mut show: impl FnMut(&[Record])) -> Result<(), StoreError> {
-        let positions: Vec<u64> = (from..self.log.mark().end).collect();
-        for some in positions.chunks(MAX_LOAD_RECORDS) {
-            show(&self.log.load(&mut self.sealer, some)?);
+        let end = self.log.mark().end;
+        // In steps: how far the log goes is not authenticated before its blocks are opened.
+        for first in (from..end).step_by(MAX_LOAD_RECORDS) {
+            let last = end.min(first.saturating_add(MAX_LOAD_RECORDS as u64));
+            let some: Vec<u64> = (first..last).collect();
+            show(&self.log.load(&mut self.sealer, &some)?);
         }
         Ok(())
     }

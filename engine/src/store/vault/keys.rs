@@ -27,14 +27,16 @@ const KEY_BYTES: usize = 32;
 /// The key that protects a vault: 32 bytes that nobody can guess, from the operating system's
 /// keyring, a key file or a passphrase.
 ///
-/// Its memory is overwritten when it is dropped.
+/// Its memory is overwritten when it is dropped; what the caller made it from is the caller's.
 #[derive(Clone)]
 pub struct MasterKey(Box<Zeroizing<[u8; KEY_BYTES]>>);
 
 impl MasterKey {
     /// The key that these bytes are.
-    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
-        MasterKey(Box::new(Zeroizing::new(bytes)))
+    pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
+        let mut key = MasterKey(Box::default());
+        key.0.copy_from_slice(bytes);
+        key
     }
 
     fn cipher(&self) -> Aes256Gcm {
@@ -61,8 +63,8 @@ struct DataKey {
 }
 
 impl DataKey {
-    fn new(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
-        DataKey { cipher: Aes256Gcm::new((&*bytes).into()), bytes: Box::new(bytes) }
+    fn new(bytes: Box<Zeroizing<[u8; KEY_BYTES]>>) -> Self {
+        DataKey { cipher: Aes256Gcm::new((&**bytes).into()), bytes }
     }
 }
 
@@ -110,7 +112,7 @@ impl KeyRing {
 
     /// Makes a new key, the active one from now on.
     pub(super) fn add(&mut self, entropy: &dyn Entropy) {
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        let mut bytes = Box::<Zeroizing<[u8; KEY_BYTES]>>::default();
         entropy.fill(&mut bytes[..]);
         self.active = self.keys.keys().last().map_or(1, |last| last + 1);
         self.keys.insert(self.active, DataKey::new(bytes));
@@ -204,7 +206,8 @@ impl WrappedKey {
         let sealed: [u8; KEY_BYTES + size_of::<Tag>()] = hex(&self.sealed)?;
         let (sealed, tag) = sealed.split_first_chunk().expect("a key is shorter");
         let tag: Tag = tag.try_into().expect("what is left is the tag");
-        let mut bytes = Zeroizing::new(*sealed);
+        // Opened in the place where it stays.
+        let mut bytes = Box::new(Zeroizing::new(*sealed));
         decrypt(cipher, &nonce, &associated(workspace, self.id), &mut bytes[..], &tag)
             .then(|| DataKey::new(bytes))
     }

@@ -194,7 +194,7 @@ impl<M: Medium> Vault<M> {
                 return Ok(());
             }
             inside.log.append(&mut inside.sealer, entropy, records)?;
-            inside.follow(entropy, records).map_err(|trouble| trouble.after_log(medium))
+            inside.follow(entropy, records).map_err(|trouble| trouble.unknown(medium))
         })
     }
 
@@ -218,14 +218,14 @@ impl<M: Medium> Vault<M> {
             let trouble = match state.save_snapshot(sealer, entropy, snapshot) {
                 Ok(()) => return Ok(()),
                 Err(trouble @ Trouble::Refused(_)) => trouble,
-                Err(trouble) => return Err(trouble.after_log(medium)),
+                Err(trouble) => return Err(trouble.unknown(medium)),
             };
             // A database that found no room is of no use until it is opened again. That shows
             // what it kept.
             state.close();
             match State::open(medium.state()?, sealer) {
                 Ok((again, Some(_))) => *state = again,
-                _ => return Err(trouble.after_log(medium)),
+                _ => return Err(trouble.unknown(medium)),
             }
             if state.snapshot_number() == before { Err(trouble.of(medium)) } else { Ok(()) }
         })
@@ -257,7 +257,7 @@ impl<M: Medium> Vault<M> {
                 *state = renewed.map_err(|error| StoreError::Failed(error.to_string()))?;
             }
             let reset = state.reset(sealer, entropy, log.mark(), rows, &base.conflicts);
-            reset.map_err(|trouble| trouble.after_log(medium))?;
+            reset.map_err(|trouble| trouble.unknown(medium))?;
             *lost = None;
             Ok(())
         })

@@ -175,9 +175,14 @@ impl Journal for SimJournal {
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + '_> {
+    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + '_> {
         if keys.start() > keys.end() {
             return Box::new(std::iter::empty());
+        }
+        // The pairs are in memory; fjall would read a table's blocks now, which may fail.
+        if let Err(error) = self.disk.read(self.file, 0, &mut []) {
+            let failed = StoreError::Failed(format!("{}: {error}", self.name));
+            return Box::new(std::iter::once(Err(failed)));
         }
         let pairs = self.pairs.range::<Vec<u8>, _>(keys);
         Box::new(pairs.map(|(key, value)| Ok((key.clone(), value.clone()))))

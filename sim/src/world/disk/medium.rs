@@ -51,7 +51,8 @@ impl Medium for SimMedium {
     fn lock(&mut self) -> Result<(), StoreError> {
         self.owner = self.disk.take(self.owner);
         match self.owner {
-            Some(_) => Ok(()),
+            // What a killed program left is relied on from now on.
+            Some(_) => self.disk.sync_names().map_err(failed("the disk")),
             None => Err(StoreError::Refused("another program has the disk open".to_owned())),
         }
     }
@@ -61,8 +62,11 @@ impl Medium for SimMedium {
     }
 
     fn state(&mut self) -> Result<SimStateFile, StoreError> {
+        let existed = self.disk.find(DATABASE).map_err(failed(DATABASE))?.is_some();
         let file = self.disk.open(DATABASE).map_err(failed(DATABASE))?;
-        self.disk.sync_names().map_err(failed(DATABASE))?;
+        if !existed {
+            self.disk.sync_names().map_err(failed(DATABASE))?;
+        }
         Ok(SimStateFile { disk: self.disk.clone(), file })
     }
 

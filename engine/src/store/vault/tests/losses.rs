@@ -67,6 +67,9 @@ fn loss_is_reported_again_if_the_new_base_comes_to_nothing() {
 #[test]
 fn log_that_went_on_elsewhere_is_a_loss() {
     let (medium, early) = five_pages();
+    let mut vault = opened(&medium);
+    vault.save_snapshot(&snapshot(5, 70)).unwrap();
+    drop(vault);
     for end in [4, 5, 6] {
         // The same log, continued by a device that never had the lost records.
         let other = early.copy();
@@ -76,6 +79,8 @@ fn log_that_went_on_elsewhere_is_a_loss() {
         let medium = with_log_of(&medium, &other);
         let found = super::vault(&medium).open().unwrap();
         assert_eq!((found.end, found.watermark), (end, 5.max(end + 1)));
+        // One that lies within the log would be taken for a part of it.
+        assert_eq!(found.snapshot.is_some(), end < 5, "a snapshot of another history");
     }
 }
 

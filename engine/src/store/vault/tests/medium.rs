@@ -171,7 +171,7 @@ impl Journal for MemoryJournal {
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<Pair, StoreError>> + '_> {
+    ) -> Box<dyn Iterator<Item = Result<Pair, StoreError>> + '_> {
         let contents = self.medium.contents();
         let pairs = contents.journal.range(keys);
         let pairs: Vec<_> = pairs.map(|(key, value)| Ok((key.clone(), value.clone()))).collect();

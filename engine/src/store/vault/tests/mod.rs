@@ -39,7 +39,7 @@ const URL: &str = "https://example.org/a/page/that/nobody/else/should/know/of";
 const TITLE: &str = "A title that is nobody's business";
 
 fn master(byte: u8) -> MasterKey {
-    MasterKey::from_bytes([byte; 32])
+    MasterKey::from_bytes(&[byte; 32])
 }
 
 fn vault_of(medium: &MemoryMedium, workspace: WorkspaceId, key: MasterKey) -> Vault<MemoryMedium> {

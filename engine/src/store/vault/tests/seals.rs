@@ -106,6 +106,24 @@ fn changed_byte_of_the_log_is_found_wherever_it_is() {
 }
 
 #[test]
+fn forged_count_of_records_takes_no_memory() {
+    let medium = MemoryMedium::default();
+    let mut vault = opened(&medium);
+    vault.append(&pages(1, 0..2)).unwrap();
+    drop(vault);
+    let (key, value) = medium.contents().journal.clone().pop_last().unwrap();
+    assert_eq!(value[0], 2, "the count stands first");
+    let mut forged = Vec::new();
+    crate::codec::put_varint(&mut forged, u64::from(u32::MAX));
+    forged.extend_from_slice(&value[1..]);
+    medium.contents().journal.insert(key, forged);
+    // With a database that remembers less, and with none.
+    assert_damaged(&medium, "the last block");
+    medium.contents().state.clear();
+    assert!(matches!(vault_of(&medium, WORKSPACE, master(1)).open(), Err(StoreError::Damaged(_))));
+}
+
+#[test]
 fn missing_piece_is_found_wherever_it_is() {
     let full = full(300_000);
     let journal = full.contents().journal.clone();

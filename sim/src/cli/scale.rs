@@ -1,0 +1,157 @@
+//! `scale`: what a run costs with few peers and with many.
+
+use std::time::Duration;
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+use cpu_time::ThreadTime;
+use graphshell_sim::generate::Shape;
+use graphshell_sim::world::{self, Options, Run, Verdict};
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use super::Error;
+use super::args::{ScaleArgs, Seed};
+use super::chart;
+use super::exit::Exit;
+use super::output::Output;
+use super::subject::{Recipe, Subject};
+
+/// Cells of the longest bar.
+const BAR: f64 = 24.0;
+
+/// What one run cost.
+#[derive(Debug, Serialize)]
+pub(super) struct Cost {
+    pub(super) peers: usize,
+    seed: String,
+    outcome: &'static str,
+    virtual_ms: u64,
+    /// Processor time, in milliseconds.
+    cpu_ms: f64,
+    /// Processor time for each virtual second, in milliseconds.
+    pub(super) cpu_ms_per_virtual_second: f64,
+    /// Virtual time for processor time.
+    times_real: f64,
+    rounds: u64,
+    frames: u64,
+    /// The most memory that the process held during the run, where the system tells.
+    peak_bytes: Option<u64>,
+}
+
+impl Cost {
+    fn new(peers: usize, seed: Seed, run: &Run, cpu: Duration) -> Self {
+        let cpu_ms = cpu.as_secs_f64() * 1_000.0;
+        let virtual_s = run.virtual_ms as f64 / 1_000.0;
+        Cost {
+            peers,
+            seed: seed.to_string(),
+            outcome: match run.verdict {
+                Verdict::Held => "held",
+                Verdict::Failed(_) => "failed",
+                Verdict::Invalid(_) => "invalid",
+            },
+            virtual_ms: run.virtual_ms,
+            cpu_ms,
+            cpu_ms_per_virtual_second: cpu_ms / virtual_s,
+            times_real: virtual_s * 1_000.0 / cpu_ms,
+            rounds: run.counts.get("rounds").copied().unwrap_or(0),
+            frames: run.messages,
+            peak_bytes: memory::peak(),
+        }
+    }
+}
+
+/// Runs one plan for each count of peers and shows what each cost.
+pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error> {
+    let mut costs = Vec::new();
+    let mut exit = Exit::Held;
+    for &peers in &args.peers {
+        let shape = Shape { peers, edits: args.edits, ..Shape::default() };
+        let recipe = Recipe { shape, canary: false };
+        let (seed, plan) = (args.seed.0..=u64::MAX)
+            .map(|seed| (Seed(seed), recipe.plan(Seed(seed))))
+            .find(|(_, plan)| plan.disk.is_none())
+            .expect("most seeds have no disks");
+        memory::forget_peak();
+        let start = ThreadTime::now();
+        let run = world::run(&plan, &Options::default());
+        let cost = Cost::new(peers, seed, &run, start.elapsed());
+        if args.json {
+            output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))?;
+        }
+        if !matches!(run.verdict, Verdict::Held) {
+            let failed = matches!(run.verdict, Verdict::Failed(_));
+            exit = if failed { Exit::PropertyFailed } else { Exit::ProvedNothing };
+            if !args.json {
+                let replay = Subject::Seed { seed, recipe }.replay();
+                output.line(format!("{peers} peers: {}; {replay}", cost.outcome))?;
+            }
+        }
+        costs.push(cost);
+        if output.is_closed() {
+            return Ok(exit);
+        }
+    }
+    if !args.json {
+        output.line(table(&costs))?;
+    }
+    if let Some(file) = &args.svg {
+        chart::draw(file, &costs)?;
+    }
+    Ok(exit)
+}
+
+/// The costs as a table, with a bar for each on a logarithmic scale.
+fn table(costs: &[Cost]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+        "peers",
+        "virtual",
+        "cpu",
+        "times real",
+        "rounds",
+        "frames",
+        "peak memory",
+        "cpu per virtual second",
+        "",
+    ]);
+    let each = || costs.iter().map(|cost| cost.cpu_ms_per_virtual_second);
+    let (least, most) = (each().fold(f64::MAX, f64::min), each().fold(0.0, f64::max));
+    for cost in costs {
+        let share = (cost.cpu_ms_per_virtual_second / least).ln() / (most / least).ln().max(1e-9);
+        let bar = "█".repeat(1 + (share * BAR) as usize);
+        table.add_row([
+            HumanCount(cost.peers as u64).to_string(),
+            format!("{:.1} s", cost.virtual_ms as f64 / 1_000.0),
+            format!("{:.1} ms", cost.cpu_ms),
+            format!("{:.0}", cost.times_real),
+            HumanCount(cost.rounds).to_string(),
+            HumanCount(cost.frames).to_string(),
+            cost.peak_bytes.map_or("-".to_owned(), |bytes| HumanBytes(bytes).to_string()),
+            format!("{:.2} ms", cost.cpu_ms_per_virtual_second),
+            bar,
+        ]);
+    }
+    for column in table.column_iter_mut().take(8) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The most memory that this process has held, as Linux tells it.
+mod memory {
+    use std::fs;
+
+    /// Begins to count anew; where that cannot be, peaks are those of the whole process.
+    pub(super) fn forget_peak() {
+        let _ = fs::write("/proc/self/clear_refs", "5");
+    }
+
+    pub(super) fn peak() -> Option<u64> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib * 1_024)
+    }
+}
