@@ -168,8 +168,8 @@ pub(crate) struct Core {
     /// Whether the log tells of the present one; it does so from its first entry on.
     named: bool,
     table_key: [u64; 4],
-    /// Randomness kept for the next change of the name.
-    next_incarnation: Incarnation,
+    /// Randomness kept for changes of the name, next first.
+    next_incarnations: [Incarnation; 2],
     /// Own entries up to here may be sent.
     promised: u64,
     /// Own entries up to here somebody else has, whatever was promised.

@@ -96,9 +96,13 @@ async fn feed<P: Ports>(ports: &P, replay: &mut Replay, end: u64) -> Result<Repl
 }
 
 fn seeds<E: Entropy>(entropy: &E) -> Seeds {
-    let mut bytes = [0; 64];
+    let mut bytes = [0; 80];
     entropy.fill(&mut bytes);
     let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
     let name = |at: usize| Incarnation(bytes[at..at + 16].try_into().expect("16 bytes"));
-    Seeds { table: [number(0), number(8), number(16), number(24)], first: name(32), next: name(48) }
+    Seeds {
+        table: [number(0), number(8), number(16), number(24)],
+        first: name(32),
+        next: [name(48), name(64)],
+    }
 }

@@ -223,6 +223,10 @@ impl Inner {
                 Err(error) => return self.refuse(frame, Err(error)),
             };
             got(&frame::response(&response));
+            if let (Some(kind), Response::Refused(Reject::Version(_))) = (frame.damaged, &response)
+            {
+                self.damage_shows(kind);
+            }
             let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
                 return world.count("answers too late");
             };
@@ -283,6 +287,13 @@ impl Inner {
         }
     }
 
+    /// What the network did to a frame was noticed.
+    fn damage_shows(&self, kind: FaultKind) {
+        self.world.count("damaged frames refused");
+        self.world.network_did(kind, "frames refused");
+        self.world.network_did(FaultKind::Unchecked, "frames refused");
+    }
+
     /// Answers what is no frame as a transport would: with a refusal, or by failing the call. If
     /// neither the network made it so nor a liar, the engine that sent it did.
     fn refuse(&self, frame: &Frame, why: Result<Reject, CallError>) {
@@ -291,9 +302,7 @@ impl Inner {
         let error = why.as_ref().map_or_else(ToString::to_string, ToString::to_string);
         world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
         if let Some(kind) = frame.damaged {
-            world.count("damaged frames refused");
-            world.network_did(kind, "frames refused");
-            world.network_did(FaultKind::Unchecked, "frames refused");
+            self.damage_shows(kind);
         } else if let Ok(Reject::Version(_)) = why {
             world.count("requests of another version");
         } else if peer_lies(world, from) {

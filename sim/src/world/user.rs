@@ -23,7 +23,7 @@ use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
 use crate::oracle::{Finding, View, durability, model, versions};
-use crate::plan::{Action, Choice, Edit, node_id};
+use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
 
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
@@ -367,7 +367,8 @@ impl<'a> User<'a> {
         let name = &self.world.peer(round.with).name;
         let (ours, theirs) = (&self.world.plan.peers[self.me], &self.world.plan.peers[round.with]);
         if !theirs.is_hostile() && theirs.speaks() != ours.speaks() {
-            self.world.judge(versions::judge_round(self.me, theirs.speaks(), result));
+            let damages = self.world.plan.fault_kinds().contains(&FaultKind::Unchecked);
+            self.world.judge(versions::judge_round(self.me, theirs.speaks(), damages, result));
             self.world.count("rounds with another version");
         }
         if let Ok(report) = result {

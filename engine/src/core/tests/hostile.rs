@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::counters::Counter;
+use crate::id::PeerId;
 use crate::limits::MAX_PARKED_BATCHES;
 
 #[test]
@@ -43,4 +44,29 @@ fn an_answer_that_waits_is_not_given_to_whom_consent_was_withdrawn_from() {
     bench.settle();
     let (_, answer) = bench.answers.pop().expect("every request is answered");
     assert_eq!(answer, Response::Refused(Reject::NotShared), "not even how far the disk is");
+}
+
+#[test]
+fn a_device_renamed_as_it_opened_takes_yet_another_name_when_it_must() {
+    let mut bench = Bench::new(1);
+    bench.edit(1, &[add(1)]);
+    bench.settle();
+    let first = bench.core.peer_id();
+    // The witness knows of more than the log holds: it is a restored backup.
+    let witness = Promise { incarnation: Incarnation([1; 16]), sequence: 9 };
+    let mut core = replayed(1, &bench.log, Some(witness));
+    let second = core.peer_id();
+    core.edit(2, &[add(2)]).unwrap();
+    core.change_name();
+    let mut named = Vec::new();
+    while let Some(output) = core.poll_output() {
+        let Output::Append(records) = output else { continue };
+        named.extend(records.into_iter().filter_map(|record| match record {
+            Record::Identity { device, incarnation } => Some(PeerId::derive(device, incarnation)),
+            _ => None,
+        }));
+        core.handle(Input::Appended(Ok(())));
+    }
+    assert_eq!(named[0], second);
+    assert!(named.len() == 2 && ![first, second].contains(&named[1]), "{named:?}");
 }
