@@ -73,15 +73,14 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Shares the workspace with another peer no more. From when that is durable nothing may leave
-    /// for it.
+    /// Shares the workspace with another peer no more. Nothing may leave for it from now on.
     pub(super) fn withdraw_from(&self, other: usize, under_way: &UnderWay<'a>) {
         let other = self.world.peer(other);
         let name = &other.name;
         self.world.tell(self.me, format_args!("shares the workspace with {name} no more"), &[]);
         let Ok(receipt) = self.workspace.share_with(other.device, false) else { return };
-        self.world.count("consents withdrawn");
         self.world.peer(self.me).withdrawing.borrow_mut().insert(other.device);
+        self.world.count("consents withdrawn");
         let workspace = self.workspace;
         under_way.push(Box::pin(async move {
             workspace.settled(receipt).await;

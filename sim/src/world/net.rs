@@ -166,11 +166,12 @@ impl Inner {
         }
     }
 
-    /// Whether this device's disk says that the workspace is shared with another peer, or its user
-    /// has not been told yet that it is so no more.
+    /// Whether this device's disk says that the workspace is shared with another peer, and its user
+    /// has not begun to say otherwise.
     fn shares_with(&self, other: usize) -> bool {
         let (ours, device) = (self.world.peer(self.me), self.world.peer(other).device);
-        ours.image.borrow().shared.contains(&device) || ours.withdrawing.borrow().contains(&device)
+        let shared = ours.image.borrow().shared.contains(&device);
+        shared && !ours.withdrawing.borrow().contains(&device)
     }
 
     /// Says under which number the frame goes, unless the peer has just died.

@@ -32,14 +32,13 @@ fn an_answer_that_waits_is_not_given_to_whom_consent_was_withdrawn_from() {
     author.edit(1, &[add(1)]);
     author.settle();
     let mut bench = Bench::new(2);
-    bench.core.share_with(stranger(), false).unwrap();
-    let Some(Output::Append(withdrawn)) = bench.core.poll_output() else {
-        panic!("the withdrawal goes to the disk");
-    };
-    // Still shared, as far as anybody was told.
     let batch = Batch::clone(&author.batches()[0]);
     bench.ask(Request::Push(PushRequest { batch }));
-    bench.log.extend(withdrawn);
+    let Some(Output::Append(records)) = bench.core.poll_output() else {
+        panic!("the batch goes to the disk first");
+    };
+    bench.core.share_with(stranger(), false).unwrap();
+    bench.log.extend(records);
     bench.core.handle(Input::Appended(Ok(())));
     bench.settle();
     let (_, answer) = bench.answers.pop().expect("every request is answered");
