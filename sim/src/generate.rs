@@ -67,7 +67,10 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         .map(|_| (swarm.clock_offset_ms(&mut dice), swarm.clock_drift_ppm(&mut dice)))
         .collect();
 
-    let mut timeline = Timeline { names: names.clone(), steps: Vec::new(), away: Vec::new() };
+    let cuts = Cuts::roll(Dice::new(seed, "cuts"), &names, shape.span_ms);
+
+    let mut timeline = Timeline { names: names.clone(), ..Timeline::default() };
+    timeline.silent.extend(cuts.late.map(|late| (late, 0, cuts.shared_ms)));
     swarm.strike_devices(shape, &mut Dice::new(seed, "devices"), &mut timeline);
     let mut dice = Dice::new(seed, "disks");
     let disks = Disks::roll(shape.profile.with_disks(), &mut dice);
@@ -84,7 +87,6 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         Peer { clock_offset_ms, clock_drift_ppm, legacy, ..Peer::new(name) }
     });
     let mut peers: Vec<Peer> = peers.collect();
-    let cuts = Cuts::roll(Dice::new(seed, "cuts"), &names, shape.span_ms);
     timeline.live(seed, shape, &mut habits, swarm.legacy);
     if let Some(late) = cuts.late {
         peers[late].late = true;
@@ -124,11 +126,14 @@ fn listed(names: &[&str]) -> String {
 }
 
 /// What happens when, in no order yet.
+#[derive(Default)]
 struct Timeline {
     names: Vec<String>,
     steps: Vec<Step>,
     /// Peers that are certainly down, by place, and from when to when.
     away: Vec<(usize, u64, u64)>,
+    /// Peers that perhaps neither send nor get anything, likewise.
+    silent: Vec<(usize, u64, u64)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,7 +150,23 @@ impl Timeline {
     }
 
     fn is_away(&self, who: usize, at_ms: u64) -> bool {
-        self.away.iter().any(|&(peer, from, until)| peer == who && (from..until).contains(&at_ms))
+        is_during(&self.away, who, at_ms)
+    }
+
+    fn is_silent(&self, who: usize, at_ms: u64) -> bool {
+        is_during(&self.silent, who, at_ms)
+    }
+
+    /// The peer dies at one of its next calls, or at once, and is started again.
+    fn dies(&mut self, who: usize, action: Action, (at_ms, restart_ms): (u64, u64)) {
+        if let Action::Crash { after_calls: 0, .. } | Action::PowerCut { after_calls: 0, .. } =
+            action
+        {
+            self.away.push((who, at_ms, restart_ms));
+        }
+        self.silent.push((who, at_ms, restart_ms));
+        self.put(at_ms, action);
+        self.put(restart_ms, Action::Restart { peer: self.names[who].clone() });
     }
 
     /// The users' edits and decisions, and the rounds of sync.
@@ -234,4 +255,8 @@ impl Timeline {
             }
         }
     }
+}
+
+fn is_during(times: &[(usize, u64, u64)], who: usize, at_ms: u64) -> bool {
+    times.iter().any(|&(peer, from, until)| peer == who && (from..until).contains(&at_ms))
 }

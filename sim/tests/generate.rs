@@ -27,7 +27,7 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         seen.append(&mut kinds(&plan(seed, &Shape::default())));
     }
     let all = [
-        // Steps; strolls, expectations and checkpoints belong to scenario files.
+        // Steps; strolls and expectations belong to scenario files.
         "edit",
         "sync",
         "resolve",
@@ -50,6 +50,7 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         "share",
         "withdraw",
         "compact",
+        "checkpoint",
         "lose_tail",
         // Edits.
         "add_node",

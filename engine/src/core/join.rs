@@ -27,7 +27,7 @@ enum Stage {
     /// It waits for a still moment, as the bytes that came.
     Whole(Vec<u8>),
     /// The store is at work.
-    Written(Written),
+    Written(Box<Written>),
 }
 
 /// What the base that is being written brings.
@@ -88,7 +88,7 @@ impl Core {
             Ok(_) if self.held_back => self.start_healing(self.known_elsewhere()),
             Ok((shared, Weighed::Brings(brings))) => {
                 let (base, root) = self.joined_base(&bytes);
-                let stage = Stage::Written(Written { shared, brings, root });
+                let stage = Stage::Written(Box::new(Written { shared, brings, root }));
                 self.joining = Some(Joining { round, stage });
                 let first = self.compaction.first;
                 self.outputs.push_back(Output::Rebase { base, first });
@@ -134,7 +134,7 @@ impl Core {
         if let Err(error) = result {
             return self.fail(error);
         }
-        let Written { shared, brings, root } = written;
+        let Written { shared, brings, root } = *written;
         self.root = root;
         self.believe_all(round, &shared);
         self.absorb(shared);

@@ -25,7 +25,7 @@ Exit codes:
     3  not deterministic: the same plan ran differently twice
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
-       held, or more than one in a hundred were invalid
+       held, or more than one in twenty were invalid
   130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 

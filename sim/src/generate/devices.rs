@@ -57,11 +57,8 @@ impl Swarm {
             } else if crashes && dice.chance(60) {
                 let after_calls = dice.pick(&[0, 1, 1, 2, 2, 3, 5, 8, 13]);
                 let restart = now + dice.between(100, 1500);
-                timeline.put(now, Action::Crash { peer: peer(), after_calls });
-                timeline.put(restart, Action::Restart { peer: peer() });
-                if after_calls == 0 {
-                    timeline.away.push((place, now, restart));
-                }
+                let crash = Action::Crash { peer: peer(), after_calls };
+                timeline.dies(place, crash, (now, restart));
                 now = restart;
             }
             now += dice.between(span / 10 + 1, span);
@@ -80,9 +77,8 @@ fn weeks_off(
     let idle = off + dice.between(100, 1500);
     let back = idle + dice.between(100, 1500);
     let by_ms = dice.between(1, 8) * WEEK_MS + dice.below(WEEK_MS);
-    timeline.put(off, Action::Crash { peer: name.to_owned(), after_calls: 0 });
+    let crash = Action::Crash { peer: name.to_owned(), after_calls: 0 };
+    timeline.dies(place, crash, (off, back));
     timeline.put(idle, Action::TimePasses { by_ms });
-    timeline.put(back, Action::Restart { peer: name.to_owned() });
-    timeline.away.push((place, off, back));
     back
 }

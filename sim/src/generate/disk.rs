@@ -23,23 +23,25 @@ impl Disks {
         if !dice.chance(percent) {
             return None;
         }
+        let mut is_in = |percent| dice.chance(percent);
+        let (power_cuts, kills) = (is_in(75), is_in(40));
+        let (full, rot) = (is_in(30), is_in(30));
         // A seed has some hundred reads and syncs, a thousand writes, and tens of promises.
         let mut rate = |percent, (least, most)| match dice.chance(percent) {
             true => dice.between(least, most) as u16,
             false => 0,
         };
         let rates = Disk {
-            sync_error: rate(20, (12, 30)),
+            sync_error: rate(20, (20, 40)),
             sync_lie: rate(25, (15, 50)),
-            read_error: rate(20, (25, 60)),
+            // Stores are read when they are opened.
+            read_error: rate(if power_cuts { 20 } else { 0 }, (40, 80)),
             write_error: rate(20, (5, 12)),
             witness_error: rate(25, (100, 300)),
             lost: dice.pick(&[200, 500, 800, 1000]),
             torn: dice.pick(&[0, 300, 1000]),
         };
-        let mut is_in = |percent| dice.chance(percent);
-        let (power_cuts, kills) = (is_in(75), is_in(40));
-        Some(Disks { rates, power_cuts, kills, full: is_in(30), rot: is_in(30) })
+        Some(Disks { rates, power_cuts, kills, full, rot })
     }
 
     pub(super) fn rates(&self) -> Disk {
@@ -58,7 +60,7 @@ impl Disks {
             }
             if self.full && dice.chance(40) {
                 let start = dice.below(span);
-                let room = dice.pick(&[0, 0, 4096, 16 * 1024]);
+                let room = dice.pick(&[0, 0, 0, 4096]);
                 let length = dice.between(1000, 4000);
                 timeline.put(start, Action::FillDisk { peer: name.clone(), room });
                 timeline.put(start + length, Action::ClearDisk { peer: name.clone() });
@@ -106,11 +108,7 @@ impl Disks {
         while now < span {
             let action = self.cut(name.clone(), dice);
             let restart = now + dice.between(100, 1500);
-            if matches!(action, Action::PowerCut { after_calls: 0, .. }) {
-                timeline.away.push((place, now, restart));
-            }
-            timeline.put(now, action);
-            timeline.put(restart, Action::Restart { peer: name.clone() });
+            timeline.dies(place, action, (now, restart));
             now = restart + dice.between(span / 10 + 1, span);
         }
     }

@@ -6,8 +6,10 @@ use super::faults::Swarm;
 use super::{Shape, Timeline};
 use crate::plan::{Action, FaultKind};
 
-/// How often a link is looked for whose ends are up.
-const TRIES: usize = 8;
+/// How often a link is looked for whose ends talk.
+const TRIES: usize = 20;
+/// How soon two users sync over a link that is struck, at the latest.
+const SOON_MS: u64 = 50;
 
 impl Swarm {
     /// Puts on the timeline what goes wrong with links, after all that happens to devices: whoever
@@ -67,7 +69,7 @@ impl Swarm {
     /// Cuts off single peers from all others.
     fn strike_peers(&self, span: u64, dice: &mut Dice, timeline: &mut Timeline) {
         let names = timeline.names.clone();
-        let mut cut_off = |lonely: usize, (start, end): (u64, u64)| {
+        let cut_off = |timeline: &mut Timeline, lonely: usize, (start, end): (u64, u64)| {
             for other in names.iter().filter(|&other| *other != names[lonely]) {
                 let (from, to) = (names[lonely].clone(), other.clone());
                 timeline.put(end, Action::Mend { from: from.clone(), to: to.clone() });
@@ -75,12 +77,14 @@ impl Swarm {
             }
         };
         if self.islands {
-            let start = dice.below(span);
-            cut_off(dice.index(names.len()), (start, start + dice.between(500, 4000)));
+            let Struck { start, from, .. } = Struck::pick(span, dice, timeline);
+            let end = start + dice.between(500, 4000);
+            cut_off(timeline, from, (start, end));
         }
         if self.legacy && dice.chance(60) {
             // The second device with the profile goes online when others have worked on it.
-            cut_off(1, (0, dice.between(span * 3 / 10, span * 9 / 10)));
+            let end = dice.between(span * 3 / 10, span * 9 / 10);
+            cut_off(timeline, 1, (0, end));
         }
     }
 }
@@ -96,23 +100,19 @@ struct Struck<'a> {
 }
 
 impl<'a> Struck<'a> {
-    /// A link between peers that are up when it happens, as far as the plan knows.
+    /// A link between peers that talk when it happens, as far as the plan knows.
     fn pick(span: u64, dice: &'a mut Dice, timeline: &'a mut Timeline) -> Self {
         let count = timeline.names.len();
-        let mut pick = || {
-            let from = dice.index(count);
-            (dice.below(span), from, (from + 1 + dice.index(count - 1)) % count)
-        };
-        let mut picked = pick();
-        for _ in 0..TRIES {
-            let (start, from, to) = picked;
-            if !timeline.is_away(from, start) && !timeline.is_away(to, start) {
-                break;
+        let mut left = TRIES;
+        loop {
+            let (start, from) = (dice.below(span), dice.index(count));
+            let to = (from + 1 + dice.index(count - 1)) % count;
+            let silent = |who| [0, SOON_MS].iter().any(|by| timeline.is_silent(who, start + by));
+            if left == 0 || !silent(from) && !silent(to) {
+                return Struck { dice, timeline, start, from, to };
             }
-            picked = pick();
+            left -= 1;
         }
-        let (start, from, to) = picked;
-        Struck { dice, timeline, start, from, to }
     }
 
     fn ends(&self) -> (String, String) {
@@ -127,7 +127,8 @@ impl<'a> Struck<'a> {
         self.timeline.put(self.start, action);
         self.timeline.put(self.start + length, Action::Mend { from, to });
         for nth in 0..rounds {
-            let after = self.dice.between(nth * length / rounds + 1, nth * length / rounds + 50);
+            let after =
+                self.dice.between(nth * length / rounds + 1, nth * length / rounds + SOON_MS);
             self.meet(after);
         }
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use graphshell_sync::{Batch, Dot, PeerId, VersionVector};
 
-use super::Finding;
+use super::{Finding, View};
 
 /// The batches that one peer has met so far, over all of its lives.
 #[derive(Debug, Default)]
@@ -116,6 +116,20 @@ impl Atomic {
         }
         Err((next, near().any(|&(from, to, _)| (from..=to).contains(&next))))
     }
+}
+
+/// Judges that what a peer applied in the end was shown to the oracles, which look only when the
+/// engine's revision is another.
+pub(crate) fn judge_seen(view: &View, seen: &VersionVector) -> Result<(), Finding> {
+    if seen.covers(&view.applied) {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "a revision tells of every change",
+        peers: vec![view.peer],
+        operations: Vec::new(),
+        detail: format!("{:?} is applied, the last change told was {seen:?}", view.applied),
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::agenda::{self, Order};
 use super::facts;
 use super::image::Holdings;
 use super::shared::{Life, Peer, World};
-use crate::oracle::{Finding, View, causality, convergence, forks, model};
+use crate::oracle::{Finding, View, atomic, causality, convergence, forks, model};
 
 /// How long peers may take to come up, and to finish what they have under way.
 const SETTLE_MS: u64 = 20_000;
@@ -182,6 +182,7 @@ impl Director {
             .collect();
         let sound = || {
             for (view, _) in &views {
+                atomic::judge_seen(view, &world.peer(view.peer).seen.borrow())?;
                 causality::judge(view)?;
                 let authored = world.peer(view.peer).authored.borrow();
                 causality::judge_vectors(view, &authored, &forks)?;

@@ -35,6 +35,7 @@ mod sealed;
 mod shared;
 pub(crate) mod store;
 mod timeline;
+mod told;
 mod transplant;
 mod user;
 

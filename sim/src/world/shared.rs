@@ -26,7 +26,7 @@ use super::timeline::{Slow, Timeline};
 use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
-use crate::oracle::durability::{self, Acknowledged};
+use crate::oracle::durability::Acknowledged;
 use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
 use crate::probe;
@@ -131,7 +131,7 @@ pub(crate) struct Peer {
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
     /// What it told others of itself since it was looked at last, each with its promise then.
-    told: RefCell<Vec<(VersionVector, Option<Promise>)>>,
+    pub(super) told: RefCell<Vec<(VersionVector, Option<Promise>)>>,
     pub(crate) atomic: RefCell<Atomic>,
     pub(crate) acknowledged: RefCell<Acknowledged>,
 }
@@ -360,45 +360,14 @@ impl World {
         }
     }
 
-    /// A peer tells others of entries. They are judged when it is [looked at](Self::judge_told), since it
-    /// may just have changed its name.
-    pub(crate) fn tells_others(&self, me: usize, told: VersionVector) {
-        let peer = &self.peers[me];
-        let promise = peer.image.borrow().promise;
-        peer.told.borrow_mut().push((told, promise));
-    }
-
-    /// Judges how far a peer told of the entries of its current author.
-    pub(crate) fn judge_told(&self, me: usize) {
-        for (told, promise) in self.peers[me].told.take() {
-            self.judge_promised(me, &told, promise);
-        }
-    }
-
-    fn judge_promised(&self, me: usize, told: &VersionVector, promise: Option<Promise>) {
-        let peer = &self.peers[me];
-        let Some(author) = peer.author.get() else { return };
-        let last = Dot { peer: author, sequence: told.get(author) };
-        let born = |author| self.authors.borrow().get(&author).map(|&(_, before)| before);
-        let promised = promise
-            .map(|promise| (PeerId::derive(peer.device, promise.incarnation), promise.sequence));
-        let promised = match promised {
-            Some((witnessed, sequence)) if witnessed == author => sequence,
-            // The witness is ahead: the peer is about to author as another.
-            Some((witnessed, _)) if born(witnessed) > born(author) => return,
-            _ => 0,
-        };
-        let kept = durability::judge_promised(me, last, promised);
-        // What others have has left already, in an earlier life.
-        let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
-        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().met(last)) {
-            self.judge(kept);
-        }
-    }
-
     /// The peer that authors, or authored, as this author.
     pub(crate) fn author(&self, author: PeerId) -> Option<usize> {
         self.authors.borrow().get(&author).map(|&(peer, _)| peer)
+    }
+
+    /// How many incarnations the author's peer had before.
+    pub(super) fn incarnations_before(&self, author: PeerId) -> Option<usize> {
+        self.authors.borrow().get(&author).map(|&(_, before)| before)
     }
 
     /// All forks that were reported.

@@ -61,10 +61,10 @@ impl Handler for Counting {
 }
 
 /// The answers to some calls, with their times.
-type Answers = Rc<RefCell<Vec<(u64, Result<Response, CallError>)>>>;
+type Answers = Vec<(u64, Result<Response, CallError>)>;
 
 /// Calls `b` from `a` so many times, one after the other.
-async fn call(world: Rc<World>, times: usize, answers: Answers) {
+async fn call(world: Rc<World>, times: usize, answers: Rc<RefCell<Answers>>) {
     let network = SimNetwork::listen(world.clone(), 0);
     for _ in 0..times {
         let request = FrontierRequest { workspace: workspace_id(), digest: Hash([0; 32]) };
@@ -80,8 +80,8 @@ async fn serve(world: Rc<World>, handler: Counting) {
 }
 
 /// Lets `a` call `b` so many times; gives the answers, and how often `b` handled a request.
-fn calls(world: &Rc<World>, times: usize) -> (Vec<(u64, Result<Response, CallError>)>, u32) {
-    let (answers, handled) = (Answers::default(), Counting::default());
+fn calls(world: &Rc<World>, times: usize) -> (Answers, u32) {
+    let (answers, handled) = (Rc::<RefCell<Answers>>::default(), Counting::default());
     let calling = call(world.clone(), times, answers.clone());
     run(world, 2000, calling, serve(world.clone(), handled.clone()));
     (answers.take(), handled.0.get())
@@ -219,7 +219,7 @@ fn clocks_drift_jump_and_move_on_while_time_passes() {
 #[test]
 fn frame_that_is_due_while_its_receiver_has_no_power_is_lost() {
     let world = world(r#""network":{"delay_ms":[30,30]},"steps":[]"#);
-    let (answers, handled) = (Answers::default(), Counting::default());
+    let (answers, handled) = (Rc::<RefCell<Answers>>::default(), Counting::default());
     let (receiver, handler) = (world.clone(), handled.clone());
     run(&world, 1000, call(world.clone(), 2, answers.clone()), async move {
         let life = serve(receiver.clone(), handler.clone());
