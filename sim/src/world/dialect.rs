@@ -37,6 +37,14 @@ impl Dialect {
         }
     }
 
+    /// Whether a frame is one in this version.
+    pub(crate) fn understands(self, answers: bool, frame: &[u8]) -> bool {
+        match answers {
+            true => self.read(frame, Response::decode).is_ok(),
+            false => self.read(frame, Request::decode).is_ok(),
+        }
+    }
+
     fn read<T>(
         self,
         frame: &[u8],

@@ -381,6 +381,7 @@ impl super::shared::Peer {
     fn becomes(&self, mut image: Image) {
         let mut now = self.image.borrow_mut();
         image.promise = now.promise;
+        image.keep_snapshot_of(&now);
         self.set_back.set(true);
         *self.handed.borrow_mut() = Some(now.held.clone());
         let held: VersionVector = image.held.vector();

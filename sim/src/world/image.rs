@@ -70,6 +70,11 @@ impl Image {
         self.by_snapshot = self.shared.clone();
     }
 
+    /// The snapshot that lay beside `before` tells what it told.
+    pub(crate) fn keep_snapshot_of(&mut self, before: &Image) {
+        self.by_snapshot = before.by_snapshot.clone();
+    }
+
     /// Forgets the last records, at most so many; what the log stands on stays.
     pub(crate) fn lose_tail(&mut self, records: usize) {
         let left = self.records.len().saturating_sub(records);

@@ -17,9 +17,9 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
-use graphshell_sync::wire::{Request, Response};
 use tokio::time::{Sleep, sleep};
 
+use super::dialect::Dialect;
 use super::frame::{self, Frame};
 use super::link;
 use super::shared::World;
@@ -78,10 +78,8 @@ impl World {
             return self.lost(&frame, "on the way", "frames lost");
         }
         if let Some(damage) = link::damage(self.choices, weather, link, nth, &frame.body) {
-            let read_as_another = match frame.answers {
-                true => Response::decode(&damage.body).is_ok(),
-                false => Request::decode(&damage.body).is_ok(),
-            };
+            let dialect = Dialect(self.plan.peers[to].speaks());
+            let read_as_another = dialect.understands(frame.answers, &damage.body);
             if !damage.unchecked || read_as_another {
                 self.network_did(damage.kind, "frames lost");
                 return self.lost(&frame, "that was damaged", "damaged frames lost");

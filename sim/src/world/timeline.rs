@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::plan::{Action, Network, Plan};
 
+/// Values, each from a time on.
+type Changes<T> = Vec<(u64, T)>;
+
 /// What the plan says about the world over time. Peers and steps are places in the plan's lists.
 #[derive(Debug)]
 pub(crate) struct Timeline {
@@ -15,7 +18,7 @@ pub(crate) struct Timeline {
     /// By (sender, receiver): from when on frames pass, or do not.
     gates: BTreeMap<(usize, usize), Vec<(u64, Gate)>>,
     /// By (sender, receiver): from when on frames take longer.
-    speeds: BTreeMap<(usize, usize), Vec<(u64, Option<Slow>)>>,
+    speeds: BTreeMap<(usize, usize), Changes<Option<Slow>>>,
     /// When connections break, in order.
     breaks: Vec<Break>,
     /// When everybody is idle and for how long, in order, by step.
