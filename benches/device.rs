@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use graphshell_sim::plan::{device_id, workspace_id};
 use graphshell_sync::backend::NoNetwork;
 use graphshell_sync::ports::{CallError, Clock, Entropy, Handler, PeerInfo, SyncBackend};
+use graphshell_sync::recording::Recorder;
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::wire::{
     Budget, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Request, Response,
@@ -34,6 +35,20 @@ impl Device {
     /// # Panics
     /// If the store does not open.
     pub fn open(name: &str, store: MemoryStore, witness: MemoryWitness) -> Self {
+        Self::open_with(name, store, witness, None)
+    }
+
+    /// A device with nothing in it, whose engine is recorded.
+    pub fn recorded(name: &str, recorder: &Recorder) -> Self {
+        Self::open_with(name, MemoryStore::new(), MemoryWitness::new(), Some(recorder))
+    }
+
+    fn open_with(
+        name: &str,
+        store: MemoryStore,
+        witness: MemoryWitness,
+        recorder: Option<&Recorder>,
+    ) -> Self {
         let line = Line::default();
         let desk = Desk {
             clock: Ticks(Cell::new(1_700_000_000_000)),
@@ -48,8 +63,11 @@ impl Device {
             snapshot_every: 0,
             compact_every: 0,
         };
-        let opening = Workspace::open(config, desk);
-        let (workspace, driver) = ready(opening).expect("the memory opens");
+        let opened = match recorder {
+            Some(recorder) => ready(Workspace::open_recorded(config, desk, recorder)),
+            None => ready(Workspace::open(config, desk)),
+        };
+        let (workspace, driver) = opened.expect("the memory opens");
         let driver = Box::pin(driver.run());
         let mut device = Device { workspace, driver, line, waker: Arc::default() };
         device.workspace.share_with(asker(), true).expect("a new workspace can be shared");

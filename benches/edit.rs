@@ -1,15 +1,15 @@
-//! Local edits one by one until all are durable, in memory; against pushing the same operations to
-//! a list and indexing them.
+//! Local edits one by one until all are durable, in memory, also while they are recorded; against
+//! pushing the same operations to a list and indexing them.
 
 use graphshell_benches::{Device, Entrant, OPERATIONS, browse, race, suite, timed};
 use graphshell_sync::LogEntry;
+use graphshell_sync::recording::Recorder;
 use indexmap::IndexMap;
 
 fn main() {
     let operations = browse(OPERATIONS);
     let mut criterion = suite();
-    let mut engine = || {
-        let mut device = Device::new("editor");
+    let edits = |mut device: Device| {
         let operations = operations.clone();
         timed(move || {
             for operation in operations {
@@ -19,6 +19,9 @@ fn main() {
             device
         })
     };
+    let mut engine = || edits(Device::new("editor"));
+    // Room for all of it, so that nothing is saved by dropping it.
+    let mut recorded = || edits(Device::recorded("editor", &Recorder::new(256 << 20)));
     let mut list = || {
         let operations = operations.clone();
         timed(move || {
@@ -32,7 +35,8 @@ fn main() {
             (list, places)
         })
     };
-    let mut entrants: [Entrant<'_>; 2] = [("engine", &mut engine), ("bare list", &mut list)];
+    let mut entrants: [Entrant<'_>; 3] =
+        [("engine", &mut engine), ("recorded", &mut recorded), ("bare list", &mut list)];
     race(&mut criterion, "edit", OPERATIONS, &mut entrants);
     criterion.final_summary();
 }

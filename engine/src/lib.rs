@@ -115,6 +115,7 @@ pub mod legacy;
 pub mod limits;
 pub mod ports;
 mod record;
+pub mod recording;
 mod state;
 pub mod store;
 mod system;

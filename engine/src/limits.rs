@@ -64,6 +64,11 @@ pub const MAX_SNAPSHOT_PARTS: usize = 16 * MAX_SNAPSHOT_BYTES / MAX_SNAPSHOT_PAR
 /// Longest answer to a round that finds both sides in step, in bytes, for any number of authors.
 pub const MAX_IN_STEP_BYTES: usize = 200;
 
+/// Least bound of a recording, in bytes.
+pub const MIN_RECORDING_BYTES: usize = 64 * 1024;
+/// Most bytes of a recording.
+pub const MAX_RECORDING_BYTES: usize = 1024 * 1024 * 1024;
+
 /// Most entries of one published folder that are looked at.
 pub const MAX_FOLDER_ENTRIES: usize = 256 * 1024;
 /// Longest published batch file, in bytes: a batch and its checksum.

@@ -12,10 +12,13 @@ const CHECKED_OTHERWISE: &[(&str, &str)] = &[
     // The same flags in fewer runs: the default sweep and the nightly shards.
     ("cargo sim run --seeds 1000 --peers 12 --json", "cargo sim run"),
     // Other seeds.
+    ("cargo sim explain 0x2a", "cargo sim explain 0x0 --canary --text"),
     ("cargo sim run --seeds 10", "cargo sim run"),
     ("cargo sim replay 0x0 --verbose", "cargo sim replay 0x2a --verbose"),
     // A seed that fails without a bug in the engine.
     ("cargo sim shrink 0x0", "cargo sim shrink 0x0 --canary"),
+    ("cargo sim explain 0x0", "cargo sim explain 0x0 --canary --text"),
+    ("cargo sim explain 0x0 --text", "cargo sim explain 0x0 --canary --text"),
     // Compiled only: what it measures depends on the machine.
     (
         "cargo bench --package graphshell-benches",

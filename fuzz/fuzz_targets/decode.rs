@@ -5,6 +5,7 @@
 #![no_main]
 
 use graphshell_sync::legacy::{decode_legacy, encode_legacy, fold};
+use graphshell_sync::recording::Recording;
 use graphshell_sync::wire::{Request, Response};
 use graphshell_sync::{Batch, LogEntry, Record};
 use libfuzzer_sys::fuzz_target;
@@ -56,6 +57,11 @@ fuzz_target!(|input: &[u8]| {
                 for entry in fold([entry]).entries {
                     entry.encode_payload(&mut Vec::new()).expect("a folded entry fits its bounds");
                 }
+            }
+        }
+        6 => {
+            if let Ok(recording) = Recording::decode(bytes.to_vec()) {
+                assert!(recording.cut().is_none_or(|rest| rest <= bytes.len()));
             }
         }
         _ => {}

@@ -6,6 +6,7 @@
 //! [`capsule`] and made small by [`shrink`]. `ARCHITECTURE.md` beside this crate's manifest goes further.
 
 pub mod capsule;
+pub mod explain;
 pub mod fingerprint;
 pub mod generate;
 pub mod ledger;
@@ -13,6 +14,7 @@ pub mod model;
 mod oracle;
 pub mod plan;
 pub mod probe;
+pub mod recording;
 pub mod shrink;
 pub mod trace;
 pub mod web;

@@ -3,8 +3,15 @@
 //! The line that is read is the event that is hashed, so the story cannot leave out what the
 //! hash covers; an event may add bytes (a frame's, a record's) that are hashed only.
 
+mod mark;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write as _;
+
+use graphshell_sync::{Graph, VersionVector};
+
+pub use mark::{Mark, Marked, View};
 
 /// One event, readable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +41,55 @@ pub(crate) struct Trace {
     /// Events that are not hashed yet.
     tail: Vec<u8>,
     lines: Option<Vec<Line>>,
+    marks: Option<Marks>,
+}
+
+/// The marks kept so far.
+#[derive(Default)]
+struct Marks {
+    all: Vec<Marked>,
+    /// What each peer's reader saw last.
+    shown: BTreeMap<usize, Graph>,
 }
 
 impl Trace {
-    /// An empty trace; `keep` decides whether lines are kept, never what is hashed.
-    pub(crate) fn new(keep: bool) -> Self {
-        let tail = Vec::with_capacity(HASHED_AT_ONCE);
-        Trace { hasher: blake3::Hasher::new(), tail, lines: keep.then(Vec::new) }
+    /// An empty trace; what is kept never decides what is hashed. Marks are kept with lines only.
+    pub(crate) fn new(keep_lines: bool, keep_marks: bool) -> Self {
+        Trace {
+            hasher: blake3::Hasher::new(),
+            tail: Vec::with_capacity(HASHED_AT_ONCE),
+            lines: keep_lines.then(Vec::new),
+            marks: (keep_lines && keep_marks).then(Marks::default),
+        }
+    }
+
+    /// Whether marks are kept.
+    pub(crate) fn keeps_marks(&self) -> bool {
+        self.marks.is_some()
+    }
+
+    /// Adds a mark to the last line.
+    pub(crate) fn mark(&mut self, virtual_ms: u64, peer: Option<usize>, mark: Mark) {
+        let lines = self.lines.as_ref().map_or(0, Vec::len);
+        if let Some(marks) = &mut self.marks {
+            marks.all.push(Marked { lines, virtual_ms, peer, mark });
+        }
+    }
+
+    /// Marks what a peer's reader sees now.
+    pub(crate) fn show(
+        &mut self,
+        virtual_ms: u64,
+        peer: usize,
+        graph: Graph,
+        applied: VersionVector,
+    ) {
+        if let Some(marks) = &mut self.marks {
+            let shown = marks.shown.entry(peer).or_default();
+            let view = View::between(shown, &graph, applied);
+            *shown = graph;
+            self.mark(virtual_ms, Some(peer), Mark::View(view));
+        }
     }
 
     /// Adds an event. Every part goes with its length, so no two sequences of events are the same
@@ -84,6 +133,11 @@ impl Trace {
     pub(crate) fn take_lines(&mut self) -> Vec<Line> {
         self.lines.take().unwrap_or_default()
     }
+
+    /// The marks kept so far.
+    pub(crate) fn take_marks(&mut self) -> Vec<Marked> {
+        self.marks.take().unwrap_or_default().all
+    }
 }
 
 #[cfg(test)]
@@ -91,9 +145,10 @@ mod tests {
     use super::*;
 
     fn hash(keep: bool, events: &[(u64, &str, &str, &[u8])]) -> String {
-        let mut trace = Trace::new(keep);
+        let mut trace = Trace::new(keep, keep);
         for &(at, peer, text, bytes) in events {
             trace.record(at, peer, format_args!("{text}"), bytes);
+            trace.mark(at, None, Mark::Healed);
         }
         trace.hash()
     }

@@ -34,7 +34,7 @@ fn files() -> Vec<PathBuf> {
 
 fn scenario(file: &Path) -> Result<(), Failed> {
     let plan = Plan::from_json(&std::fs::read_to_string(file)?, &file.display().to_string())?;
-    let run = world::run(&plan, &Options { keep_events: true });
+    let run = world::run(&plan, &Options { keep_events: true, ..Options::default() });
     let told = || run.story.iter().map(|line| format!("{line}\n")).collect::<String>();
     match &run.verdict {
         Verdict::Held => same(&run, &world::run(&plan, &Options::default())),
@@ -63,7 +63,7 @@ fn same_plan_same_hash() -> Result<(), Failed> {
 
 fn story_changes_no_hash() -> Result<(), Failed> {
     let plan = generate::plan(4, &Shape::default());
-    let told = world::run(&plan, &Options { keep_events: true });
+    let told = world::run(&plan, &Options { keep_events: true, ..Options::default() });
     let silent = world::run(&plan, &Options::default());
     if told.story.is_empty() || !silent.story.is_empty() {
         return Err("the story is kept if it is asked for, and only then".into());

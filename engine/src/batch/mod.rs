@@ -22,6 +22,7 @@ mod expand;
 use std::ops::Range;
 
 use crate::codec::{put_varint, zigzag};
+use crate::core::disguise::Disguise;
 use crate::hash::{Hash, Link, chain_next, payload_hash};
 use crate::id::{Dot, PeerId, WorkspaceId};
 
@@ -144,7 +145,13 @@ impl Batch {
     }
 
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> + '_ {
-        self.headers.iter().map(|header| EntryRef {
+        (0..self.headers.len()).map(|place| self.entry(place))
+    }
+
+    /// The entry at a place, from 0.
+    pub(crate) fn entry(&self, place: usize) -> EntryRef<'_> {
+        let header = &self.headers[place];
+        EntryRef {
             author: header.author,
             flags: header.flags,
             kind: header.kind,
@@ -152,7 +159,7 @@ impl Batch {
             timestamp_ms: header.timestamp_ms,
             delta: &self.deltas[header.delta.start as usize..header.delta.end as usize],
             payload: &self.payloads[header.payload.start as usize..header.payload.end as usize],
-        })
+        }
     }
 
     /// The author's running hash after `entry`, given the one before it.
@@ -176,6 +183,17 @@ impl Batch {
             payload_len: entry.payload.len(),
         };
         chain_next(previous, link, scratch)
+    }
+
+    /// Puts on a disguise, which keeps all lengths.
+    pub(crate) fn disguise(&mut self, by: &mut dyn Disguise) {
+        for row in self.authors.iter_mut().filter(|row| row.base > 0) {
+            row.hash = by.hash(row.hash);
+        }
+        for Header { kind, payload, .. } in &self.headers {
+            let payload = payload.start as usize..payload.end as usize;
+            by.payload(*kind, &mut self.payloads[payload]);
+        }
     }
 
     /// The batch as bytes; see the module for the format.

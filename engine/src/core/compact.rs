@@ -9,6 +9,17 @@ use crate::counters::Counter;
 use crate::limits::MAX_BASE_BYTES;
 use crate::ports::StoreError;
 
+const BRANCHED: &str = "an author's history has two branches, or seems to";
+
+fn base_too_long() -> String {
+    format!("a base would be longer than {MAX_BASE_BYTES} bytes")
+}
+
+/// Whether the engine itself says so: such words tell nothing of a device.
+pub(super) fn is_own_reason(why: &str) -> bool {
+    why == BRANCHED || why == base_too_long()
+}
+
 /// The cutting of the log.
 #[derive(Debug, Default)]
 pub(super) struct Compaction {
@@ -25,6 +36,10 @@ pub(super) struct Compaction {
 impl Compaction {
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted
     }
 
     /// The first record that stays, whatever becomes of the attempt under way.
@@ -57,8 +72,7 @@ impl Core {
         }
         if !self.forks.is_empty() || !self.suspected.is_empty() || self.held_back {
             self.counters.note(Counter::CutHeldBackByFork);
-            let why = "an author's history has two branches, or seems to";
-            return self.give_up_compaction(StoreError::Refused(why.to_owned()));
+            return self.give_up_compaction(StoreError::Refused(BRANCHED.to_owned()));
         }
         // A round of our own may be about to send what would be cut.
         let busy = self.joining.is_some() || !self.rounds.is_empty() || !self.loads.is_empty();
@@ -81,8 +95,7 @@ impl Core {
         if base.bytes.len() > MAX_BASE_BYTES {
             // It grows further, and whoever comes late has to be handed what was cut.
             self.index = kept;
-            let why = format!("a base would be longer than {MAX_BASE_BYTES} bytes");
-            return self.compacted(Err(StoreError::Refused(why)));
+            return self.compacted(Err(StoreError::Refused(base_too_long())));
         }
         self.compaction.open = Some(first);
         self.outputs.push_back(Output::Rebase { base, first });

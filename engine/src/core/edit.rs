@@ -65,6 +65,16 @@ impl Edits {
         self.builder.is_empty()
     }
 
+    /// Whether the fate of every edit is known.
+    pub(super) fn all_settled(&self) -> bool {
+        self.entries.is_empty() && self.consents.is_empty()
+    }
+
+    /// Authors whose applied entries grew since the last own entry.
+    pub(super) fn advanced(&self) -> &[AuthorIx] {
+        &self.advanced
+    }
+
     pub(super) fn advance(&mut self, author: AuthorIx) {
         if !self.advanced.contains(&author) {
             self.advanced.push(author);

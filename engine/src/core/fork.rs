@@ -242,7 +242,7 @@ impl Core {
         let (after, lost) = (healing.after, std::mem::take(&mut healing.lost));
         self.counters.note_many(Counter::AuthoredAnew, lost.len() as u64);
         let device = self.config.device;
-        let [incarnation, _] = self.next_incarnations;
+        let incarnation = self.next_incarnation;
         self.pipeline.submit(Pending::Final(Record::Identity { device, incarnation }));
         let old = self.peer_id();
         if tail > after {

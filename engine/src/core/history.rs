@@ -7,8 +7,8 @@ use crate::id::{Dot, PeerId};
 use crate::record::Record;
 use crate::vector::VersionVector;
 
-/// Expands the records of a whole log, in order, without what was disowned.
-pub(crate) fn expand(records: &[Record]) -> Vec<SyncedLogEntry> {
+/// The entries that the records of a whole log stand for, in order, without what was disowned.
+pub fn expand(records: &[Record]) -> Vec<SyncedLogEntry> {
     let disowned: Vec<(usize, PeerId, u64)> = records
         .iter()
         .enumerate()

@@ -113,7 +113,7 @@ impl Core {
     /// before it is durable.
     fn joined_base(&self, bytes: &[u8]) -> (Snapshot, Root) {
         let seeds =
-            Seeds { table: self.table_key, first: self.incarnation, next: self.next_incarnations };
+            Seeds { table: self.table_key, first: self.incarnation, next: self.next_incarnation };
         let mut copy = Replay::new(self.config, seeds, 0, Vec::new()).into_core();
         copy.restore(&self.snapshot()).expect("what was written just now can be read");
         copy.absorb(copy.read_shared(bytes).expect("it was read before"));

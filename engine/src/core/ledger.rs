@@ -4,6 +4,7 @@
 //! *Admitted* entries passed all checks and are on their way to the disk; *durable* ones are there.
 //! Only the durable part may be told to anybody.
 
+use super::disguise::Disguise;
 use crate::author::{AuthorIx, Authors};
 use crate::hash::{Hash, chain_start};
 use crate::id::{PeerId, WorkspaceId};
@@ -135,6 +136,11 @@ impl Ledger {
                 durable: 0,
             });
         }
+    }
+
+    pub(super) fn disguise(&mut self, by: &mut dyn Disguise) {
+        let hashes = self.chains.iter_mut().flat_map(|chain| &mut chain.hashes);
+        hashes.for_each(|hash| *hash = by.hash(*hash));
     }
 
     pub(super) fn workspace(&self) -> WorkspaceId {

@@ -23,13 +23,16 @@
 
 mod acknowledged;
 mod admit;
+mod boundary;
 mod compact;
+pub(crate) mod disguise;
 mod edit;
 mod fetch;
 mod foresee;
 mod fork;
 mod hindrance;
 pub(crate) mod history;
+mod image;
 mod index;
 mod join;
 mod ledger;
@@ -51,17 +54,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::api::{Chore, Config, Event, SyncError, SyncReport};
+use crate::api::{Chore, Config, Event, SyncError};
 use crate::author::{AuthorIx, Authors};
 use crate::counters::{Counter, Counters};
 use crate::graph::{Conflict, Edge, Graph, Node};
 use crate::id::{DeviceId, Incarnation, NodeId, PeerId};
-use crate::ports::{CallError, Promise, StoreError};
-use crate::record::{ForkProof, Record, Snapshot};
+use crate::ports::StoreError;
+use crate::record::{ForkProof, Record};
 use crate::state::State;
 use crate::vector::VersionVector;
-use crate::wire::{Frontier, FrontierRow, Reject, Request, Response};
+use crate::wire::{Frontier, FrontierRow, Reject, Response};
 
+pub use boundary::{Input, Output, Rebuild};
 pub(crate) use open::{Replay, Replayed, Seeds};
 
 use acknowledged::Acknowledged;
@@ -76,67 +80,6 @@ use pipeline::Pipeline;
 use promise::AfterPromise;
 use round::Round;
 use snapshot::Root;
-
-/// What happened in the world.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// The open [`Output::Append`] ended.
-    Appended(Result<(), StoreError>),
-    /// An [`Output::Load`] ended.
-    Loaded { ticket: u64, records: Result<Vec<Record>, StoreError> },
-    /// The open [`Output::Promise`] ended.
-    Promised(Result<(), StoreError>),
-    /// The open [`Output::SaveSnapshot`] ended.
-    SnapshotSaved(Result<(), StoreError>),
-    /// The open [`Output::Rebase`] ended.
-    Rebased(Result<(), StoreError>),
-    /// Somebody wants a round of sync with a peer; ends with [`Output::Finished`].
-    Start { round: u64, peer: DeviceId },
-    /// Nobody waits for a round any more.
-    Abandon { round: u64 },
-    /// An [`Output::Ask`] ended.
-    Returned { call: u64, response: Result<Response, CallError> },
-    /// Another device asks; ends with [`Output::Answer`].
-    Asked { call: u64, from: DeviceId, request: Request },
-}
-
-/// What the core wants done.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Append these records as one.
-    Append(Vec<Record>),
-    /// Load records.
-    Load { ticket: u64, positions: Vec<u64> },
-    /// Let the witness remember how far own entries may be sent.
-    Promise(Promise),
-    /// Replace the snapshot.
-    SaveSnapshot(Snapshot),
-    /// Put a base under the log and drop the records before `first`.
-    Rebase { base: Snapshot, first: u64 },
-    /// A compaction ended, asked for or not: how many records were dropped.
-    Compacted(Result<u64, StoreError>),
-    /// Ask another device.
-    Ask { call: u64, to: DeviceId, request: Request },
-    /// Answer another device.
-    Answer { call: u64, response: Response },
-    /// Let whoever looks see what is durable here.
-    Announce(Frontier),
-    /// A round ended.
-    Finished { round: u64, result: Result<SyncReport, SyncError> },
-    /// Tell the embedder.
-    Event(Event),
-    /// This core is used up: open the store again and replay it into a new one.
-    Rebuild(Rebuild),
-}
-
-/// Why a core is used up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Rebuild {
-    /// The store failed: local edits that are not in it are taken back.
-    StoreFailed(StoreError),
-    /// The device took a new name; own entries after `after` were made again under it.
-    Rotated { after: u64 },
-}
 
 /// What a load is for.
 #[derive(Debug)]
@@ -168,8 +111,8 @@ pub(crate) struct Core {
     /// Whether the log tells of the present one; it does so from its first entry on.
     named: bool,
     table_key: [u64; 4],
-    /// Randomness kept for changes of the name, next first.
-    next_incarnations: [Incarnation; 2],
+    /// Randomness kept for the next change of the name.
+    next_incarnation: Incarnation,
     /// Own entries up to here may be sent.
     promised: u64,
     /// Own entries up to here somebody else has, whatever was promised.
@@ -387,12 +330,14 @@ impl Core {
         }
     }
 
-    /// Brings what readers see up to date with volatile edits.
-    fn settle_view(&mut self) {
+    /// Brings what readers see up to date with volatile edits. Whether they see anything new.
+    pub(crate) fn settle_view(&mut self) -> bool {
         let delta = self.state.refresh();
-        if !delta.is_empty() {
+        let moved = !delta.is_empty();
+        if moved {
             self.event(Event::Changed(delta));
         }
+        moved
     }
 
     pub(crate) fn event(&mut self, event: Event) {

@@ -17,19 +17,19 @@ use crate::wire::{Reject, Response, SnapshotPart, SnapshotRequest};
 /// The snapshot that is handed out, and who waits for one.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
-    offer: Option<Offer>,
+    pub(super) offer: Option<Offer>,
     /// Requests for the first part.
     waiting: Vec<(u64, u32)>,
 }
 
 #[derive(Debug)]
-struct Offer {
-    id: Hash,
-    bytes: Vec<u8>,
+pub(super) struct Offer {
+    pub(super) id: Hash,
+    pub(super) bytes: Vec<u8>,
     /// How far it covers each author, by number.
-    covers: Vec<u64>,
+    pub(super) covers: Vec<u64>,
     /// It goes once the log is longer than this: at once if somebody got its last part.
-    kept_until: u64,
+    pub(super) kept_until: u64,
 }
 
 impl Offers {

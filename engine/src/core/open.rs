@@ -62,8 +62,8 @@ pub(crate) struct Seeds {
     pub(crate) table: [u64; 4],
     /// For a log that has none.
     pub(crate) first: Incarnation,
-    /// For the changes of the name in this core's life: one when it is opened, one that ends it.
-    pub(crate) next: [Incarnation; 2],
+    /// For the next change of the name.
+    pub(crate) next: Incarnation,
 }
 
 impl Replay {
@@ -93,7 +93,7 @@ impl Replay {
             named_device: config.device,
             named: false,
             table_key: seeds.table,
-            next_incarnations: seeds.next,
+            next_incarnation: seeds.next,
             promised: 0,
             confirmed: 0,
             promising: None,
@@ -229,7 +229,7 @@ impl Replay {
         core.pipeline.end = end;
         let Some(newer) = newer else { return Ok(()) };
         let seeds =
-            Seeds { table: core.table_key, first: core.incarnation, next: core.next_incarnations };
+            Seeds { table: core.table_key, first: core.incarnation, next: core.next_incarnation };
         let mut later = Replay::new(core.config, seeds, 0, Vec::new()).core;
         later.restore(newer).map_err(|error| error.to_string())?;
         let shared = core.read_shared(&later.encode_shared()).map_err(|error| error.to_string())?;
@@ -343,10 +343,9 @@ impl Core {
 
     /// Authors as a new incarnation; the log tells of it with its first entry.
     fn begin_incarnation(&mut self) {
-        let [next, after_next] = self.next_incarnations;
-        (self.incarnation, self.named) = (next, false);
-        // Nobody takes the same name twice.
-        self.next_incarnations = [after_next; 2];
+        (self.incarnation, self.named) = (self.next_incarnation, false);
+        // This core may have to take yet another name, and never the same one twice.
+        self.next_incarnation = self.next_incarnation.successor();
         let peer = PeerId::derive(self.config.device, self.incarnation);
         self.me = self.ledger.intern(&mut self.authors, peer);
         (self.promised, self.confirmed) = (0, 0);

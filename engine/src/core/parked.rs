@@ -41,6 +41,11 @@ impl Parked {
         while self.take(&done).is_some() {}
     }
 
+    /// Changes batches in place, to ones that are as long.
+    pub(super) fn for_each_mut(&mut self, change: impl FnMut(&mut Arc<Batch>)) {
+        self.batches.iter_mut().for_each(change);
+    }
+
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Batch>> {
         self.batches.iter()
     }

@@ -146,7 +146,7 @@ pub(super) fn replayed(number: u8, log: &[Record], witness: Option<Promise>) -> 
     let seeds = Seeds {
         table: [u64::from(number); 4],
         first: Incarnation([number; 16]),
-        next: [Incarnation([number | 0x80; 16]), Incarnation([number | 0x40; 16])],
+        next: Incarnation([number | 0x80; 16]),
     };
     let mut disowned = Vec::new();
     'again: loop {

@@ -7,12 +7,13 @@ use std::task::Waker;
 use futures_channel::oneshot;
 
 use super::Ports;
+use super::recorded::RecordedCore;
 use super::subscription::{Queue, Subscription};
 use super::waiters::Waiters;
 use crate::api::{Config, Event, Outcome, Receipt, SyncError, SyncReport};
 use crate::core::{Core, Input, Output, Rebuild};
 use crate::id::DeviceId;
-use crate::ports::StoreError;
+use crate::ports::{Clock, StoreError};
 use crate::wire::{Request, Response};
 
 /// One opened workspace.
@@ -22,7 +23,7 @@ pub(super) struct Shared<P> {
 }
 
 impl<P: Ports> Shared<P> {
-    pub(super) fn new(ports: P, config: Config, core: Core) -> Arc<Self> {
+    pub(super) fn new(ports: P, config: Config, core: RecordedCore) -> Arc<Self> {
         let inner = Inner {
             core,
             config,
@@ -47,13 +48,19 @@ impl<P: Ports> Shared<P> {
     /// joined in it. A panic while it was held leaves a core
     /// that nobody may use, so it is passed on.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("the core panicked before")
+        self.stamped(self.inner.lock().expect("the core panicked before"))
     }
 
     /// The same for destructors, which run while a panic unwinds and must not add another:
     /// nothing if the core panicked.
     pub(super) fn lock_to_drop(&self) -> Option<MutexGuard<'_, Inner>> {
-        self.inner.lock().ok()
+        self.inner.lock().ok().map(|inner| self.stamped(inner))
+    }
+
+    /// Lets a recorder know when that is what is going to happen.
+    fn stamped<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        inner.core.stamp(|| self.ports.clock().now_ms());
+        inner
     }
 }
 
@@ -67,7 +74,7 @@ enum Phase {
 
 /// See [`Shared`].
 pub(super) struct Inner {
-    core: Core,
+    core: RecordedCore,
     config: Config,
     phase: Phase,
     waker: Option<Waker>,
@@ -87,7 +94,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn core(&mut self) -> &mut Core {
+    pub(super) fn core(&mut self) -> &mut RecordedCore {
         &mut self.core
     }
 
@@ -140,8 +147,7 @@ impl Inner {
             }
         }
         self.first_revision = self.revision() + 1;
-        let old = std::mem::replace(&mut self.core, next);
-        self.core.succeed(old, why);
+        self.core.replace(next, why);
         if self.checkpoints.begin_anew() {
             self.core.want_checkpoint();
         }

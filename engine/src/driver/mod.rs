@@ -9,6 +9,7 @@
 mod inner;
 mod orchestrator;
 mod port_set;
+mod recorded;
 mod replay;
 mod subscription;
 mod waiters;
@@ -32,6 +33,7 @@ use inner::Shared;
 
 pub use orchestrator::SyncOrchestrator;
 pub use port_set::PortSet;
+pub(crate) use replay::open_core;
 pub use subscription::Subscription;
 pub use workspace::{ImportError, Workspace};
 
@@ -105,8 +107,12 @@ impl<P: Ports> Driver<P> {
                 // What is under way belongs to a core that is no more.
                 calls.clear();
                 let config = shared.lock().config();
-                let first_receipt = shared.lock().core().next_receipt();
-                let core = replay::replay(&shared.ports, config, first_receipt).await?;
+                let (first_receipt, recorder) = {
+                    let mut inner = shared.lock();
+                    (inner.core().next_receipt(), inner.core().recorder())
+                };
+                let core =
+                    open_core(&shared.ports, config, first_receipt, recorder.as_ref()).await?;
                 shared.lock().replace_core(core, &why);
                 continue;
             }

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::inner::Shared;
-use super::{Driver, Ports, Subscription, replay};
+use super::recorded::RecordedCore;
+use super::{Driver, Ports, Subscription, open_core};
 use crate::api::{Config, EditError, OpenError, Outcome, Receipt, SyncError, SyncReport};
 use crate::core::history;
 use crate::counters::Counters;
@@ -15,6 +16,7 @@ use crate::legacy::{self, LegacyError};
 use crate::limits::MAX_LOAD_RECORDS;
 use crate::ports::{Clock, Store, StoreError};
 use crate::record::Record;
+use crate::recording::Recorder;
 use crate::vector::VersionVector;
 use crate::wire::Frontier;
 
@@ -41,8 +43,30 @@ impl<P: Ports> Workspace<P> {
     /// # Errors
     /// If the store cannot be read or contradicts itself; it is left as it was.
     pub async fn open(config: Config, ports: P) -> Result<(Self, Driver<P>), OpenError> {
-        let core = replay::replay(&ports, config, 0).await?;
-        let shared = Shared::new(ports, config, core);
+        Self::open_with(config, ports, None).await
+    }
+
+    /// The same, and `recorder` takes down what happens from here on.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open). What was found in the store is recorded then as well.
+    pub async fn open_recorded(
+        config: Config,
+        ports: P,
+        recorder: &Recorder,
+    ) -> Result<(Self, Driver<P>), OpenError> {
+        recorder.set_time(ports.clock().now_ms());
+        recorder.open(config);
+        Self::open_with(config, ports, Some(recorder.clone())).await
+    }
+
+    async fn open_with(
+        config: Config,
+        ports: P,
+        recorder: Option<Recorder>,
+    ) -> Result<(Self, Driver<P>), OpenError> {
+        let core = open_core(&ports, config, 0, recorder.as_ref()).await?;
+        let shared = Shared::new(ports, config, RecordedCore::new(core, recorder));
         Ok((Workspace { shared: Arc::clone(&shared) }, Driver { shared }))
     }
 
@@ -122,32 +146,32 @@ impl<P: Ports> Workspace<P> {
 
     /// The whole graph, with its conflicts.
     pub fn graph(&self) -> Graph {
-        self.shared.lock().core().graph()
+        self.shared.lock().core().look().graph()
     }
 
     /// One node, if it is shown.
     pub fn node(&self, id: NodeId) -> Option<Node> {
-        self.shared.lock().core().node(id)
+        self.shared.lock().core().look().node(id)
     }
 
     /// What leads from one node to another, if anything is shown.
     pub fn edge(&self, from: NodeId, to: NodeId) -> Option<Edge> {
-        self.shared.lock().core().edge(from, to)
+        self.shared.lock().core().look().edge(from, to)
     }
 
     /// The pairs with a shown edge or visit that a node is an end of, ascending.
     pub fn edges_of(&self, id: NodeId) -> Vec<(NodeId, NodeId)> {
-        self.shared.lock().core().edges_of(id)
+        self.shared.lock().core().look().edges_of(id)
     }
 
     /// How many nodes, and how many pairs with an edge or visit, are shown.
     pub fn size(&self) -> (usize, usize) {
-        self.shared.lock().core().size()
+        self.shared.lock().core().look().size()
     }
 
     /// What a person may want to settle, in the order of the ids.
     pub fn conflicts(&self) -> Vec<Conflict> {
-        self.shared.lock().core().conflicts()
+        self.shared.lock().core().look().conflicts()
     }
 
     /// Events from now on.
@@ -271,7 +295,7 @@ impl<P: Ports> Workspace<P> {
 
     fn change<T>(
         &self,
-        change: impl FnOnce(&mut crate::core::Core) -> Result<T, EditError>,
+        change: impl FnOnce(&mut RecordedCore) -> Result<T, EditError>,
     ) -> Result<T, EditError> {
         let mut inner = self.shared.lock();
         if !inner.is_open() {

@@ -28,6 +28,7 @@
 
 mod causality;
 mod conflict;
+mod disguise;
 mod join;
 mod node;
 mod pair;

@@ -74,6 +74,10 @@ impl<V> Register<V> {
         &self.0
     }
 
+    pub(super) fn for_each_mut(&mut self, mut change: impl FnMut(&mut V)) {
+        self.0.iter_mut().for_each(|write| change(&mut write.value));
+    }
+
     pub(super) fn stamps(&self) -> impl Iterator<Item = &EntryStamp> {
         self.0.iter().map(|write| &write.stamp)
     }

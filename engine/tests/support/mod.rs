@@ -11,6 +11,7 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use graphshell_sync::ports::{CallError, Clock, Entropy, Handler, PeerInfo, SyncBackend};
+use graphshell_sync::recording::Recorder;
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
@@ -244,6 +245,21 @@ impl World {
             Config { workspace: WORKSPACE, device: device.id, snapshot_every, compact_every };
         let opened = futures_executor::block_on(Workspace::open(config, device.clone()));
         let (workspace, driver) = opened.expect("the workspace opens");
+        self.drivers.push((device.id, Box::pin(driver.run())));
+        workspace
+    }
+
+    /// Opens with a recorder, snapshots and compactions.
+    pub fn open_recorded(
+        &mut self,
+        device: &Device,
+        recorder: &Recorder,
+        (snapshot_every, compact_every): (u64, u64),
+    ) -> Workspace<Device> {
+        let config =
+            Config { workspace: WORKSPACE, device: device.id, snapshot_every, compact_every };
+        let opened = Workspace::open_recorded(config, device.clone(), recorder);
+        let (workspace, driver) = futures_executor::block_on(opened).expect("it opens");
         self.drivers.push((device.id, Box::pin(driver.run())));
         workspace
     }

@@ -22,7 +22,8 @@ Exit codes:
     0  every property held
     1  a property failed
     2  bad usage or a bad file
-    3  not deterministic: the same plan ran differently twice
+    3  not deterministic: the same plan ran differently twice, or a recording
+       was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
        held, or more than one in twenty were invalid
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     Scenario(ScenarioArgs),
     Shrink(ShrinkArgs),
+    Explain(ExplainArgs),
     Merge(MergeArgs),
     Determinism(DeterminismArgs),
     Scale(ScaleArgs),
@@ -95,6 +97,9 @@ pub(crate) struct RunArgs {
     /// Save no failures.
     #[arg(long, conflicts_with = "capsules")]
     pub(crate) no_capsules: bool,
+    /// Explain in this folder of each kind of failure the shortest run, as `explain` does.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) explanations: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reports: ReportArgs,
     /// Run the seeds in the opposite order.
@@ -113,17 +118,28 @@ pub(crate) struct RunArgs {
 /// With a seed, pass the same --profile, --peers and --edits as the sweep that found it; the command that a
 /// failing seed prints does. A capsule (a failure that was saved) also says whether the run is
 /// the one that was saved.
+///
+/// A recording (what an engine was told, saved by the program that embeds it) is played step by step,
+/// and compared with what the engine gave then. It exits with 3 if the engine does something else, and
+/// with 1 if it panics or breaks a property that one device alone can break.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ReplayArgs {
-    /// A seed, decimal or 0x hexadecimal, or the path of a capsule or scenario. What begins with
-    /// a digit is a seed, unless it has a dot or slash.
+    /// A seed, decimal or 0x hexadecimal, or the path of a capsule, scenario or recording. What
+    /// begins with a digit is a seed, unless it has a dot or slash.
     #[arg(value_name = "SEED|FILE")]
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,
     #[command(flatten)]
     pub(crate) story: StoryArgs,
+    /// Save what the engine of each peer was told, as a recording for each of its lives, in this
+    /// folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    pub(crate) record: Option<PathBuf>,
+    /// Stop after the N-th step of a recording.
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX))]
+    pub(crate) until: Option<u64>,
 }
 
 /// Run scripted scenarios, each twice.
@@ -167,6 +183,35 @@ pub(crate) struct ShrinkArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Explain one run: a page that shows it as a space-time diagram.
+///
+/// The page is one file that opens in a browser without a network. It shows verdict and commands,
+/// all peers over time with every frame, fault and edit, what led to the failure and nothing else,
+/// and the graph of each peer at any moment. Exits with 0 if it is written, 3 if the plan ran
+/// differently twice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ExplainArgs {
+    /// A seed, decimal or 0x hexadecimal, or the path of a capsule or scenario.
+    #[arg(value_name = "SEED|FILE")]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
+    /// Where to write the page [default: target/explained/SEED.html, or the name of the file;
+    /// none with --text or --perfetto].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the run as a trace for ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) perfetto: Option<PathBuf>,
+    /// Print the run in lanes of text: of a failure what led to it.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// With --text, print every event.
+    #[arg(long, requires = "text")]
+    pub(crate) all: bool,
 }
 
 /// Add up the reports of a sweep's shards.

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use graphshell_sim::capsule::{Capsule, CapsuleError};
 use graphshell_sim::plan::{Plan, PlanError};
 
+use graphshell_sync::limits::MAX_RECORDING_BYTES;
+use graphshell_sync::recording::{RECORDING_MAGIC, Recording, RecordingError};
+
 use super::subject::Subject;
 
 /// Longest file that is read, in MiB; the printed plan of 300 edits has less than one.
@@ -27,13 +30,16 @@ pub(crate) enum FileError {
     /// Its content is no capsule.
     #[error("{file}: {flaw}")]
     Capsule { file: String, flaw: CapsuleError },
+    /// Its content is a recording that cannot be played.
+    #[error("{file}: {flaw}")]
+    Recording { file: String, flaw: RecordingError },
     /// It cannot be written.
     #[error("{file}: cannot be written: {reason}")]
     Write { file: String, reason: io::Error },
 }
 
 const A_SCENARIO: &str = "a scenario file, a JSON object";
-const EITHER: &str = "a scenario file or a capsule, a JSON object";
+const EITHER: &str = "a scenario file or a capsule, a JSON object, or a recording";
 
 /// Reads the scenario at `path`.
 pub(crate) fn read_scenario(path: &Path) -> Result<Subject, FileError> {
@@ -54,6 +60,30 @@ pub(crate) fn read_subject(path: &Path) -> Result<Subject, FileError> {
     let capsule =
         Capsule::from_json(&text).map_err(|flaw| FileError::Capsule { file: named(path), flaw })?;
     Ok(Subject::Capsule { file: path.to_owned(), capsule: Box::new(capsule) })
+}
+
+/// The bytes of the file at `path` if they are a recording, be it damaged.
+pub(crate) fn read_recording(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    // Whatever else stands in the way is said by who reads the file as something else.
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    let mut file = file.take(MAX_RECORDING_BYTES as u64 + 1);
+    let mut bytes = Vec::new();
+    let front = RECORDING_MAGIC.len() as u64;
+    let begun = file.by_ref().take(front).read_to_end(&mut bytes);
+    if begun.is_err() || !Recording::is_one(&bytes) {
+        return Ok(None);
+    }
+    let expected = "a recording";
+    file.read_to_end(&mut bytes).map_err(|reason| FileError::Read {
+        file: named(path),
+        reason,
+        expected,
+    })?;
+    if bytes.len() > MAX_RECORDING_BYTES {
+        let found = "is longer than any recording";
+        return Err(FileError::Not { file: named(path), found, expected });
+    }
+    Ok(Some(bytes))
 }
 
 fn scenario(path: &Path, text: &str) -> Result<Subject, FileError> {
@@ -79,8 +109,8 @@ pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, F
     if text.trim().is_empty() { Err(not("is empty")) } else { Ok(text) }
 }
 
-/// Puts `text` into the file at `path`, with the folders above it: all of it or nothing.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), FileError> {
+/// Puts `content` into the file at `path`, with the folders above it: all of it or nothing.
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileError> {
     let written = || {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -90,7 +120,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), FileError> {
         name.push(format!(".{}.tmp", std::process::id()));
         let draft: PathBuf = folder.join(name);
         let done = File::create(&draft)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|mut file| file.write_all(content.as_ref()).and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&draft, path));
         if done.is_err() {
             // What stands in the way of the draft is said already.

@@ -86,7 +86,7 @@ pub(crate) fn judge(run: impl Fn(&Options) -> Run, twice: bool, options: &Option
         first_difference: if options.keep_events {
             first_difference(&first.story, &second.story)
         } else {
-            let told = Options { keep_events: true };
+            let told = Options { keep_events: true, ..Options::default() };
             first_difference(&run(&told).story, &run(&told).story)
         },
         second_hash: second.trace_hash,
@@ -146,6 +146,8 @@ pub(crate) mod tests {
             counts: BTreeMap::from([("gap buffered", 3)]),
             ledger: Ledger::default(),
             story: Vec::new(),
+            marks: Vec::new(),
+            authors: BTreeMap::new(),
         }
     }
 
@@ -186,9 +188,9 @@ pub(crate) mod tests {
             runs.set(runs.get() + 1);
             held()
         };
-        judge(run, false, &Options { keep_events: false });
+        judge(run, false, &Options::default());
         assert_eq!(runs.get(), 1);
-        judge(run, true, &Options { keep_events: false });
+        judge(run, true, &Options::default());
         assert_eq!(runs.get(), 3);
     }
 
@@ -199,20 +201,20 @@ pub(crate) mod tests {
             runs.set(runs.get() + 1);
             if runs.get() == 1 { failed() } else { held() }
         };
-        let judged = judge(flaky, false, &Options { keep_events: false });
+        let judged = judge(flaky, false, &Options::default());
         assert_eq!(judged.outcome(), Outcome::NotDeterministic);
     }
 
     #[test]
     fn a_failure_that_repeats_is_a_failure() {
-        let judged = judge(|_| failed(), false, &Options { keep_events: false });
+        let judged = judge(|_| failed(), false, &Options::default());
         assert_eq!(judged.outcome(), Outcome::Failed);
     }
 
     #[test]
     fn the_first_event_that_differs_is_named() {
         for keep_events in [false, true] {
-            let judged = judge(drifting(2), true, &Options { keep_events });
+            let judged = judge(drifting(2), true, &Options { keep_events, ..Options::default() });
             let divergence = judged.divergence.expect("the runs drift");
             assert_eq!((judged.run.trace_hash.as_str(), &*divergence.second_hash), ("01", "02"));
             let difference = divergence.first_difference;

@@ -167,7 +167,8 @@ impl Kinds {
             text += &hanging(&format!("  {}  ", kind.id), &lines.join("\n"), columns);
             // Never wrapped, to be copied whole.
             text += &format!("\n            {}", kind.soonest.replay);
-            text += &format!("\n            cargo sim shrink {}", shrink_what(kind));
+            text += &format!("\n            cargo sim explain {}", what(kind));
+            text += &format!("\n            cargo sim shrink {}", what(kind));
         }
         if self.others > 0 {
             text += &format!("\n  and {} failing seeds of other kinds", self.others);
@@ -176,8 +177,8 @@ impl Kinds {
     }
 }
 
-/// What to shrink: the capsule, or the seed with its flags.
-fn shrink_what(kind: &Kind) -> String {
+/// What to go on with: the capsule, or the seed with its flags.
+fn what(kind: &Kind) -> String {
     let of_seed = || {
         let words = kind.soonest.replay.strip_prefix("cargo sim replay ");
         words.unwrap_or_default().trim_end_matches(" --verbose").to_owned()
@@ -209,7 +210,7 @@ pub(crate) mod tests {
             }
             run
         };
-        let judged = judge(run, false, &Options { keep_events: false });
+        let judged = judge(run, false, &Options::default());
         (Subject::Seed { seed: Seed(seed), recipe: Recipe::default() }, judged)
     }
 
@@ -234,6 +235,7 @@ pub(crate) mod tests {
         assert!(told.starts_with("2 kinds of failure\n"), "{told}");
         assert!(told.contains("3 seeds, first 0x3, soonest 0x5\n"), "{told}");
         assert!(told.contains("\n            cargo sim replay 0x5 --verbose\n"), "{told}");
+        assert!(told.contains("\n            cargo sim explain 0x5\n"), "{told}");
         assert!(told.contains("\n            cargo sim shrink 0x5\n"), "{told}");
         assert_eq!(Kinds::default().told(80), None);
     }

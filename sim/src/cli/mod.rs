@@ -11,6 +11,7 @@ mod args;
 mod chart;
 mod determinism;
 mod exit;
+mod explain;
 mod faults;
 mod file;
 mod interrupt;
@@ -20,6 +21,7 @@ mod kinds;
 mod merge;
 mod output;
 mod record;
+mod recording;
 mod replay;
 mod report;
 mod run;
@@ -58,6 +60,12 @@ enum Error {
     /// Flags that say how a seed is expanded, with a file.
     #[error("found{0} with a file: expected a seed, since a file says all that is run")]
     FlagsForFile(String),
+    /// A flag for recordings, with something else.
+    #[error("found --until with what is no recording: expected the file of a recording")]
+    NoRecording,
+    /// A flag for what a world runs, with a recording.
+    #[error("found --record with a recording: expected a seed, a scenario or a capsule")]
+    RecordingTwice,
     /// A shard would be empty.
     #[error("found {seeds} seeds for {shards} shards: expected --seeds to be at least {shards}")]
     MoreShardsThanSeeds { seeds: u64, shards: u64 },
@@ -88,6 +96,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(args, &mut output),
         Command::Scenario(args) => scenario::scenario(args, &mut output),
         Command::Shrink(args) => shrink::shrink(args, &mut output),
+        Command::Explain(args) => explain::explain(args, &mut output),
         Command::Merge(args) => merge::merge(args, &mut output),
         Command::Determinism(args) => determinism::determinism(args, &mut output),
         Command::Scale(args) => scale::scale(args, &mut output),

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     fn judged(run: fn() -> Run) -> Judged {
-        judge(|_| run(), false, &Options { keep_events: false })
+        judge(|_| run(), false, &Options::default())
     }
 
     fn seed() -> Subject {

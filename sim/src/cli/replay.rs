@@ -15,6 +15,7 @@ use super::file;
 use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
 use super::record::{Record, block};
+use super::recording;
 use super::subject::{Recipe, Subject};
 use super::tally::Tally;
 use super::text;
@@ -62,6 +63,20 @@ impl Source {
 /// Runs the subject twice and tells what happened.
 pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
+    if let Source::File(path) = &args.source
+        && let Some(bytes) = file::read_recording(path)?
+    {
+        if args.record.is_some() {
+            return Err(Error::RecordingTwice);
+        }
+        if recipe != Recipe::default() {
+            return Err(Error::FlagsForFile(recipe.flags()));
+        }
+        return recording::replay_recording(path, bytes, args.until, args.story, output);
+    }
+    if args.until.is_some() {
+        return Err(Error::NoRecording);
+    }
     let subject = args.source.subject(recipe)?;
     let judged = observe(&subject, args.story);
     let mut tally = Tally::default();
@@ -97,6 +112,9 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
             |()| "yes: the same events, the same verdict".to_owned(),
         );
         output.line(text::hanging("  as saved    ", &said, output.text_columns()))?;
+    }
+    if let Some(folder) = &args.record {
+        recording::save(&subject, folder, output)?;
     }
     Ok(tally.strict_exit())
 }
@@ -139,7 +157,7 @@ fn compared(capsule: &Capsule, judged: &Judged) -> Result<(), String> {
 
 /// Runs `subject` twice, with its story if that is to be told.
 pub(crate) fn observe(subject: &Subject, story: StoryArgs) -> Judged {
-    let options = Options { keep_events: story.verbose };
+    let options = Options { keep_events: story.verbose, ..Options::default() };
     judge(|options| subject.run(options), true, &options)
 }
 

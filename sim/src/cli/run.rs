@@ -9,6 +9,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::args::{RunArgs, Seed, Shard};
 use super::exit::Exit;
+use super::explain::explain_kinds;
 use super::interrupt;
 use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
@@ -59,7 +60,11 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
             let twice = args.verify || n.is_multiple_of(TWICE_ONE_IN);
             let subject = subject(n);
             let keep_events = is_told(args, &subject);
-            judge(|options| subject.run(options), twice, &Options { keep_events })
+            judge(
+                |options| subject.run(options),
+                twice,
+                &Options { keep_events, ..Options::default() },
+            )
         },
         |n, judged| {
             bar.inc(1);
@@ -77,6 +82,9 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Err(error.into());
     }
     sweep.save();
+    if let Some(folder) = &args.explanations {
+        explain_kinds(folder, &sweep.failures, recipe)?;
+    }
     let Sweep { tally, mut failures, .. } = sweep;
     failures.sort();
     let done = Seeds { count: tally.runs(), ..seeds };

@@ -111,6 +111,16 @@ impl Subject {
             Subject::Capsule { file, .. } => replay_file(file),
         }
     }
+
+    /// The one line that makes it small.
+    pub(crate) fn shrink(&self) -> String {
+        match self {
+            Subject::Seed { seed, recipe } => format!("cargo sim shrink {seed}{}", recipe.flags()),
+            Subject::Scenario { file, .. } | Subject::Capsule { file, .. } => {
+                format!("cargo sim shrink {}", quoted(&file.to_string_lossy()))
+            }
+        }
+    }
 }
 
 /// The one line that replays a file.

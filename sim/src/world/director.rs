@@ -89,6 +89,7 @@ impl Director {
     /// Ends all faults and lets everybody sync until nothing moves.
     async fn heal(&self) -> Go {
         self.world.announce("the network heals, everybody is up");
+        self.world.mark_heal();
         self.world.healed_ms.set(Some(self.world.now_ms()));
         for me in 0..self.world.peers.len() {
             let peer = self.world.peer(me);

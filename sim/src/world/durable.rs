@@ -5,6 +5,7 @@ use graphshell_sync::{Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry};
 
 use super::shared::{Peer, World};
 use crate::oracle::{Finding, compaction, durability};
+use crate::trace::Mark;
 
 impl World {
     /// Records have become durable at a peer.
@@ -44,6 +45,7 @@ impl World {
         let bytes = image.records[old..].concat();
         let count = records.len();
         self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
+        self.mark(me, || Mark::Stored(records.to_vec()));
         self.judge(fits.map_err(|wrong| Finding {
             property: "a log contradicts itself",
             peers: vec![me],
@@ -75,6 +77,7 @@ impl World {
         let joined = !recovers && count == 0;
         peer.misled.set(peer.misled.get() || joined && peer.handed_altered.get());
         self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
+        self.mark(me, || Mark::Rebased(vector.clone()));
         if recovers {
             self.count("records lost and recovered");
         } else if count > 0 {

@@ -20,6 +20,7 @@ use super::store::{SimStore, SimWitness};
 use super::user;
 use crate::oracle::{Finding, durability, forks};
 use crate::plan::workspace_id;
+use crate::trace::Mark;
 
 /// Runs peer `me` until dropped, which is when its fuse blows at the latest.
 pub(crate) async fn live(world: &Rc<World>, me: usize) {
@@ -28,6 +29,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         return hostile::live(world, me).await;
     }
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
+    world.mark(me, || Mark::Started);
     // A device whose keyring knows nothing yet cannot tell a crash from a backup.
     let unwitnessed = peer.image.borrow().promise.is_none();
     let ports = SimPorts {
@@ -43,7 +45,11 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         snapshot_every: world.plan.snapshot_every,
         compact_every: world.plan.compact_every,
     };
-    let (workspace, driver) = match Workspace::open(config, ports).await {
+    let opened = match world.recorders.begin(me, peer.boots.get()) {
+        Some(recorder) => Workspace::open_recorded(config, ports, &recorder).await,
+        None => Workspace::open(config, ports).await,
+    };
+    let (workspace, driver) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             gives_up(world, me, "the workspace does not open", &error);
@@ -54,6 +60,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let opened = workspace.version_vector();
     world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
     *peer.seen.borrow_mut() = opened;
+    world.mark_view(me, || workspace.graph());
     // What a crash or an older disk lost may come back from others, or its names be given anew.
     let lost = |dot| peer.image.borrow().held.get(dot).is_none();
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
@@ -124,6 +131,8 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
         world.judge(peer.atomic.borrow().judge(me, ours, "the reader sees", (&seen, &now)));
         world.judge(durability::judge_shown(me, ours, &peer.image.borrow().held, &now));
         *seen = now;
+        drop(seen);
+        world.mark_view(me, || workspace.graph());
     }
 }
 

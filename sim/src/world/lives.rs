@@ -16,6 +16,7 @@ use super::drive::Trouble;
 use super::host;
 use super::shared::{Life, World};
 use crate::plan::Action;
+use crate::trace::Mark;
 
 /// How long a user takes to start a program again that ended by itself.
 const REBOOT: Duration = Duration::from_millis(200);
@@ -63,6 +64,7 @@ fn begin(world: &World, me: usize) {
 fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     let peer = world.peer(me);
     world.note(me, "has died", &[]);
+    world.mark(me, || Mark::Died);
     world.count("crashes");
     if peer.busy.get() > 0 {
         world.count("crashes with rounds under way");

@@ -17,7 +17,7 @@ mod durable;
 mod effects;
 mod executor;
 mod facts;
-mod frame;
+pub(crate) mod frame;
 mod fuse;
 mod host;
 mod hostile;
@@ -27,13 +27,15 @@ mod link;
 mod lives;
 mod net;
 mod notable;
-mod panics;
+pub(crate) mod panics;
 mod ports;
 mod post;
+mod recorders;
 mod round;
 mod sealed;
 mod shared;
 pub(crate) mod store;
+mod telling;
 mod timeline;
 mod told;
 mod transplant;
@@ -44,11 +46,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
+use graphshell_sync::PeerId;
 
 use crate::ledger::Ledger;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
+pub(crate) use ports::EPOCH_MS;
+pub use recorders::LifeRecording;
 use shared::World;
 
 /// How to run.
@@ -56,6 +61,8 @@ use shared::World;
 pub struct Options {
     /// Whether the readable story is kept. Changes nothing else.
     pub keep_events: bool,
+    /// Whether what an explanation draws is kept beside the story. Changes nothing else.
+    pub keep_marks: bool,
 }
 
 /// What came of a run.
@@ -79,6 +86,10 @@ pub struct Run {
     pub ledger: Ledger,
     /// What happened, if it was to be kept.
     pub story: Vec<trace::Line>,
+    /// What is drawn of it, if it was to be kept.
+    pub marks: Vec<trace::Marked>,
+    /// The names of the entries' authors.
+    pub authors: BTreeMap<PeerId, String>,
 }
 
 /// Whether a run held.
@@ -113,19 +124,33 @@ pub fn run(plan: &Plan, options: &Options) -> Run {
         return Run {
             seed: plan.seed,
             verdict: Verdict::Invalid(flaw.to_string()),
-            trace_hash: trace::Trace::new(false).hash(),
+            trace_hash: trace::Trace::new(false, false).hash(),
             virtual_ms: 0,
             operations: 0,
             messages: 0,
             counts: BTreeMap::new(),
             ledger: Ledger::default(),
             story: Vec::new(),
+            marks: Vec::new(),
+            authors: BTreeMap::new(),
         };
     }
-    let world = Rc::new(World::new(plan, options.keep_events));
-    let played = panics::watch(|| play(&world));
+    watched(&Rc::new(World::new(plan, options)))
+}
+
+/// Runs a plan that [validates](Plan::validate) while every engine in it is recorded, each in at
+/// most about `most` bytes. The run is the same as without.
+pub fn record(plan: &Plan, options: &Options, most: usize) -> (Run, Vec<LifeRecording>) {
+    let world = Rc::new(World::new(plan, options));
+    world.recorders.record(most);
+    let run = watched(&world);
+    (run, world.recorders.finish(&world))
+}
+
+fn watched(world: &Rc<World>) -> Run {
+    let played = panics::watch(|| play(world));
     played.unwrap_or_else(|panic| {
-        let mut run = result(&world);
+        let mut run = result(world);
         run.verdict = Verdict::Failed(Failure {
             property: "no panic",
             peers: Vec::new(),
@@ -172,7 +197,7 @@ fn result(world: &World) -> Run {
     });
     let counts = world.counts();
     let count = |what| counts.get(what).copied().unwrap_or(0);
-    let (trace_hash, story) = world.finish_trace();
+    let (trace_hash, story, marks) = world.finish_trace();
     Run {
         seed: world.plan.seed,
         verdict,
@@ -183,6 +208,8 @@ fn result(world: &World) -> Run {
         counts,
         ledger,
         story,
+        marks,
+        authors: world.author_names(),
     }
 }
 

@@ -27,6 +27,7 @@ use super::hostile::Sending;
 use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability, privacy};
 use crate::plan::FaultKind;
+use crate::trace::Mark;
 
 /// How long a call waits for its answer.
 const CALL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -196,6 +197,7 @@ impl Inner {
             format_args!("sends {what} to {name} (n={nth}, {bytes} bytes)"),
             &body,
         );
+        self.world.mark(self.me, || Mark::Sent { to, nth, call, answers, body: body.clone() });
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
         let (sent_ms, damaged) = (self.world.now_ms(), None);
@@ -209,9 +211,10 @@ impl Inner {
         let Frame { from, nth, ref body, .. } = *frame;
         world.count("frames arrived");
         let name = &world.peer(from).name;
-        let again = if again { " once more" } else { "" };
+        let told = if again { " once more" } else { "" };
         let got = |what: &str| {
-            world.tell(self.me, format_args!("gets {what} of {name}{again} (n={nth})"), &[]);
+            world.tell(self.me, format_args!("gets {what} of {name}{told} (n={nth})"), &[]);
+            world.mark(self.me, || Mark::Arrived { from, nth, again });
         };
         if peer_lies(world, self.me) {
             got("a frame");
@@ -229,6 +232,7 @@ impl Inner {
                 self.damage_shows(kind);
             }
             let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
+                world.mark(self.me, || Mark::TooLate);
                 return world.count("answers too late");
             };
             if let Response::Snapshot(part) = &response {
@@ -302,6 +306,7 @@ impl Inner {
         let name = &world.peer(from).name;
         let error = why.as_ref().map_or_else(ToString::to_string, ToString::to_string);
         world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
+        world.mark(self.me, || Mark::Lost { from, nth });
         if let Some(kind) = frame.damaged {
             self.damage_shows(kind);
         } else if let Ok(Reject::Version(_)) = why {

@@ -24,6 +24,7 @@ use super::frame::{self, Frame};
 use super::link;
 use super::shared::World;
 use crate::plan::FaultKind;
+use crate::trace::Mark;
 
 /// How long frames wait at most for those before them, and how long one may take itself, on a slow
 /// link, in virtual milliseconds. Its sender gives up what takes longer.
@@ -181,6 +182,7 @@ impl World {
         let Frame { from, to, nth, .. } = *frame;
         let name = &self.peer(from).name;
         self.tell(to, format_args!("loses a frame of {name} {why} (n={nth})"), &[]);
+        self.mark(to, || Mark::Lost { from, nth });
         self.count(count);
     }
 }

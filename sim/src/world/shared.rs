@@ -5,13 +5,11 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 
 use graphshell_sync::ports::Promise;
-use graphshell_sync::{ConflictId, DeviceId, Dot, PeerId, Receipt, VersionVector};
+use graphshell_sync::{ConflictId, DeviceId, Dot, PeerId, VersionVector};
 use tokio::sync::Notify;
 
-use super::Failure;
 use super::agenda::{Order, Task};
 use super::archive::Archive;
 use super::choice::{self, Choices};
@@ -22,7 +20,9 @@ use super::hostile::{Liar, Slander};
 use super::image::{Holdings, Image};
 use super::net::Listener;
 use super::post::Post;
+use super::recorders::Recorders;
 use super::timeline::{Slow, Timeline};
+use super::{Failure, Options};
 use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
@@ -30,7 +30,7 @@ use crate::oracle::durability::Acknowledged;
 use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
 use crate::probe;
-use crate::trace::{Line, Trace};
+use crate::trace::Trace;
 
 /// One run's world.
 pub(crate) struct World {
@@ -44,11 +44,12 @@ pub(crate) struct World {
     pub(crate) started_ms: Cell<Option<u64>>,
     /// When the plan's faults ended.
     pub(crate) healed_ms: Cell<Option<u64>>,
+    pub(crate) recorders: Recorders,
     /// Frames on their way.
     pub(crate) post: Post,
     /// The present, in virtual milliseconds since the first instant.
     now_ms: Cell<u64>,
-    trace: RefCell<Trace>,
+    pub(super) trace: RefCell<Trace>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
     pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
@@ -58,7 +59,7 @@ pub(crate) struct World {
     /// All entries that were ever durable; only where logs may be cut.
     pub(super) archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
-    authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
+    pub(super) authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
 }
 
 /// One peer, seen from outside.
@@ -148,7 +149,7 @@ pub(crate) enum Life {
 }
 
 impl World {
-    pub(crate) fn new(plan: &Plan, keep_events: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, options: &Options) -> Self {
         let choices = Choices::new(plan.seed);
         let drive = |key| plan.disk.map(|faults| Drive::new(SimDisk::new(choices, key, faults)));
         let peer = |peer: &crate::plan::Peer| Peer {
@@ -201,9 +202,10 @@ impl World {
             peers,
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
+            recorders: Recorders::default(),
             post: Post::default(),
             now_ms: Cell::new(0),
-            trace: RefCell::new(Trace::new(keep_events)),
+            trace: RefCell::new(Trace::new(options.keep_events, options.keep_marks)),
             counts: RefCell::default(),
             ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
@@ -283,28 +285,6 @@ impl World {
         self.timeline.broken_by(one, other, (self.plan_time(ms.0), self.plan_time(ms.1)))
     }
 
-    /// Adds an event of one peer to the trace.
-    pub(crate) fn tell(&self, peer: usize, text: fmt::Arguments<'_>, bytes: &[u8]) {
-        let name = &self.peers[peer].name;
-        self.trace.borrow_mut().record(self.plan_ms(), name, text, bytes);
-    }
-
-    /// [`tell`](Self::tell) with a fixed text.
-    pub(crate) fn note(&self, peer: usize, text: &str, bytes: &[u8]) {
-        self.tell(peer, format_args!("{text}"), bytes);
-    }
-
-    /// Adds an event of nobody in particular to the trace.
-    pub(crate) fn announce(&self, text: &str) {
-        self.trace.borrow_mut().record(self.plan_ms(), "", format_args!("{text}"), &[]);
-    }
-
-    /// The trace's hash and lines.
-    pub(crate) fn finish_trace(&self) -> (String, Vec<Line>) {
-        let mut trace = self.trace.borrow_mut();
-        (trace.hash(), trace.take_lines())
-    }
-
     /// Counts something that happened.
     pub(crate) fn count(&self, what: &'static str) {
         self.count_many(what, 1);
@@ -380,28 +360,5 @@ impl World {
             }
         }
         all
-    }
-
-    /// An entry's name as a person reads it: `laptop#7`, or `laptop/2#7` of its second incarnation.
-    pub(crate) fn name_of(&self, dot: Dot) -> String {
-        match self.authors.borrow().get(&dot.peer) {
-            Some(&(peer, 0)) => format!("{}#{}", self.peers[peer].name, dot.sequence),
-            Some(&(peer, before)) => {
-                format!("{}/{}#{}", self.peers[peer].name, before + 1, dot.sequence)
-            }
-            None => dot.to_string(),
-        }
-    }
-
-    /// An edit's name as a person reads it, after its entries.
-    pub(crate) fn edit_name(&self, receipt: Receipt) -> String {
-        let mut dots = receipt.dots();
-        match (dots.next(), dots.last()) {
-            (None, _) => "a consent".to_owned(),
-            (Some(only), None) => format!("edit {}", self.name_of(only)),
-            (Some(first), Some(last)) => {
-                format!("edit {} to {}", self.name_of(first), self.name_of(last))
-            }
-        }
     }
 }

@@ -15,6 +15,7 @@ use super::choice::{Choice, Topic};
 use super::image::{Holdings, Image};
 use super::sealed::SealedStore;
 use super::shared::World;
+use crate::trace::Mark;
 
 /// How often a crash keeps what was being written, in thousandths.
 const KEPT_BY_CRASH: u16 = 500;
@@ -131,14 +132,19 @@ impl SimStore {
     }
 
     async fn write(&self, what: What) -> Result<(), StoreError> {
-        if let Some(sealed) = &self.sealed {
-            return sealed.write(what).await;
-        }
-        let peer = self.world.peer(self.me);
-        let nth = peer.appends.replace(peer.appends.get() + 1);
-        let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
-        Writing { world: &self.world, me: self.me, choice, what: Some(what) }.run().await;
-        Ok(())
+        self.world.mark(self.me, || Mark::Writing);
+        let written = match &self.sealed {
+            Some(sealed) => sealed.write(what).await,
+            None => {
+                let peer = self.world.peer(self.me);
+                let nth = peer.appends.replace(peer.appends.get() + 1);
+                let choice = self.world.choices.about(Topic::Append, [peer.key, nth]);
+                Writing { world: &self.world, me: self.me, choice, what: Some(what) }.run().await;
+                Ok(())
+            }
+        };
+        self.world.mark(self.me, || Mark::Wrote);
+        written
     }
 }
 

@@ -12,6 +12,7 @@ use graphshell_sync::wire::{FrontierRequest, Request, Response};
 use graphshell_sync::{DeviceId, Hash, Incarnation, Record};
 use tokio::time::{sleep, timeout};
 
+use super::Options;
 use super::executor;
 use super::net::SimNetwork;
 use super::ports::{EPOCH_MS, SimClock};
@@ -23,7 +24,7 @@ use crate::plan::{Disk, FaultKind, Plan, device_id, workspace_id};
 fn world(rest_of_plan: &str) -> Rc<World> {
     let text = format!(r#"{{"why":"","peers":[{{"name":"a"}},{{"name":"b"}}],{rest_of_plan}}}"#);
     let plan: Plan = serde_json::from_str(&text).unwrap();
-    let world = Rc::new(World::new(&plan, true));
+    let world = Rc::new(World::new(&plan, &Options { keep_events: true, ..Options::default() }));
     world.started_ms.set(Some(0));
     world
 }
@@ -204,7 +205,7 @@ fn clocks_drift_jump_and_move_on_while_time_passes() {
     let mut plan = world.plan.clone();
     plan.peers[0].clock_drift_ppm = -1000;
     plan.peers[1].clock_offset_ms = 3;
-    let world = Rc::new(World::new(&plan, false));
+    let world = Rc::new(World::new(&plan, &Options::default()));
     world.started_ms.set(Some(0));
     let clocks = [0, 1].map(|me| SimClock::new(world.clone(), me));
     let shown = |now_ms| {
@@ -373,7 +374,7 @@ fn sealed_store_passes_the_exam() {
     let told = passed.clone();
     let exam = async move {
         conformance::every_claim(|| {
-            let world = Rc::new(World::new(&plan, false));
+            let world = Rc::new(World::new(&plan, &Options::default()));
             move || SimStore::new(world.clone(), 0)
         })
         .await;

@@ -24,6 +24,7 @@ use super::round::Round;
 use super::shared::{Life, World};
 use crate::oracle::{Finding, View, durability, model, versions};
 use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
+use crate::trace::Mark;
 
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
@@ -54,6 +55,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
     user.set_up().await;
     let peer = world.peer(me);
     peer.life.set(Life::Ready);
+    world.mark(me, || Mark::Ready);
     let mut under_way = UnderWay::new();
     loop {
         peer.busy.set(under_way.len() - peer.unsettled.get());
@@ -119,6 +121,7 @@ impl<'a> User<'a> {
             atomic.authored(first.peer, first.sequence, last.sequence);
         }
         self.world.count_many("entries authored", dots.len() as u64);
+        self.world.mark(self.me, || Mark::Authored(dots));
     }
 
     /// Waits for the next order or task.
@@ -305,6 +308,7 @@ impl<'a> User<'a> {
     fn sync(&self, with: usize, ordered: bool, under_way: &UnderWay<'a>) {
         let other = self.world.peer(with);
         self.world.tell(self.me, format_args!("begins a round with {}", other.name), &[]);
+        self.world.mark(self.me, || Mark::RoundBegan { with });
         self.world.count("rounds");
         let workspace = self.workspace;
         let round = Round::begin(self.world, (self.me, with), ordered);
@@ -398,6 +402,7 @@ impl<'a> User<'a> {
         if ours.stranger && matches!(result, Err(SyncError::Refused(Reject::NotShared))) {
             self.world.count("rounds of strangers turned away");
         }
+        self.world.mark(self.me, || Mark::RoundEnded { with: round.with, well: result.is_ok() });
         if round.ordered && self.world.plan.are_company(self.me, round.with) {
             peer.moved.set(peer.moved.get() || !at_rest(result));
         } else if !round.ordered {

@@ -1,0 +1,86 @@
+//! `explain`: one run as a page, a trace for Perfetto, or lanes of text.
+
+use std::path::{Path, PathBuf};
+
+use graphshell_sim::explain::{About, Explanation};
+use graphshell_sim::world::Options;
+
+use super::Error;
+use super::args::ExplainArgs;
+use super::exit::Exit;
+use super::file::{self, FileError};
+use super::judge::{Judged, Outcome, judge};
+use super::kinds::Kinds;
+use super::output::Output;
+use super::record::block;
+use super::subject::{Recipe, Subject};
+
+/// Where pages are put unless it is said where.
+const FOLDER: &str = "target/explained";
+
+/// Runs the subject twice, and explains the first run.
+pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, Error> {
+    let subject = args.source.subject(args.shape.recipe())?;
+    let judged = judge(|options| subject.run(options), true, &marked());
+    let explanation = explanation(&subject, &judged);
+    if args.text {
+        output.line(explanation.to_text(output.columns(), args.all).trim_end())?;
+    } else {
+        output.line(block(&subject, &judged, output.text_columns()))?;
+    }
+    let page = match &args.output {
+        Some(path) => Some(path.clone()),
+        None if args.text || args.perfetto.is_some() => None,
+        None => Some(default_path(&subject)),
+    };
+    if let Some(path) = page {
+        write(&path, "explanation", &explanation.to_html(), output)?;
+    }
+    if let Some(path) = &args.perfetto {
+        write(path, "perfetto", &explanation.to_perfetto(), output)?;
+    }
+    Ok(match judged.outcome() {
+        Outcome::NotDeterministic => Exit::NotDeterministic,
+        _ => Exit::Held,
+    })
+}
+
+/// Explains of each kind of failure the seed that failed soonest, in a file of `folder` that is named
+/// like its capsule.
+pub(crate) fn explain_kinds(folder: &Path, kinds: &Kinds, recipe: Recipe) -> Result<(), FileError> {
+    for kind in kinds.all() {
+        let seed = kind.soonest.seed;
+        let subject = Subject::Seed { seed, recipe };
+        let judged = judge(|options| subject.run(options), false, &marked());
+        let path = folder.join(format!("{}-{seed}.html", kind.id));
+        file::write(&path, &explanation(&subject, &judged).to_html())?;
+    }
+    Ok(())
+}
+
+/// A run of which everything is kept.
+fn marked() -> Options {
+    Options { keep_events: true, keep_marks: true }
+}
+
+/// Explains a run that kept everything.
+fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
+    let (title, replay, shrink) = (subject.title(), subject.replay(), subject.shrink());
+    Explanation::new(&subject.plan(), &judged.run, About { title, replay, shrink })
+}
+
+/// Writes a file and says so, and whether another one stood there.
+fn write(path: &Path, what: &str, text: &str, output: &mut Output) -> Result<(), Error> {
+    let stood = path.exists();
+    file::write(path, text)?;
+    let instead = if stood { ", in place of the one there" } else { "" };
+    Ok(output.line(format_args!("  {what:<12}{}{instead}", path.display()))?)
+}
+
+fn default_path(subject: &Subject) -> PathBuf {
+    let name = match subject {
+        Subject::Seed { seed, .. } => seed.to_string(),
+        Subject::Scenario { .. } | Subject::Capsule { .. } => subject.title(),
+    };
+    Path::new(FOLDER).join(name + ".html")
+}

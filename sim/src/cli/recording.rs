@@ -1,0 +1,153 @@
+//! `replay` of a recording, and recordings of simulated peers.
+
+use std::path::Path;
+
+use graphshell_sim::recording::{PlayOptions, Replayed, Verdict, replay};
+use graphshell_sim::world::{self, Options};
+use graphshell_sync::recording::engine_version;
+use serde_json::{Value, json};
+
+use super::Error;
+use super::args::StoryArgs;
+use super::exit::Exit;
+use super::file::{self, FileError};
+use super::output::Output;
+use super::subject::Subject;
+use super::text;
+
+/// How much of each simulated peer's life is recorded, in bytes.
+const ROOM: usize = 64 << 20;
+
+/// Plays the recording in `bytes`, which were read from `path`, and tells what happened.
+pub(crate) fn replay_recording(
+    path: &Path,
+    bytes: Vec<u8>,
+    until: Option<u64>,
+    story: StoryArgs,
+    output: &mut Output,
+) -> Result<Exit, Error> {
+    let options = PlayOptions { keep_story: story.verbose, until };
+    let replayed = replay(bytes, &options).map_err(|flaw| {
+        let file = path.display().to_string();
+        Error::File(FileError::Recording { file, flaw })
+    })?;
+    let exit = match &replayed.verdict {
+        Verdict::Same => Exit::Held,
+        Verdict::Failed(_) => Exit::PropertyFailed,
+        Verdict::Differs { .. } => Exit::NotDeterministic,
+    };
+    if story.json {
+        output.line(to_json(path, &replayed, story.verbose))?;
+        return Ok(exit);
+    }
+    let columns = output.text_columns();
+    if story.verbose {
+        for line in text::story(&replayed.story, columns) {
+            output.line(line)?;
+        }
+        output.line("")?;
+    }
+    output.line(format_args!("{}  {}", path.display(), title(&replayed.verdict)))?;
+    for (name, value) in rows(&replayed) {
+        output.line(text::hanging(&format!("  {name:<12}"), &value, columns))?;
+    }
+    Ok(exit)
+}
+
+fn title(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Same => "held: the engine did the same again".to_owned(),
+        Verdict::Failed(failure) => format!("failed: {}", failure.property),
+        Verdict::Differs { .. } => "differs: the engine did something else".to_owned(),
+    }
+}
+
+fn rows(replayed: &Replayed) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    match &replayed.verdict {
+        Verdict::Same => {}
+        Verdict::Failed(failure) => {
+            rows.push(("after step", failure.step.to_string()));
+            if !failure.operations.is_empty() {
+                rows.push(("operations", failure.operations.join(", ")));
+            }
+            rows.push(("detail", failure.detail.clone()));
+        }
+        Verdict::Differs { step, detail } => {
+            rows.push(("after step", step.to_string()));
+            rows.push(("detail", detail.clone()));
+        }
+    }
+    let texts = if replayed.head.replaced { "replaced by placeholders" } else { "as they were" };
+    rows.push(("steps", replayed.steps.to_string()));
+    rows.push(("outputs", replayed.outputs.to_string()));
+    rows.push(("clock", text::seconds(replayed.span_ms)));
+    rows.push(("texts", texts.to_owned()));
+    let engine = format!("recorded {}, replayed {}", replayed.head.engine, engine_version());
+    rows.push(("engine", engine));
+    if replayed.verdict == Verdict::Same {
+        let model = match replayed.modelled {
+            true => "the graph is what the model makes of the history",
+            false => "not asked: the recording does not hold the whole history, durably",
+        };
+        rows.push(("model", model.to_owned()));
+    }
+    if let Some(bytes) = replayed.cut {
+        let cut = format!("the file was cut: {bytes} bytes behind the last whole step");
+        rows.push(("cut", cut));
+    }
+    rows
+}
+
+fn to_json(path: &Path, replayed: &Replayed, verbose: bool) -> Value {
+    let (outcome, finding) = match &replayed.verdict {
+        Verdict::Same => ("held", Value::Null),
+        Verdict::Failed(failure) => (
+            "failed",
+            json!({
+                "property": failure.property,
+                "step": failure.step,
+                "operations": failure.operations,
+                "detail": failure.detail,
+            }),
+        ),
+        Verdict::Differs { step, detail } => ("differs", json!({ "step": step, "detail": detail })),
+    };
+    let mut object = json!({
+        "recording": path.display().to_string(),
+        "outcome": outcome,
+        "finding": finding,
+        "steps": replayed.steps,
+        "outputs": replayed.outputs,
+        "clock_ms": replayed.span_ms,
+        "engine": replayed.head.engine,
+        "texts_replaced": replayed.head.replaced,
+        "modelled": replayed.modelled,
+        "cut": replayed.cut,
+    });
+    if verbose {
+        let line = |line: &graphshell_sim::trace::Line| json!({ "ms": line.virtual_ms, "who": line.peer, "what": line.text });
+        object["story"] = replayed.story.iter().map(line).collect();
+    }
+    object
+}
+
+/// Runs the subject once more, and saves what the engine of each peer was told, life by life.
+pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Result<(), Error> {
+    let plan = subject.plan();
+    if plan.validate().is_err() {
+        return Ok(());
+    }
+    let (_, lives) = world::record(&plan, &Options::default(), ROOM);
+    for life in lives {
+        let path = folder.join(format!("{}-{}.gsrec", life.peer, life.life));
+        match life.bytes {
+            Ok(bytes) => {
+                file::write(&path, &bytes)?;
+                output.line(format_args!("  recording   {}", path.display()))?;
+            }
+            Err(why) => output.line(format_args!("  recording   {}: {why}", path.display()))?,
+        }
+    }
+    Ok(())
+}

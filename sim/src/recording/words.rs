@@ -1,0 +1,165 @@
+//! Steps and outputs in words.
+
+use graphshell_sync::ports::StoreError;
+use graphshell_sync::recording::{Input, Output, Rebuild, Step};
+use graphshell_sync::{Event, LogEntry, Outcome, Record};
+
+use crate::world::frame;
+
+/// What is done to the core.
+pub(super) fn step(step: &Step<'_>) -> String {
+    match step {
+        Step::Opened(result) => match &**result {
+            Ok(opened) => {
+                let base = if opened.base.is_some() { ", on a base" } else { "" };
+                let snapshot = if opened.snapshot.is_some() { ", with a snapshot" } else { "" };
+                let records = opened.end.saturating_sub(opened.first);
+                format!("the store opens with {records} records{base}{snapshot}")
+            }
+            Err(error) => format!("the store does not open: {error}"),
+        },
+        Step::Witnessed(Ok(None)) => "the witness knows nothing".to_owned(),
+        Step::Witnessed(Ok(Some(promise))) => {
+            format!("the witness knows of {} own entries", promise.sequence)
+        }
+        Step::Witnessed(Err(error)) => format!("the witness cannot be read: {error}"),
+        Step::Drawn(_) => "randomness is drawn".to_owned(),
+        Step::Read { first, records } => match &**records {
+            Ok(records) => format!("{} records are read from {first} on", records.len()),
+            Err(error) => format!("records from {first} on cannot be read: {error}"),
+        },
+        Step::BaseWritten(result) => ended("the base of a log that lost records", result),
+        Step::Began => "the workspace is open".to_owned(),
+        Step::NotOpened => "the workspace does not open".to_owned(),
+        Step::Image(image) => format!("goes on from an image of {} bytes", image.len()),
+        Step::Edit { operations, .. } => format!("the user edits {}", list(operations)),
+        Step::Resolve { conflict, resolution, .. } => {
+            format!("the user settles the conflict {conflict} by {resolution:?}")
+        }
+        Step::Share { device, shared: true } => format!("the workspace is shared with {device}"),
+        Step::Share { device, shared: false } => {
+            format!("the workspace is shared with {device} no more")
+        }
+        Step::Import(operations) => {
+            format!("a legacy log of {} operations is imported", operations.len())
+        }
+        Step::Input(given) => input(given),
+        Step::Looked => "a reader looks".to_owned(),
+        Step::WantSnapshot => "a snapshot is asked for".to_owned(),
+        Step::WantCompaction => "a compaction is asked for".to_owned(),
+        Step::Gave(marks) => format!("{} outputs", marks.len()),
+    }
+}
+
+fn input(input: &Input) -> String {
+    match input {
+        Input::Appended(result) => ended("the append", result),
+        Input::Loaded { ticket, records: Ok(records) } => {
+            format!("load {ticket} brings {} records", records.len())
+        }
+        Input::Loaded { ticket, records: Err(error) } => format!("load {ticket} fails: {error}"),
+        Input::Promised(result) => ended("the promise", result),
+        Input::SnapshotSaved(result) => ended("the snapshot", result),
+        Input::Rebased(result) => ended("the base", result),
+        Input::Start { round, peer } => format!("round {round} with {peer} is asked for"),
+        Input::Abandon { round } => format!("nobody waits for round {round} any more"),
+        Input::Returned { call, response: Ok(response) } => {
+            format!("call {call} brings {}", frame::response(response))
+        }
+        Input::Returned { call, response: Err(error) } => format!("call {call} fails: {error}"),
+        Input::Asked { call, from, request } => {
+            format!("{from} asks (call {call}): {}", frame::request(request))
+        }
+    }
+}
+
+/// What the core wants.
+pub(super) fn output(output: &Output) -> String {
+    match output {
+        Output::Append(records) => {
+            let entries: usize = records
+                .iter()
+                .map(|record| match record {
+                    Record::Ready(batch) | Record::Parked(batch) => batch.len(),
+                    _ => 0,
+                })
+                .sum();
+            format!("appends {} records, {entries} entries", records.len())
+        }
+        Output::Load { ticket, positions } => {
+            format!("loads {} records (load {ticket})", positions.len())
+        }
+        Output::Promise(promise) => format!("promises {} own entries", promise.sequence),
+        Output::SaveSnapshot(snapshot) => {
+            format!("saves a snapshot of {} bytes", snapshot.bytes.len())
+        }
+        Output::Rebase { base, first } => {
+            format!("puts a base of {} bytes under the log, from {first} on", base.bytes.len())
+        }
+        Output::Compacted(Ok(records)) => format!("has cut {records} records"),
+        Output::Compacted(Err(error)) => format!("has cut nothing: {error}"),
+        Output::Ask { call, to, request } => {
+            format!("asks {to} (call {call}): {}", frame::request(request))
+        }
+        Output::Answer { call, response } => {
+            format!("answers call {call}: {}", frame::response(response))
+        }
+        Output::Announce(frontier) => {
+            format!("announces the frontier of {} authors", frontier.rows().len())
+        }
+        Output::Finished { round, result: Ok(report) } => format!(
+            "ends round {round}: {} entries pushed, {} pulled",
+            report.pushed, report.pulled
+        ),
+        Output::Finished { round, result: Err(error) } => format!("ends round {round}: {error}"),
+        Output::Event(event) => tells(event),
+        Output::Rebuild(Rebuild::StoreFailed(error)) => format!("begins anew: {error}"),
+        Output::Rebuild(Rebuild::Rotated { after }) => {
+            format!("begins anew: own entries after {after} stand under another name")
+        }
+    }
+}
+
+fn tells(event: &Event) -> String {
+    match event {
+        Event::Changed(delta) => format!(
+            "shows a change of {} nodes and {} pairs; {} conflicts open, {} settle",
+            delta.nodes.len(),
+            delta.pairs.len(),
+            delta.opened.len(),
+            delta.settled.len()
+        ),
+        Event::Reset => "shows everything anew".to_owned(),
+        Event::Settled { outcome: Outcome::Durable(dots), .. } => {
+            format!("tells that an edit of {} entries is durable", dots.len())
+        }
+        Event::Settled { outcome: Outcome::Refused(error), .. } => {
+            format!("tells that an edit is taken back: {error}")
+        }
+        Event::Fork { author, common, proven } => {
+            let sure = if *proven { "proven" } else { "suspected" };
+            format!("reports a fork of {author} after {common}, {sure}")
+        }
+        Event::Rotated { new, .. } => format!("authors as {new} from now on"),
+        Event::Lost { records } => format!("reports that {records} records are lost"),
+        Event::SetAside(file) => format!("could not use {}: {}", file.name, file.why),
+        Event::Hindered { chore, why } => format!("could not do its {chore:?}: {why}"),
+        Event::Lagged(missed) => format!("lets a subscriber miss {missed} events"),
+    }
+}
+
+fn ended(what: &str, result: &Result<(), StoreError>) -> String {
+    match result {
+        Ok(()) => format!("{what} is durable"),
+        Err(error) => format!("{what} fails: {error}"),
+    }
+}
+
+/// The first operations of an edit.
+fn list(operations: &[LogEntry]) -> String {
+    const SHOWN: usize = 3;
+    let words: Vec<String> =
+        operations.iter().take(SHOWN).map(|operation| format!("{operation:?}")).collect();
+    let more = if operations.len() > SHOWN { ", …" } else { "" };
+    format!("[{}{more}]", words.join(", "))
+}

@@ -1,0 +1,140 @@
+//! Recordings of simulated peers: whatever happened to them, the engine does the same again.
+
+use std::cell::Cell;
+use std::process::{Command, Output};
+
+use graphshell_sim::generate::{self, Shape};
+use graphshell_sim::recording::{PlayOptions, Replayed, Verdict, replay};
+use graphshell_sim::world::{self, LifeRecording, Options};
+use graphshell_sync::ports::Entropy;
+use graphshell_sync::recording::{Recording, redact};
+
+/// Room for all that happens to a peer.
+const AMPLE: usize = 16 << 20;
+/// So little that recordings begin with images, again and again.
+const SCANT: usize = 64 << 10;
+
+fn shape() -> Shape {
+    Shape { peers: 3, edits: 60, ..Shape::default() }
+}
+
+fn record(seed: u64, most: usize) -> Vec<LifeRecording> {
+    world::record(&generate::plan(seed, &shape()), &Options::default(), most).1
+}
+
+fn played(bytes: &[u8]) -> Replayed {
+    replay(bytes.to_vec(), &PlayOptions::default()).expect("a recording that was just made")
+}
+
+/// Randomness that is the same in every run of a test.
+struct Counted(Cell<u8>);
+
+impl Entropy for Counted {
+    fn fill(&self, out: &mut [u8]) {
+        out.iter_mut().for_each(|byte| *byte = self.0.replace(self.0.get().wrapping_add(1)));
+    }
+}
+
+#[test]
+fn recorded_peers_do_the_same_again_and_keep_every_property() {
+    let (mut lives, mut modelled, mut images) = (0, 0, 0);
+    for seed in 0..240 {
+        let most = if seed % 3 == 0 { SCANT } else { AMPLE };
+        for LifeRecording { peer, life, bytes } in record(seed, most) {
+            // The last moments of a busy peer may not fit.
+            let Ok(bytes) = bytes else { continue };
+            let replayed = played(&bytes);
+            assert_eq!(replayed.verdict, Verdict::Same, "seed {seed:#x}, {peer}, life {life}");
+            assert_eq!(replayed.cut, None);
+            lives += 1;
+            modelled += usize::from(replayed.modelled);
+            images += usize::from(most == SCANT && bytes.len() > SCANT / 2);
+        }
+    }
+    assert!(lives > 700 && modelled > 300 && images > 20, "{lives} {modelled} {images}");
+}
+
+#[test]
+fn a_recorder_changes_nothing_of_a_run() {
+    for seed in 0..8 {
+        let plan = generate::plan(seed, &shape());
+        let (recorded, _) = world::record(&plan, &Options::default(), AMPLE);
+        let run = world::run(&plan, &Options::default());
+        assert_eq!(run.trace_hash, recorded.trace_hash, "seed {seed:#x}");
+    }
+}
+
+#[test]
+fn redacted_recordings_of_peers_go_the_same_way_without_a_text() {
+    let mut redacted = 0;
+    for seed in (0..120).step_by(3) {
+        let most = if seed % 2 == 0 { SCANT } else { AMPLE };
+        for LifeRecording { peer, life, bytes } in record(seed, most) {
+            let Ok(bytes) = bytes else { continue };
+            let at = format!("seed {seed:#x}, {peer}, life {life}");
+            let without = redact(&bytes, &Counted(Cell::new(seed as u8)));
+            let without = without.unwrap_or_else(|error| panic!("{at}: {error}"));
+            // Every page of the simulated web lies there.
+            let text = |bytes: &[u8]| bytes.windows(12).any(|w| w == b"doc.rust-lan");
+            assert!(!text(&without), "{at}");
+            let (before, after) = (played(&bytes), played(&without));
+            assert_eq!(after.verdict, Verdict::Same, "{at}");
+            assert_eq!((before.steps, before.outputs), (after.steps, after.outputs), "{at}");
+            assert_eq!(before.modelled, after.modelled, "{at}");
+            redacted += usize::from(text(&bytes));
+        }
+    }
+    assert!(redacted > 80, "{redacted}");
+}
+
+#[test]
+fn a_recording_that_was_cut_is_played_to_its_last_whole_step() {
+    let recording = record(1, AMPLE).remove(0).bytes.unwrap();
+    let whole = played(&recording);
+    let mut steps = 0;
+    for length in (recording.len() / 2..recording.len()).step_by(recording.len() / 40) {
+        let replayed = played(&recording[..length]);
+        assert_eq!(replayed.verdict, Verdict::Same, "cut to {length} bytes");
+        assert!(replayed.cut.is_some() && replayed.steps >= steps && replayed.steps <= whole.steps);
+        steps = replayed.steps;
+    }
+    assert!(Recording::decode(recording).unwrap().cut().is_none());
+}
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_graphshell-sim")).args(args).output().unwrap()
+}
+
+#[test]
+fn the_program_records_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = folder.path().to_str().unwrap();
+    let seed = ["replay", "0x2a", "--peers", "2", "--edits", "40"];
+    let made = sim(&[&seed[..], &["--record", recordings]].concat());
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let mut files: Vec<_> = folder.path().read_dir().unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 2);
+    let file = files[0].to_str().unwrap();
+    let told = sim(&["replay", file, "--verbose"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let text = String::from_utf8(told.stdout).unwrap();
+    let (story, verdict) = text.split_once("\n\n").unwrap();
+    assert!(story.lines().any(|line| line.contains("the user edits [")), "{story}");
+    assert!(story.lines().any(|line| line.contains("out  appends ")), "{story}");
+    assert!(verdict.contains("  held: the engine did the same again\n"), "{verdict}");
+    let short = sim(&["replay", file, "--until", "3", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&short.stdout).unwrap();
+    assert_eq!((&said["outcome"], &said["steps"]), (&"held".into(), &3.into()));
+
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    let refused = sim(&["replay", file]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{error}");
+    assert!(error.contains("damaged at byte") && error.contains("expected"), "{error}");
+    let misused = sim(&["replay", "0x2a", "--until", "3"]);
+    assert_eq!(misused.status.code(), Some(2), "{misused:?}");
+}
