@@ -53,7 +53,7 @@ pub(crate) fn explain_kinds(folder: &Path, kinds: &Kinds, recipe: Recipe) -> Res
         let subject = Subject::Seed { seed, recipe };
         let judged = judge(|options| subject.run(options), false, &marked());
         let path = folder.join(format!("{}-{seed}.html", kind.id));
-        file::write(&path, &explanation(&subject, &judged).to_html())?;
+        file::write(&path, explanation(&subject, &judged).to_html())?;
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ impl Kinds {
             let example = &mut kind.soonest;
             let Some(capsule) = example.unsaved.take() else { continue };
             let path = folder.join(format!("{}-{}.json", kind.id, example.seed));
-            file::write(&path, &capsule.to_json())?;
+            file::write(&path, capsule.to_json())?;
             example.capsule = Some(path.to_string_lossy().into_owned());
         }
         Ok(())

@@ -214,10 +214,10 @@ impl Report {
         }
         annotate::annotate(how.files.annotations, self);
         if let Some(path) = &how.files.junit {
-            file::write(path, &junit::xml(self))?;
+            file::write(path, junit::xml(self))?;
         }
         if let Some(path) = &how.files.report {
-            file::write(path, &self.to_json())?;
+            file::write(path, self.to_json())?;
         }
         Ok(exit)
     }

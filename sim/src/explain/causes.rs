@@ -198,7 +198,9 @@ impl History {
             causes.extend(lives.copied().map(Cause::whole));
         }
         let made = |entry: usize| self.made.get(&entry).map(|&(_, event)| event);
-        causes.extend(bundled(entries.iter().map(|&entry| (entry, made(entry)))));
+        let made = bundled(entries.iter().map(|&entry| (entry, made(entry)))).into_iter();
+        let known: BTreeSet<usize> = causes.iter().map(|cause| cause.event).collect();
+        causes.extend(made.filter(|cause| !known.contains(&cause.event)));
         causes
     }
 }

@@ -1,8 +1,5 @@
 // A headless browser that is allowed nothing but the file that it opens.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -11,18 +8,24 @@ const FLAGS = [
   "--disable-component-update", "--disable-sync",
 ];
 
-// Calls `use` with a browser context of a fresh profile.
-export async function withBrowser(options, use) {
-  const profile = await mkdtemp(join(tmpdir(), "explain-page-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    headless: true, args: FLAGS, offline: true, ...options,
+// A machine that is busy otherwise may take this long for one step.
+const PATIENCE_MS = 120_000;
+
+// A browser with a fresh profile of its own, until it is closed.
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS,
   });
+}
+
+// Calls `use` with a context that no other shares.
+export async function withContext(browser, options, use) {
+  const context = await browser.newContext({ offline: true, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
   try {
     return await use(context);
   } finally {
     await context.close();
-    await rm(profile, { recursive: true, force: true });
   }
 }
 

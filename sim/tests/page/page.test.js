@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
-import { open, withBrowser } from "./browser.js";
+import { launch, open, withContext } from "./browser.js";
 
 const PAGES = process.env.PAGES;
 const file = (name) => join(PAGES, `${name}.html`);
@@ -17,13 +17,16 @@ const HOSTILE = file("hostile");
 const STORY = file("partition");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+const browser = await launch();
+after(() => browser.close());
+
 const WIDE = { viewport: { width: 1400, height: 900 } };
 const NARROW = { viewport: { width: 360, height: 740 } };
 
 // A test with an open page, at the end of which nothing must have gone wrong.
 function onPage(claim, path, options, use) {
   test(claim, async () => {
-    await withBrowser(options, async (context) => {
+    await withContext(browser, options, async (context) => {
       const { page, wrong } = await open(context, path);
       await use(page);
       assert.deepEqual(wrong, []);
