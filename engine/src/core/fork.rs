@@ -119,7 +119,8 @@ impl Core {
             self.counters.note(Counter::RenamedForFork);
             return self.start_healing(common);
         }
-        if self.forks.contains_key(&author) {
+        // A third branch may part earlier than the two that are known.
+        if self.forks.get(&author).is_some_and(|known| known.common <= common) {
             return;
         }
         let peer = self.authors.peer(author);

@@ -189,7 +189,12 @@ impl Core {
                 self.outputs.push_back(Output::Event(Event::Changed(delta)));
             }
         }
-        self.outputs.pop_front()
+        while let Some(output) = self.outputs.pop_front() {
+            if let Some(output) = self.let_out(output) {
+                return Some(output);
+            }
+        }
+        None
     }
 
     /// Who authors here.

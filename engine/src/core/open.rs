@@ -308,7 +308,10 @@ impl Core {
         }
         for &proof in later.forks.values() {
             let author = self.ledger.intern(&mut self.authors, proof.author);
-            self.forks.entry(author).or_insert(proof);
+            let known = self.forks.entry(author).or_insert(proof);
+            if proof.common < known.common {
+                *known = proof;
+            }
         }
         let known = |incarnation: &Incarnation| self.incarnations.contains(incarnation);
         let new = later.incarnations.iter().filter(|&incarnation| !known(incarnation)).copied();

@@ -62,12 +62,23 @@ impl Core {
         }
     }
 
-    /// The one way out for answers: whoever waits too long may not be shared with any more.
     pub(super) fn answer(&mut self, call: u64, response: Response) {
-        let asked_by = self.open_answers.remove(&call).expect("a call is answered once");
-        let shared = self.consents.contains(&asked_by);
-        let response = if shared { response } else { Response::Refused(Reject::NotShared) };
         self.outputs.push_back(Output::Answer { call, response });
+    }
+
+    /// The one way out for whatever goes to another device: the workspace may not be shared with it
+    /// any more since that was prepared. `None` if nothing goes out.
+    pub(super) fn let_out(&mut self, output: Output) -> Option<Output> {
+        match output {
+            Output::Ask { to, .. } if !self.consents.contains(&to) => None,
+            Output::Answer { call, response } => {
+                let asked_by = self.open_answers.remove(&call).expect("a call is answered once");
+                let shared = self.consents.contains(&asked_by);
+                let response = if shared { response } else { Response::Refused(Reject::NotShared) };
+                Some(Output::Answer { call, response })
+            }
+            output => Some(output),
+        }
     }
 
     /// In step only if there is nothing here that could be sent, promised already or not.

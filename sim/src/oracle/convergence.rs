@@ -4,7 +4,7 @@
 //! A peer may lack an entry only if a history that forks stands in the way: the entry is its
 //! author's and lies past the last one that the branches share, or it relies on one that the peer
 //! lacks or has with another content (which is judged by itself, so at the root there is a
-//! reported fork).
+//! reported fork), or on one past a reported fork while the two peers hold different branches.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,11 @@ fn lacks_nothing_of(
             continue;
         }
         let Some(entry) = entries.get(&next) else { continue };
+        // Peers on two branches cannot tell how far beyond the fork that is told these agree.
+        let unsure = |cause: Dot| past_fork(cause) && have_held.parts_from(lack_held, cause.peer);
         let mut causes = entry.version_vector.iter().map(|(peer, sequence)| Dot { peer, sequence });
-        if causes.all(|cause| have_held.get(cause) == lack_held.get(cause)) {
+        let same = |cause| have_held.get(cause) == lack_held.get(cause);
+        if causes.all(|cause| same(cause) && !unsure(cause)) {
             return Err(Finding {
                 property: PROPERTY,
                 peers: vec![lack.peer, have.peer],

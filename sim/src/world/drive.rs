@@ -170,7 +170,7 @@ impl Drive {
         }
         let mut image = peer.image.borrow_mut();
         image.snapshot = opened.snapshot.clone();
-        self.recovers.set(recovers || image.lost > 0);
+        self.recovers.set(recovers || image.lost > 0 || shows.says_loss());
         if usable {
             // All of the log was read and is as it was written: what rotted there is of no effect.
             self.disk.absolve_log();

@@ -106,14 +106,16 @@ impl World {
         }
     }
 
-    /// The history that a frontier of a peer stands for, whatever its log still holds of it;
-    /// `None` if the log is whole.
+    /// The history that a frontier of a peer stands for, whatever its log still tells of it;
+    /// `None` if the log tells all.
     pub(crate) fn whole_history(
         &self,
         me: usize,
         frontier: &Frontier,
     ) -> Option<Vec<SyncedLogEntry>> {
-        self.peers[me].image.borrow().base.as_ref()?;
-        Some(self.archive.borrow().history(frontier))
+        let peer = &self.peers[me];
+        // An engine that began to cut tells no more of what it cuts, whatever comes of it.
+        let whole = peer.image.borrow().base.is_none() && !peer.cuts.get();
+        (!whole).then(|| self.archive.borrow().history(frontier))
     }
 }

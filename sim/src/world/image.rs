@@ -154,6 +154,12 @@ impl Holdings {
         first
     }
 
+    /// Whether both hold an entry of the author under one name with different content.
+    pub(crate) fn parts_from(&self, other: &Holdings, author: PeerId) -> bool {
+        let chain = |held: &Holdings| held.0.get(&author).cloned().unwrap_or_default();
+        chain(self).iter().zip(chain(other)).any(|(&ours, theirs)| ours != theirs)
+    }
+
     /// Entries of some authors, whose running hashes are made of these bytes.
     #[cfg(test)]
     pub(crate) fn of(chains: &[(PeerId, &[u8])]) -> Self {

@@ -265,16 +265,16 @@ impl Inner {
     /// A hostile peer gets a frame.
     fn overhear(&self, frame: &Frame) {
         let Frame { from, nth, answers, call, ref body, .. } = *frame;
+        let mut has_snapshot = false;
         let frames = self.world.lie(self.me, from, |liar, victim, slander| {
             if answers {
-                liar.answered(body);
+                has_snapshot = liar.answered(body);
                 return Vec::new();
             }
             liar.asked(victim, call, body, slander).into_iter().collect()
         });
-        let from_whom = self.world.peer(from);
-        if answers && matches!(Response::decode(body), Ok(Response::Snapshot(_))) {
-            let held = from_whom.handing.borrow().get(&(self.me, nth)).cloned();
+        if has_snapshot {
+            let held = self.world.peer(from).handing.borrow().get(&(self.me, nth)).cloned();
             *self.world.peer(self.me).handed.borrow_mut() = held;
         }
         self.send_all(from, frames);

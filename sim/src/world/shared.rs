@@ -106,6 +106,8 @@ pub(crate) struct Peer {
     pub(crate) last_sync: Cell<Option<bool>>,
     /// Whether any round of the current turn moved something or failed.
     pub(crate) moved: Cell<bool>,
+    /// Whether in this life it began to cut its log.
+    pub(crate) cuts: Cell<bool>,
     /// The forks that it reported.
     pub(crate) forks: RefCell<Forks>,
     /// As whom it authors.
@@ -177,6 +179,7 @@ impl World {
             view: RefCell::default(),
             last_sync: Cell::new(None),
             moved: Cell::new(false),
+            cuts: Cell::default(),
             forks: RefCell::default(),
             author: Cell::new(None),
             amnesiac: Cell::new(false),

@@ -150,6 +150,7 @@ impl SimStore {
 
 impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
+        self.world.peer(self.me).cuts.set(false);
         if let Some(sealed) = &self.sealed {
             return sealed.open().await;
         }
@@ -191,6 +192,7 @@ impl Store for SimStore {
     }
 
     async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
+        self.world.peer(self.me).cuts.set(true);
         self.write(What::Base(base, first)).await
     }
 }

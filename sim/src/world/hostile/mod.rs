@@ -135,7 +135,7 @@ impl Liar {
     }
 
     /// An answer to one of its questions came.
-    pub(crate) fn answered(&mut self, body: &[u8]) {
+    pub(crate) fn answered(&mut self, body: &[u8]) -> bool {
         self.remember(body);
         match Response::decode(body) {
             Ok(Response::Frontier { frontier, .. }) => {
@@ -151,10 +151,12 @@ impl Liar {
                 }
                 if part.total == self.parts.len() as u64 {
                     self.snapshot = Some(std::mem::take(&mut self.parts));
+                    return true;
                 }
             }
             _ => {}
         }
+        false
     }
 
     /// Turns on somebody by itself: listens around, then lies.
