@@ -61,6 +61,16 @@ pub struct DeviceId(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub [u8; 16]);
 
+impl Incarnation {
+    /// Another one that nobody can guess who does not know this one.
+    pub(crate) fn successor(self) -> Self {
+        let hash = blake3::derive_key("graphshell-sync 1 next incarnation", &self.0);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        Incarnation(bytes)
+    }
+}
+
 /// One entry: the `sequence`-th that `peer` authored, from 1, without gaps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Dot {

@@ -87,6 +87,11 @@
 //! same on every device. [`Workspace::resolve`] settles it by ordinary operations, which travel to
 //! the others like any edit; an edit that the resolution had not seen opens it again.
 //!
+//! # Counters
+//!
+//! [`Workspace::counters`] says how often each rare thing ([`Counter`]) happened since the workspace
+//! was opened: gaps that waited, pushes that were sent again, forks, snapshots. It is for diagnostics.
+//!
 //! # What is not here
 //!
 //! Without the feature `store` no store that lasts: [`store::MemoryStore`] ends with the program, and
@@ -100,6 +105,7 @@ pub mod backend;
 mod batch;
 mod codec;
 mod core;
+mod counters;
 mod driver;
 mod entry;
 mod graph;
@@ -123,6 +129,7 @@ pub use api::{
 };
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;
+pub use counters::{Counter, Counters};
 pub use driver::{Driver, ImportError, PortSet, Ports, Subscription, SyncOrchestrator, Workspace};
 pub use entry::{
     EdgeKind, EdgeType, LogEntry, NotFinite, PayloadError, Position, SyncedLogEntry, Trigger,

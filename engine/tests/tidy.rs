@@ -9,11 +9,13 @@ const MAX_LINES: usize = 500;
 
 /// Commands that the README shows and `.ci/run` leaves out, with what stands in for them there.
 const CHECKED_OTHERWISE: &[(&str, &str)] = &[
+    // More is asked of it.
+    ("cargo sim run", "cargo sim run --demand-probes"),
     // The same flags in fewer runs: the default sweep and the nightly shards.
-    ("cargo sim run --seeds 1000 --peers 12 --json", "cargo sim run"),
+    ("cargo sim run --seeds 1000 --peers 12 --json", "cargo sim run --demand-probes"),
     // Other seeds.
     ("cargo sim explain 0x2a", "cargo sim explain 0x0 --canary --text"),
-    ("cargo sim run --seeds 10", "cargo sim run"),
+    ("cargo sim run --seeds 10", "cargo sim run --demand-probes"),
     ("cargo sim replay 0x0 --verbose", "cargo sim replay 0x2a --verbose"),
     // A seed that fails without a bug in the engine.
     ("cargo sim shrink 0x0", "cargo sim shrink 0x0 --canary"),

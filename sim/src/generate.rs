@@ -3,6 +3,7 @@
 //! The plan is a function of the seed and the shape alone. It hangs on no state of a run: the
 //! generator guesses what peers know, and what turns out impossible is a no-op at run time.
 
+mod company;
 mod cuts;
 mod devices;
 mod dice;
@@ -83,7 +84,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     let peers = names.iter().zip(clocks).enumerate().map(|(place, (name, clock))| {
         let legacy = if place < LEGACY_DEVICES { profile.clone() } else { Vec::new() };
         let (clock_offset_ms, clock_drift_ppm) = clock;
-        Peer { name: name.clone(), clock_offset_ms, clock_drift_ppm, legacy, late: false }
+        Peer { clock_offset_ms, clock_drift_ppm, legacy, ..Peer::new(name) }
     });
     let mut peers: Vec<Peer> = peers.collect();
     timeline.live(seed, shape, &mut habits, swarm.legacy);
@@ -91,9 +92,11 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         peers[late].late = true;
     }
     timeline.steps.extend(cuts.steps);
+    let company = Dice::new(seed, "company");
+    let company = company::gather(company, &mut peers, &mut timeline.steps, shape.span_ms);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
-    let circumstances: Vec<&str> = swarm.circumstances().chain(cuts.names).collect();
+    let circumstances: Vec<&str> = swarm.circumstances().chain(cuts.names).chain(company).collect();
     let mut plan = Plan {
         why: String::new(),
         seed,

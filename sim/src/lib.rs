@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod model;
 mod oracle;
 pub mod plan;
+pub mod probe;
 pub mod recording;
 pub mod shrink;
 pub mod trace;

@@ -4,6 +4,7 @@
 //! scenario file and a saved failure outlives a change of the generator. Peers and nodes have
 //! names; ids are derived from them. A plan read from a file is validated before anybody sees it.
 
+mod company;
 mod disk;
 mod edit;
 mod fact;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::web::Web;
 
+pub use company::{Broken, Lie};
 pub use disk::{Disk, Part, Rot};
 pub use edit::Edit;
 pub use fact::{Expectation, Fact, Listed};
@@ -89,6 +91,18 @@ pub struct Peer {
     /// Whether nobody shares the workspace with it, nor it with anybody, until a step does.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late: bool,
+    /// Whether nobody ever shares the workspace with it, although it knows of it and asks.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stranger: bool,
+    /// The version of the protocol that it speaks, if it is not this engine's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<u8>,
+    /// What lies it tells; if any, it is no engine but somebody who crafts frames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lies: Vec<Lie>,
+    /// What stays wrong with it when the others heal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<Broken>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -321,6 +335,13 @@ pub enum Action {
         /// With whom.
         with: String,
     },
+    /// The peer shares the workspace with another no more.
+    Withdraw {
+        /// Who.
+        peer: String,
+        /// From whom.
+        with: String,
+    },
     /// Everybody is idle for so long: all wall clocks move on, and what is on its way is lost.
     /// The plan's own time does not count it.
     TimePasses {
@@ -369,11 +390,45 @@ impl Plan {
     pub fn cuts_logs(&self) -> bool {
         let cuts =
             |step: &Step| matches!(step.action, Action::Compact { .. } | Action::LoseTail { .. });
-        self.compact_every > 0 || self.disk.is_some() || self.steps.iter().any(cuts)
+        let handed = |peer: &Peer| peer.lies.contains(&Lie::FalseSnapshot);
+        let lied = self.peers.iter().any(handed);
+        lied || self.compact_every > 0 || self.disk.is_some() || self.steps.iter().any(cuts)
     }
 }
 
 impl Action {
+    /// The peer to which a step happens; `None` for those that happen to the world.
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Action::Edit { peer, .. }
+            | Action::Browse { peer, .. }
+            | Action::Sync { peer, .. }
+            | Action::Resolve { peer, .. }
+            | Action::Crash { peer, .. }
+            | Action::PowerCut { peer, .. }
+            | Action::Rot { peer, .. }
+            | Action::Restart { peer }
+            | Action::Backup { peer }
+            | Action::Restore { peer, .. }
+            | Action::LoseTail { peer, .. }
+            | Action::Checkpoint { peer }
+            | Action::Compact { peer }
+            | Action::Share { peer, .. }
+            | Action::Withdraw { peer, .. }
+            | Action::Expect { peer, .. } => Some(peer),
+            Action::Partition { .. }
+            | Action::Flap { .. }
+            | Action::SlowLink { .. }
+            | Action::Reset { .. }
+            | Action::TimePasses { .. }
+            | Action::Mend { .. }
+            | Action::Weather { .. }
+            | Action::FillDisk { .. }
+            | Action::ClearDisk { .. }
+            | Action::ClockJump { .. } => None,
+        }
+    }
+
     /// Who edits, and what, if this step is a user's edits.
     pub fn edits(&self) -> Option<(&str, Cow<'_, [Edit]>)> {
         match self {

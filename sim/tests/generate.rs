@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use graphshell_sim::generate::{Profile, Shape, plan};
-use graphshell_sim::plan::{Action, Edit, FaultKind, Plan};
+use graphshell_sim::plan::{Action, Edit, FaultKind, Lie, Plan};
 use proptest::prelude::*;
 
 /// The names under which a plan's JSON knows its actions and edits.
@@ -48,6 +48,7 @@ fn every_kind_of_step_and_edit_appears_within_200_seeds() {
         "clock_jump",
         "time_passes",
         "share",
+        "withdraw",
         "compact",
         "checkpoint",
         "lose_tail",
@@ -114,15 +115,37 @@ fn a_default_plan_has_its_edits_and_about_a_hundred_syncs() {
 fn users_meet_at_the_same_pages() {
     for seed in 0..50 {
         let mut editors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for step in plan(seed, &Shape::default()).steps {
+        let plan = plan(seed, &Shape::default());
+        let most = plan.peers.iter().filter(|peer| !peer.is_hostile()).count() - 1;
+        for step in plan.steps {
             let Some((peer, edits)) = step.action.edits() else { continue };
             for name in edits.iter().flat_map(Edit::nodes) {
                 editors.entry(name.to_owned()).or_default().insert(peer.to_owned());
             }
         }
-        let shared = editors.values().filter(|peers| peers.len() >= 4).count();
-        assert!(shared >= 3, "seed {seed:#x}: only {shared} pages are edited by four peers");
+        let shared = editors.values().filter(|peers| peers.len() >= most).count();
+        assert!(shared >= 3, "seed {seed:#x}: only {shared} pages are edited by {most} peers");
     }
+}
+
+#[test]
+fn every_kind_of_company_appears_within_200_seeds_beside_peers_that_must_converge() {
+    let mut lies = BTreeSet::new();
+    let (mut strangers, mut versions, mut broken) = (0, 0, BTreeSet::new());
+    for seed in 0..200 {
+        let plan = plan(seed, &Shape::default());
+        let core: Vec<_> = (0..plan.peers.len()).filter(|&peer| plan.heals(peer)).collect();
+        let company = |&peer: &usize| plan.are_company(core[0], peer);
+        assert!(core.iter().filter(|peer| company(peer)).count() >= 2, "seed {seed:#x}");
+        for peer in plan.peers {
+            lies.extend(peer.lies);
+            strangers += usize::from(peer.stranger);
+            versions += usize::from(peer.protocol.is_some());
+            broken.extend(peer.broken.map(|broken| format!("{broken:?}")));
+        }
+    }
+    assert_eq!((lies.len(), broken.len()), (Lie::ALL.len(), 2));
+    assert!(strangers >= 5 && versions >= 5, "{strangers} strangers, {versions} versions");
 }
 
 #[test]

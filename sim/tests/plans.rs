@@ -147,3 +147,29 @@ fn only_visits_keep_the_time_of_the_edit() {
     let visit = Edit::Visit { from, to, trigger: Trigger::Link };
     assert!(matches!(visit.to_entry(77), LogEntry::AddTraversal { timestamp_ms: 77, .. }));
 }
+
+#[test]
+fn a_hostile_peer_has_no_engine_and_somebody_must_be_honest() {
+    let with = |peers: &str, steps: &str| {
+        let text = format!(r#"{{"why": "a test", "peers": [{peers}], "steps": [{steps}]}}"#);
+        Plan::from_json(&text, "bad.json").expect_err("the plan is bad").to_string()
+    };
+    let (ada, mal) = (r#"{"name": "ada"}"#, r#"{"name": "mal", "lies": ["forgery"]}"#);
+    let both = format!("{ada}, {mal}");
+    assert_eq!(
+        with(&both, r#"{"at_ms": 0, "do": "compact", "peer": "mal"}"#),
+        r#"bad.json: step 1 (at 0 ms).peer: found "mal", expected a peer without lies"#
+    );
+    assert_eq!(
+        with(mal, ""),
+        "bad.json: plan.peers: found hostile ones alone, expected a peer without lies"
+    );
+    assert_eq!(
+        with(&format!(r#"{ada}, {{"name": "mal", "lies": ["forgery", "forgery"]}}"#), ""),
+        "bad.json: peer 2.lies: found [Forgery, Forgery], expected each lie once"
+    );
+    assert_eq!(
+        with(r#"{"name": "ada", "protocol": 1}"#, ""),
+        "bad.json: peer 1.protocol: found 1, expected another version than this engine's, or none"
+    );
+}

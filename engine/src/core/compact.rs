@@ -5,6 +5,7 @@
 
 use super::{Core, Output};
 use crate::api::Chore;
+use crate::counters::Counter;
 use crate::limits::MAX_BASE_BYTES;
 use crate::ports::StoreError;
 
@@ -70,6 +71,7 @@ impl Core {
             return;
         }
         if !self.forks.is_empty() || !self.suspected.is_empty() || self.held_back {
+            self.counters.note(Counter::CutHeldBackByFork);
             return self.give_up_compaction(StoreError::Refused(BRANCHED.to_owned()));
         }
         // A round of our own may be about to send what would be cut.
@@ -82,6 +84,7 @@ impl Core {
         let had = |author| self.acknowledged.by_all(&self.consents, author);
         let first = self.index.first_beyond(had).unwrap_or(end);
         if first <= begins {
+            self.counters.note(Counter::CutHeldBack);
             return self.compacted(Ok(0));
         }
         self.root = self.root_now();
@@ -108,6 +111,7 @@ impl Core {
         match result {
             Ok(()) => {
                 let dropped = first - self.compaction.first;
+                self.counters.note(Counter::LogCut);
                 self.compaction.first = first;
                 self.snapshot_at = self.pipeline.end;
                 self.compacted(Ok(dropped));

@@ -12,6 +12,7 @@ use super::{Core, Rebuild};
 use crate::api::{EditError, Event, Outcome, Receipt};
 use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, NewEntry};
+use crate::counters::Counter;
 use crate::entry::{EdgeKind, FLAG_GENESIS, LogEntry};
 use crate::graph::{Conflict, ConflictId, ConflictKind, Resolution, Subject};
 use crate::hash::{Hash, Link, chain_next, payload_hash};
@@ -395,7 +396,10 @@ impl Core {
             let kept = chain.and_then(|chain| chain.hash_at(receipt.last)) == Some(hash);
             let outcome = match why {
                 _ if kept => Outcome::Durable(receipt.dots().collect()),
-                Rebuild::StoreFailed(error) => Outcome::Refused(error.clone()),
+                Rebuild::StoreFailed(error) => {
+                    self.counters.note(Counter::EditTakenBack);
+                    Outcome::Refused(error.clone())
+                }
                 Rebuild::Rotated { after } => {
                     let author = self.peer_id();
                     let first = receipt.first.saturating_sub(*after);
@@ -406,6 +410,7 @@ impl Core {
             self.event(Event::Settled { receipt, outcome });
         }
         for (round, peer) in legacy.rounds {
+            self.counters.note(Counter::RoundRemade);
             self.start_round(round, peer);
         }
         for PendingConsent { receipt, device, shared, .. } in legacy.consents {

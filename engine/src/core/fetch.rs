@@ -6,6 +6,7 @@
 use super::Core;
 use super::round::{Pulling, Round};
 use crate::api::SyncError;
+use crate::counters::Counter;
 use crate::hash::Hash;
 use crate::limits::{MAX_SNAPSHOT_PART_BYTES, MAX_SNAPSHOT_PARTS};
 use crate::ports::CallError;
@@ -30,6 +31,7 @@ impl Core {
         let taken = self.joining.is_some() || self.rounds.values().any(|round| round.fetches());
         let Some(round) = self.rounds.get_mut(&id) else { return };
         if taken {
+            self.counters.note(Counter::SnapshotAwaited);
             round.pulling = Pulling::Waiting;
         } else {
             round.pulling = Pulling::Fetching(Fetch::default());
@@ -63,7 +65,12 @@ impl Core {
                 self.begin_join(id, bytes);
             }
             // Another snapshot took the place of the one that was begun.
-            Ok(Taken::Anew) if !begins && self.retry(id).is_none() => {}
+            Ok(Taken::Anew) if !begins => {
+                self.counters.note(Counter::SnapshotAnew);
+                if self.retry(id).is_some() {
+                    self.ask_part(id);
+                }
+            }
             Ok(Taken::Anew | Taken::More) => self.ask_part(id),
         }
     }

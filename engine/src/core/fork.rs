@@ -14,6 +14,7 @@ use super::{Core, LoadPurpose};
 use crate::api::Event;
 use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, EntryRef, NewEntry};
+use crate::counters::Counter;
 use crate::hash::{Hash, Link, chain_next, chain_start, payload_hash};
 use crate::id::{DeviceId, PeerId};
 use crate::record::{ForkProof, Record};
@@ -90,6 +91,7 @@ impl Core {
                     self.suspected.entry(author).or_default().insert(by);
                 }
                 if !known {
+                    self.counters.note(Counter::ForkSuspected);
                     self.event(Event::Fork { author: peer, common, proven: false });
                 }
             }
@@ -114,19 +116,23 @@ impl Core {
     /// Both sides of a fork are known: `ours` and `theirs` are the hashes at `common + 1`.
     pub(super) fn fork_proven(&mut self, author: AuthorIx, common: u64, ours: Hash, theirs: Hash) {
         if author == self.me && common >= self.known_elsewhere() {
+            self.counters.note(Counter::RenamedForFork);
             return self.start_healing(common);
         }
-        if self.forks.contains_key(&author) {
+        // A third branch may part earlier than the two that are known.
+        if self.forks.get(&author).is_some_and(|known| known.common <= common) {
             return;
         }
         let peer = self.authors.peer(author);
         let proof = ForkProof { author: peer, common, ours, theirs };
+        self.counters.note(Counter::ForkProven);
         self.forks.insert(author, proof);
         self.suspected.remove(&author);
         self.rounds.values_mut().for_each(|round| round.believe(author, u64::MAX));
         self.pipeline.submit(Pending::Fork(proof));
         self.event(Event::Fork { author: peer, common, proven: true });
         if author == self.me {
+            self.counters.note(Counter::RenamedForFork);
             self.change_name();
         }
     }
@@ -137,6 +143,7 @@ impl Core {
             let Some(author) = self.authors.get(row.peer) else { continue };
             let ours = self.ledger.chain(author).hash_at(row.common.saturating_add(1));
             if let Some(ours) = ours.filter(|&ours| ours != row.branch) {
+                self.counters.note(Counter::ForkToldByPeer);
                 self.fork_proven(author, row.common, ours, row.branch);
             }
         }
@@ -234,6 +241,7 @@ impl Core {
         let Some(healing) = &mut self.healing else { return };
         healing.submitted = true;
         let (after, lost) = (healing.after, std::mem::take(&mut healing.lost));
+        self.counters.note_many(Counter::AuthoredAnew, lost.len() as u64);
         let device = self.config.device;
         let incarnation = self.next_incarnation;
         self.pipeline.submit(Pending::Final(Record::Identity { device, incarnation }));

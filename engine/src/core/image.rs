@@ -29,7 +29,7 @@ impl Core {
             && self.rounds.is_empty()
             && self.asks.is_empty()
             && self.loads.is_empty()
-            && self.open_answers == 0
+            && self.open_answers.is_empty()
             && self.promising.is_none()
             && self.after_promise.is_empty()
             && self.joining.is_none();
@@ -73,6 +73,8 @@ impl Core {
             acknowledged: _,
             forks: _,
             root: _,
+            // Diagnostics, which decide nothing.
+            counters: _,
             // Empty at rest.
             promising: _,
             after_promise: _,

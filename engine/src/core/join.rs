@@ -9,6 +9,7 @@ use super::shared::{Shared, Weighed};
 use super::snapshot::Root;
 use super::{Core, Output};
 use crate::api::Event;
+use crate::counters::Counter;
 use crate::ports::StoreError;
 use crate::record::Snapshot;
 use crate::wire::Reject;
@@ -70,11 +71,16 @@ impl Core {
                     self.finish(round, Err(reject.into()));
                 }
             }
-            Ok((_, Weighed::OwnAhead)) => self.change_name(),
+            Ok((_, Weighed::OwnAhead)) => {
+                self.counters.note(Counter::RenamedForUnknown);
+                self.change_name();
+            }
             Ok((_, Weighed::Refused(reject))) | Err(reject) => {
+                self.counters.note(Counter::SnapshotRefused);
                 self.finish(round, Err(reject.into()));
             }
             Ok((shared, Weighed::Brings(0))) => {
+                self.counters.note(Counter::SnapshotKnown);
                 self.believe_all(round, &shared);
                 self.go_on_pulling(round);
             }
@@ -132,6 +138,7 @@ impl Core {
         self.root = root;
         self.believe_all(round, &shared);
         self.absorb(shared);
+        self.counters.note(Counter::SnapshotJoined);
         (self.snapshot_at, self.compaction.tried_at) = (self.pipeline.end, self.pipeline.end);
         // Readers are to read everything anew.
         let _ = self.state.refresh();

@@ -56,6 +56,7 @@ use std::sync::Arc;
 
 use crate::api::{Chore, Config, Event, SyncError};
 use crate::author::{AuthorIx, Authors};
+use crate::counters::{Counter, Counters};
 use crate::graph::{Conflict, Edge, Graph, Node};
 use crate::id::{DeviceId, Incarnation, NodeId, PeerId};
 use crate::ports::StoreError;
@@ -135,7 +136,8 @@ pub(crate) struct Core {
     next_call: u64,
     loads: BTreeMap<u64, LoadPurpose>,
     next_ticket: u64,
-    open_answers: usize,
+    /// Who waits for the answer to which call.
+    open_answers: BTreeMap<u64, DeviceId>,
 
     snapshot_at: u64,
     saving: Option<u64>,
@@ -147,6 +149,8 @@ pub(crate) struct Core {
     /// What was told of chores that could not be done.
     hindrances: BTreeMap<Chore, StoreError>,
 
+    /// Of this core and those before it.
+    counters: Counters,
     /// The store failed, or own entries were disowned: nothing more happens here.
     ended: bool,
     outputs: VecDeque<Output>,
@@ -185,7 +189,12 @@ impl Core {
                 self.outputs.push_back(Output::Event(Event::Changed(delta)));
             }
         }
-        self.outputs.pop_front()
+        while let Some(output) = self.outputs.pop_front() {
+            if let Some(output) = self.let_out(output) {
+                return Some(output);
+            }
+        }
+        None
     }
 
     /// Who authors here.
@@ -285,6 +294,11 @@ impl Core {
         self.compaction.kept_from()..self.pipeline.end
     }
 
+    /// How often rare things happened since the workspace was opened.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
     /// The number of the last receipt given.
     pub(crate) fn next_receipt(&self) -> u64 {
         self.edits.last_receipt()
@@ -310,6 +324,7 @@ impl Core {
     /// Takes the place of a core that ended because of `why`, and tells the embedder.
     pub(crate) fn succeed(&mut self, old: Core, why: &Rebuild) {
         let (before, now) = (old.peer_id(), self.peer_id());
+        self.counters.add(&old.counters);
         // Whoever never authored anything had no name to change.
         let renamed = old.named && now != before;
         self.inherit(old.into_legacy(), why);
@@ -389,6 +404,7 @@ impl Core {
         self.ended = true;
         // After a change of the name the next core makes the rounds again.
         if let Rebuild::StoreFailed(error) = &why {
+            self.counters.note(Counter::StoreReplayed);
             for round in std::mem::take(&mut self.rounds).into_keys() {
                 let result = Err(SyncError::Store(error.clone()));
                 self.outputs.push_back(Output::Finished { round, result });

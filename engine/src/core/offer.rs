@@ -8,8 +8,8 @@
 use super::Core;
 use crate::api::Chore;
 use crate::author::AuthorIx;
+use crate::counters::Counter;
 use crate::hash::Hash;
-use crate::id::DeviceId;
 use crate::limits::{MAX_OFFER_RECORDS, MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_PART_BYTES};
 use crate::ports::StoreError;
 use crate::wire::{Reject, Response, SnapshotPart, SnapshotRequest};
@@ -19,7 +19,7 @@ use crate::wire::{Reject, Response, SnapshotPart, SnapshotRequest};
 pub(super) struct Offers {
     pub(super) offer: Option<Offer>,
     /// Requests for the first part.
-    waiting: Vec<(u64, DeviceId, u32)>,
+    waiting: Vec<(u64, u32)>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Offer {
 impl Offers {
     /// Takes the calls that wait for a snapshot.
     pub(super) fn take_waiting(&mut self) -> Vec<u64> {
-        self.waiting.drain(..).map(|(call, _, _)| call).collect()
+        self.waiting.drain(..).map(|(call, _)| call).collect()
     }
 
     #[cfg(test)]
@@ -45,17 +45,12 @@ impl Offers {
 }
 
 impl Core {
-    pub(super) fn asked_for_snapshot(
-        &mut self,
-        call: u64,
-        from: DeviceId,
-        request: SnapshotRequest,
-    ) {
+    pub(super) fn asked_for_snapshot(&mut self, call: u64, request: SnapshotRequest) {
         self.drop_old_offer();
         let offset = match &self.offers.offer {
             Some(offer) if request.id == Some(offer.id) => request.offset,
             Some(_) if request.id.is_none() => 0,
-            _ => return self.offers.waiting.push((call, from, request.bytes)),
+            _ => return self.offers.waiting.push((call, request.bytes)),
         };
         self.answer_part(call, offset, request.bytes);
     }
@@ -80,14 +75,11 @@ impl Core {
         if bytes.len() > MAX_SNAPSHOT_BYTES {
             return self.refuse_offers(&Reject::TooLong);
         }
+        self.counters.note(Counter::SnapshotOffered);
         let kept_until = self.pipeline.end + MAX_OFFER_RECORDS;
         self.offers.offer = Some(Offer { id, bytes, covers, kept_until });
-        for (call, from, most) in std::mem::take(&mut self.offers.waiting) {
-            if !self.consents.contains(&from) {
-                self.answer(call, Response::Refused(Reject::NotShared));
-            } else {
-                self.answer_part(call, 0, most);
-            }
+        for (call, most) in std::mem::take(&mut self.offers.waiting) {
+            self.answer_part(call, 0, most);
         }
     }
 

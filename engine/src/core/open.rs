@@ -19,6 +19,7 @@ use crate::api::{Config, Event, OpenError};
 use crate::author::{AuthorIx, Authors};
 use crate::batch::Batch;
 use crate::codec::DecodeError;
+use crate::counters::Counters;
 use crate::entry::FLAG_GENESIS;
 use crate::id::{Incarnation, PeerId};
 use crate::ports::Promise;
@@ -108,7 +109,7 @@ impl Replay {
             next_call: 0,
             loads: BTreeMap::new(),
             next_ticket: 0,
-            open_answers: 0,
+            open_answers: BTreeMap::new(),
             snapshot_at: 0,
             saving: None,
             checkpoint_wanted: false,
@@ -116,6 +117,7 @@ impl Replay {
             compaction: Compaction::default(),
             joining: None,
             offers: Offers::default(),
+            counters: Counters::default(),
             hindrances: BTreeMap::new(),
             ended: false,
             outputs: VecDeque::new(),
@@ -306,7 +308,10 @@ impl Core {
         }
         for &proof in later.forks.values() {
             let author = self.ledger.intern(&mut self.authors, proof.author);
-            self.forks.entry(author).or_insert(proof);
+            let known = self.forks.entry(author).or_insert(proof);
+            if proof.common < known.common {
+                *known = proof;
+            }
         }
         let known = |incarnation: &Incarnation| self.incarnations.contains(incarnation);
         let new = later.incarnations.iter().filter(|&incarnation| !known(incarnation)).copied();
@@ -342,6 +347,8 @@ impl Core {
     /// Authors as a new incarnation; the log tells of it with its first entry.
     fn begin_incarnation(&mut self) {
         (self.incarnation, self.named) = (self.next_incarnation, false);
+        // This core may have to take yet another name, and never the same one twice.
+        self.next_incarnation = self.next_incarnation.successor();
         let peer = PeerId::derive(self.config.device, self.incarnation);
         self.me = self.ledger.intern(&mut self.authors, peer);
         (self.promised, self.confirmed) = (0, 0);

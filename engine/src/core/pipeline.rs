@@ -9,6 +9,7 @@ use super::{Core, Output};
 use crate::api::{Event, Outcome};
 use crate::author::AuthorIx;
 use crate::batch::Batch;
+use crate::counters::Counter;
 use crate::entry::{FLAG_GENESIS, LogEntry};
 use crate::id::{DeviceId, Incarnation};
 use crate::limits::MAX_INFLIGHT_BATCHES;
@@ -232,6 +233,9 @@ impl Core {
                 genesis: entry.flags & FLAG_GENESIS != 0,
             };
             let operation = LogEntry::decode(entry.kind, entry.payload);
+            if let LogEntry::Opaque { kind, .. } = &operation {
+                self.counters.note(opaque(*kind));
+            }
             self.state.apply(&self.authors, stamp, &delta, operation);
         }
         for (row, &author) in batch.authors().iter().zip(&rows) {
@@ -284,6 +288,14 @@ impl Core {
             let outcome = Outcome::Durable(receipt.dots().collect());
             self.event(Event::Settled { receipt, outcome });
         }
+    }
+}
+
+/// What it means that an entry of this kind could not be read.
+fn opaque(kind: u16) -> Counter {
+    match LogEntry::<String>::is_known_kind(kind) {
+        true => Counter::VoidPayload,
+        false => Counter::UnknownKind,
     }
 }
 

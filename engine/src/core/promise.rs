@@ -2,7 +2,7 @@
 
 use super::{Core, Output};
 use crate::api::Chore;
-use crate::id::DeviceId;
+use crate::counters::Counter;
 use crate::ports::{Promise, StoreError};
 use crate::wire::{PullRequest, Reject, Response};
 
@@ -10,7 +10,7 @@ use crate::wire::{PullRequest, Reject, Response};
 #[derive(Debug)]
 pub(super) enum AfterPromise {
     Round(u64),
-    Pull { call: u64, from: DeviceId, request: PullRequest },
+    Pull { call: u64, request: PullRequest },
 }
 
 impl Core {
@@ -38,6 +38,7 @@ impl Core {
         if self.held_back || self.ensure_promise() {
             return self.go_on(after);
         }
+        self.counters.note(Counter::PromiseAwaited);
         let target = self.ledger.chain(self.me).durable();
         self.after_promise.push((target, after));
     }
@@ -45,7 +46,7 @@ impl Core {
     fn go_on(&mut self, after: AfterPromise) {
         match after {
             AfterPromise::Round(round) => self.begin_push(round),
-            AfterPromise::Pull { call, from, request } => self.prepare_pull(call, from, request),
+            AfterPromise::Pull { call, request } => self.prepare_pull(call, request),
         }
     }
 
@@ -58,6 +59,7 @@ impl Core {
         if let Err(error) = result {
             // Nothing may be sent; what was sent before stays true. Whatever waits is given up, or
             // it would ask again at once.
+            self.counters.note(Counter::PromiseFailed);
             waiting.into_iter().for_each(|(_, after)| self.give_up(after, &error));
             self.give_up_join(&error);
             self.give_up_offers(&error);

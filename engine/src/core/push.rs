@@ -10,6 +10,7 @@ use super::round::Round;
 use super::select::{Wanted, select};
 use super::{Core, LoadPurpose};
 use crate::batch::Batch;
+use crate::counters::Counter;
 use crate::id::PeerId;
 use crate::limits::MAX_BATCH_ENTRIES;
 use crate::vector::VersionVector;
@@ -56,6 +57,7 @@ impl Core {
             // Only the peer can ask for a snapshot.
             let Some(round) = self.rounds.get_mut(&id) else { return };
             round.report.peer_behind = true;
+            self.counters.note(Counter::PeerBehind);
             if let Some(pushing) = &mut round.pushing {
                 pushing.exhausted = true;
             }
@@ -114,6 +116,7 @@ impl Core {
         let behind = pushing.open == 0 && !pushing.loading && !pushing.acked.covers(&pushing.sent);
         let moved = pushing.acked != before;
         if behind {
+            self.counters.note(Counter::PushRepeated);
             pushing.sent = pushing.acked.clone();
             pushing.exhausted = false;
         }
@@ -128,6 +131,7 @@ impl Core {
     /// The peer has another history of an author than we pushed: leave that author out, and look
     /// where both part.
     pub(super) fn push_parted(&mut self, id: u64, peer: PeerId, common: u64) {
+        self.counters.note(Counter::PushParted);
         let Some(author) = self.authors.get(peer) else {
             return self.finish(id, Err(Reject::Fork { author: peer, common }.into()));
         };

@@ -15,6 +15,7 @@ use super::{Core, Output};
 use crate::api::{SyncError, SyncReport};
 use crate::author::AuthorIx;
 use crate::batch::Batch;
+use crate::counters::Counter;
 use crate::id::{DeviceId, PeerId};
 use crate::limits::{MAX_LOST_CALLS, MAX_OPEN_PUSHES, MAX_ROUND_RETRIES};
 use crate::ports::CallError;
@@ -205,6 +206,7 @@ impl Core {
         if over || kind == Asked::Frontier && round.lost_in_a_row > 1 {
             return self.finish(id, Err(error.into()));
         }
+        self.counters.note(Counter::CallRepeated);
         match kind {
             Asked::Frontier => self.ask_frontier(id),
             Asked::Pull => {
@@ -367,6 +369,7 @@ impl Core {
         let round = self.rounds.get_mut(&id)?;
         round.retries += 1;
         if round.retries > MAX_ROUND_RETRIES {
+            self.counters.note(Counter::RoundStalled);
             self.finish(id, Err(SyncError::Stalled));
             return None;
         }
@@ -401,6 +404,7 @@ impl Core {
         if self.held_back && self.healing.is_none() {
             // Somebody knows more of us, and nobody could say what: what was not sent is made
             // again under a new name.
+            self.counters.note(Counter::RenamedForUnknown);
             self.start_healing(self.known_elsewhere());
         }
         let frontier = self.frontier();

@@ -9,6 +9,7 @@ use super::select::{Wanted, select};
 use super::{Core, LoadPurpose, Output};
 use crate::author::AuthorIx;
 use crate::batch::{AuthorRow, Batch};
+use crate::counters::Counter;
 use crate::hash::Hash;
 use crate::id::{DeviceId, PeerId, WorkspaceId};
 use crate::limits::MAX_OPEN_ANSWERS;
@@ -18,7 +19,6 @@ use crate::wire::{Budget, Exclusion, Frontier, PullRequest, Reject, Request, Res
 #[derive(Debug)]
 pub(super) struct Pull {
     pub(super) call: u64,
-    from: DeviceId,
     wanted: Wanted,
     budget: Budget,
     /// Where the records loaded end.
@@ -27,7 +27,7 @@ pub(super) struct Pull {
 
 impl Core {
     pub(super) fn asked(&mut self, call: u64, from: DeviceId, request: Request) {
-        self.open_answers += 1;
+        self.open_answers.insert(call, from);
         let workspace = match &request {
             Request::Frontier(request) => request.workspace,
             Request::Pull(request) => request.workspace,
@@ -35,13 +35,18 @@ impl Core {
             Request::Snapshot(request) => request.workspace,
         };
         if let Some(reject) = self.turned_away(from, workspace) {
+            match reject {
+                Reject::NotShared => self.counters.note(Counter::TurnedAway),
+                Reject::Busy => self.counters.note(Counter::AnsweredBusy),
+                _ => {}
+            }
             return self.answer(call, Response::Refused(reject));
         }
         match request {
             Request::Frontier(request) => self.answer_frontier(call, from, request.digest),
             Request::Pull(request) => self.asked_to_pull(call, from, request),
             Request::Push(request) => self.asked_to_push(call, from, request.batch),
-            Request::Snapshot(request) => self.asked_for_snapshot(call, from, request),
+            Request::Snapshot(request) => self.asked_for_snapshot(call, request),
         }
     }
 
@@ -50,7 +55,7 @@ impl Core {
             Some(Reject::NotShared)
         } else if self.ended {
             Some(Reject::Unavailable)
-        } else if self.open_answers > MAX_OPEN_ANSWERS {
+        } else if self.open_answers.len() > MAX_OPEN_ANSWERS {
             Some(Reject::Busy)
         } else {
             None
@@ -58,8 +63,22 @@ impl Core {
     }
 
     pub(super) fn answer(&mut self, call: u64, response: Response) {
-        self.open_answers -= 1;
         self.outputs.push_back(Output::Answer { call, response });
+    }
+
+    /// The one way out for whatever goes to another device: the workspace may not be shared with it
+    /// any more since that was prepared. `None` if nothing goes out.
+    pub(super) fn let_out(&mut self, output: Output) -> Option<Output> {
+        match output {
+            Output::Ask { to, .. } if !self.consents.contains(&to) => None,
+            Output::Answer { call, response } => {
+                let asked_by = self.open_answers.remove(&call).expect("a call is answered once");
+                let shared = self.consents.contains(&asked_by);
+                let response = if shared { response } else { Response::Refused(Reject::NotShared) };
+                Some(Output::Answer { call, response })
+            }
+            output => Some(output),
+        }
     }
 
     /// In step only if there is nothing here that could be sent, promised already or not.
@@ -86,17 +105,18 @@ impl Core {
         // Whoever asks may know more of us than we do; look before anything new is promised.
         self.look_for_own_name(&request.have, from);
         self.weigh_exclusions(&request.excluded);
-        self.once_promised(AfterPromise::Pull { call, from, request });
+        self.once_promised(AfterPromise::Pull { call, request });
     }
 
-    pub(super) fn prepare_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
+    pub(super) fn prepare_pull(&mut self, call: u64, request: PullRequest) {
         let excluded = self.of_no_use(&request.have, &request.excluded);
         let until = self.frontier().vector();
         let wanted = Wanted { have: request.have.vector(), until, excluded };
         if self.lies_below(&wanted) {
+            self.counters.note(Counter::PeerSentToSnapshot);
             return self.answer(call, Response::Refused(Reject::Behind));
         }
-        self.load_pull(Pull { call, from, wanted, budget: request.budget, after: 0 });
+        self.load_pull(Pull { call, wanted, budget: request.budget, after: 0 });
     }
 
     /// For each author that is quarantined here or by the peer, the last sequence that may be sent
@@ -159,11 +179,9 @@ impl Core {
     }
 
     pub(super) fn answer_pull(&mut self, mut pull: Pull, batches: &[Arc<Batch>]) {
-        if !self.consents.contains(&pull.from) {
-            return self.answer(pull.call, Response::Refused(Reject::NotShared));
-        }
         let selection = select(batches, &mut pull.wanted, pull.budget);
         let full = selection.full;
+        self.counters.note_many(Counter::BatchCut, u64::from(full));
         match self.ledger.seal(&self.authors, selection.builder) {
             Some(batch) => {
                 let more = full || !self.positions_of(&pull.wanted, 1, 0).is_empty();
@@ -176,6 +194,7 @@ impl Core {
 
     fn asked_to_push(&mut self, call: u64, from: DeviceId, batch: Batch) {
         if self.pipeline.is_full() || self.joining.is_some() {
+            self.counters.note(Counter::AnsweredBusy);
             return self.answer(call, Response::Refused(Reject::Busy));
         }
         let peers: Vec<PeerId> = batch.authors().iter().map(|row| row.peer).collect();
@@ -209,25 +228,40 @@ impl Core {
             self.confirm(own.map_or(0, AuthorRow::last));
         }
         match admission {
-            Admission::Fresh(batch) => {
-                let mut fresh = batch.len() as u64;
-                self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
+            Admission::Fresh(new) => {
+                let mut fresh = new.len() as u64;
+                if new.len() < batch.len() {
+                    self.counters.note(Counter::BatchTrimmed);
+                }
+                self.pipeline.submit(super::pipeline::Pending::Foreign(new));
                 fresh += self.unpark();
                 Ok(fresh)
             }
-            Admission::Known => Ok(0),
+            Admission::Known => {
+                self.counters.note(Counter::BatchKnown);
+                Ok(0)
+            }
             Admission::Early => {
-                if self.parked.offer(&batch) {
+                if !self.parked.offer(&batch) {
+                    self.counters.note(Counter::GapTurnedAway);
+                } else {
+                    self.counters.note(Counter::GapParked);
                     self.pipeline.submit(super::pipeline::Pending::Parked(batch));
                 }
                 Ok(0)
             }
             Admission::OwnAhead => {
+                self.counters.note(Counter::RenamedForUnknown);
                 self.change_name();
                 Err(Reject::Unavailable)
             }
             Admission::Parted(parting) => Err(self.part(parting, Some(from), round)),
-            Admission::Refused(reject) => Err(reject),
+            Admission::Refused(reject) => {
+                if matches!(reject, Reject::Fork { .. }) {
+                    self.counters.note(Counter::QuarantinedRefused);
+                }
+                Err(reject)
+            }
         }
     }
 
@@ -246,6 +280,7 @@ impl Core {
             let closed = self.closed();
             match self.ledger.admit(&mut self.authors, batch, Some(self.me), &closed) {
                 Admission::Fresh(batch) => {
+                    self.counters.note(Counter::GapFilled);
                     fresh += batch.len() as u64;
                     self.pipeline.submit(super::pipeline::Pending::Foreign(batch));
                 }

@@ -2,6 +2,7 @@
 
 mod failures;
 mod handover;
+mod hostile;
 mod orders;
 
 use std::sync::Arc;

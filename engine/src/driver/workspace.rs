@@ -8,6 +8,7 @@ use super::recorded::RecordedCore;
 use super::{Driver, Ports, Subscription, open_core};
 use crate::api::{Config, EditError, OpenError, Outcome, Receipt, SyncError, SyncReport};
 use crate::core::history;
+use crate::counters::Counters;
 use crate::entry::{LogEntry, SyncedLogEntry};
 use crate::graph::{Conflict, ConflictId, Edge, Graph, Node, Resolution};
 use crate::id::{DeviceId, NodeId, PeerId};
@@ -209,6 +210,11 @@ impl<P: Ports> Workspace<P> {
     /// All that is applied, local edits that are not yet durable included.
     pub fn version_vector(&self) -> VersionVector {
         self.shared.lock().core().applied()
+    }
+
+    /// How often rare things happened here since the workspace was opened.
+    pub fn counters(&self) -> Counters {
+        self.shared.lock().core().counters()
     }
 
     /// A number that grows whenever [`version_vector`](Self::version_vector) changes, and costs less:

@@ -30,8 +30,14 @@ pub trait Medium {
     /// Opens the log, or begins an empty one. What a cut left of an unfinished commit is gone, and
     /// what is found survives the next one: whoever reads it relies on it.
     fn journal(&mut self) -> Result<Self::Journal, StoreError>;
-    /// Opens the database's file, or begins an empty one.
-    fn state(&mut self) -> Result<Self::State, StoreError>;
+    /// Opens the database's file, if there is one.
+    fn state(&mut self) -> Result<Option<Self::State>, StoreError>;
+    /// Begins another database in an empty file, under a name of its own. What was begun there before
+    /// and never [adopted](Self::adopt_state) is gone.
+    fn begin_state(&mut self) -> Result<Self::State, StoreError>;
+    /// Gives the file that was begun, which nobody has open, the database's name, durably: after a
+    /// power cut it has that name or the one before. Whatever had the name is gone.
+    fn adopt_state(&mut self) -> Result<(), StoreError>;
     /// Gives the database's file, which nobody has open, another name, durably. Returns that name.
     fn set_state_aside(&mut self) -> Result<String, StoreError>;
     /// What a small file holds, if it exists.

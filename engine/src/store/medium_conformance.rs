@@ -26,16 +26,17 @@ pub fn every_claim<M: Medium, P: FnMut() -> M>(mut place: impl FnMut() -> P) {
     an_open_medium_is_refused_to_others(place());
     small_files_are_replaced_as_a_whole(place());
     the_database_survives_reopening(place());
+    a_database_that_was_begun_is_none_before_it_is_adopted(place());
     a_database_set_aside_leaves_its_place_empty(place());
     parts_have_names_of_their_own(place());
 }
 
-/// A place that nobody wrote to holds no key, no small file and an empty database.
+/// A place that nobody wrote to holds no key, no small file and no database.
 pub fn a_new_medium_is_empty<M: Medium>(mut place: impl FnMut() -> M) {
     for _ in 0..2 {
         let mut medium = locked(&mut place);
         assert_eq!(all(&medium.journal().expect("the journal opens")), []);
-        assert_eq!(medium.state().expect("the database opens").len().expect("a length"), 0);
+        assert!(medium.state().expect("the database opens").is_none());
         assert_eq!(medium.read("absent").expect("a small file is read"), None);
     }
 }
@@ -171,13 +172,14 @@ pub fn small_files_are_replaced_as_a_whole<M: Medium>(mut place: impl FnMut() ->
 pub fn the_database_survives_reopening<M: Medium>(mut place: impl FnMut() -> M) {
     let bytes = noise(10_000);
     let mut medium = locked(&mut place);
-    let state = medium.state().expect("the database opens");
-    state.set_len(20_000).expect("a length is set");
+    begin(&mut medium, 20_000);
+    medium.adopt_state().expect("it is adopted");
+    let state = database(&mut medium);
     state.write(5_000, &bytes).expect("writes");
     state.sync_data().expect("syncs");
     state.close().expect("closes");
     drop((state, medium));
-    let state = locked(&mut place).state().expect("the database opens");
+    let state = database(&mut locked(&mut place));
     assert_eq!(state.len().expect("a length"), 20_000);
     let mut found = vec![1; 20_000];
     state.read(0, &mut found).expect("reads");
@@ -185,17 +187,35 @@ pub fn the_database_survives_reopening<M: Medium>(mut place: impl FnMut() -> M) 
     assert!(found[..5_000].iter().chain(&found[15_000..]).all(|&byte| byte == 0));
 }
 
-/// A database that is set aside keeps its contents under another name, and a new one begins.
+/// What was begun is not the database, and is dropped by the next that is begun; what is adopted is the
+/// database from then on, in the place of the one before.
+pub fn a_database_that_was_begun_is_none_before_it_is_adopted<M: Medium>(
+    mut place: impl FnMut() -> M,
+) {
+    begin(&mut locked(&mut place), 8_192);
+    for length in [4_096, 12_288] {
+        let mut medium = locked(&mut place);
+        let before = medium.state().expect("the database opens");
+        assert_eq!(
+            before.map(|state| state.len().expect("a length")),
+            (length > 4_096).then_some(4_096)
+        );
+        begin(&mut medium, length);
+        medium.adopt_state().expect("it is adopted");
+        assert_eq!(database(&mut medium).len().expect("a length"), length);
+        drop(medium);
+        assert_eq!(database(&mut locked(&mut place)).len().expect("a length"), length);
+    }
+}
+
+/// A database that is set aside keeps its contents under another name, and a new one can be begun.
 pub fn a_database_set_aside_leaves_its_place_empty<M: Medium>(mut place: impl FnMut() -> M) {
     let mut medium = locked(&mut place);
     let mut names = vec![medium.name_of(Part::State)];
     for _ in 0..2 {
-        let state = medium.state().expect("the database opens");
-        assert_eq!(state.len().expect("a length"), 0);
-        state.set_len(4_096).expect("a length is set");
-        state.sync_data().expect("syncs");
-        state.close().expect("closes");
-        drop(state);
+        assert!(medium.state().expect("the database opens").is_none());
+        begin(&mut medium, 4_096);
+        medium.adopt_state().expect("it is adopted");
         let name = medium.set_state_aside().expect("it is set aside");
         assert!(!names.contains(&name), "{name} is taken");
         names.push(name);
@@ -215,6 +235,19 @@ fn locked<M: Medium>(place: &mut impl FnMut() -> M) -> M {
     let mut medium = place();
     medium.lock().expect("nobody else has it open");
     medium
+}
+
+/// Begins a database of this length.
+fn begin<M: Medium>(medium: &mut M, length: u64) {
+    let state = medium.begin_state().expect("a database begins");
+    assert_eq!(state.len().expect("a length"), 0, "it is empty");
+    state.set_len(length).expect("a length is set");
+    state.sync_data().expect("syncs");
+    state.close().expect("closes");
+}
+
+fn database<M: Medium>(medium: &mut M) -> M::State {
+    medium.state().expect("the database opens").expect("there is one")
 }
 
 fn commit(journal: &mut impl Journal, changes: Vec<Change>) {

@@ -33,6 +33,7 @@ use crate::limits::{
     MAX_AUTHORS, MAX_FRAME_BYTES, MAX_IN_STEP_BYTES, MAX_REASON_BYTES, MAX_SNAPSHOT_BYTES,
     MAX_SNAPSHOT_PART_BYTES,
 };
+use crate::ports::CallError;
 
 /// Bytes are no frame of the protocol; the fault of whoever sent them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +199,19 @@ impl Response {
         }
         debug_assert!(out.len() <= MAX_FRAME_BYTES);
         out
+    }
+
+    /// What a backend gives back for the frame that answered a call. A peer whose answer has another
+    /// version of the protocol has refused to speak ours, whatever the rest says.
+    ///
+    /// # Errors
+    /// [`CallError::Nonsense`] if the frame breaks the format.
+    pub fn from_answer(frame: &[u8]) -> Result<Response, CallError> {
+        match Response::decode(frame) {
+            Err(FrameError::Version { found }) => Ok(Response::Refused(Reject::Version(found))),
+            Err(error) => Err(CallError::Nonsense(error.to_string())),
+            Ok(response) => Ok(response),
+        }
     }
 
     /// Reads one frame. Allocates no more than a small multiple of `frame.len()`.

@@ -271,6 +271,10 @@ pub(crate) struct ReportArgs {
     /// Write failures to standard error as annotations of a CI server.
     #[arg(long, value_name = "SERVER", value_enum, default_value_t = Annotations::Auto)]
     pub(crate) annotations: Annotations,
+    /// Exit with 4 if a rare event that 200 seeds are expected to reach happened in none of the
+    /// seeds.
+    #[arg(long)]
+    pub(crate) demand_probes: bool,
 }
 
 /// For whom failures are annotated.

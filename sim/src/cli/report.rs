@@ -15,6 +15,7 @@ use super::junit;
 use super::kinds::Kinds;
 use super::output::Output;
 use super::tally::Tally;
+use super::text;
 
 /// The format that is written and read.
 const FORMAT: u64 = 1;
@@ -177,7 +178,13 @@ impl Report {
         how: &SweepOutput<'_>,
         output: &mut Output,
     ) -> Result<Exit, Error> {
-        let exit = self.exit();
+        let never = self.tally.never_reached();
+        let demanded = self.tally.demanded();
+        let unreached = how.files.demand_probes && !demanded.is_empty();
+        let exit = match self.exit() {
+            Exit::Held if unreached => Exit::ProvedNothing,
+            exit => exit,
+        };
         if how.json {
             output.line(self.tally.to_json(
                 &self.flags,
@@ -193,8 +200,16 @@ impl Report {
             if let Some(faults) = self.tally.faults().table(output.columns()) {
                 output.line(faults)?;
             }
-            if exit == Exit::ProvedNothing {
+            if !never.is_empty() {
+                let columns = output.text_columns();
+                output.line(text::hanging("never reached: ", &never.join(", "), columns))?;
+            }
+            if self.exit() == Exit::ProvedNothing {
                 output.line("nothing was proved: too many of the seeds were invalid")?;
+            } else if exit == Exit::ProvedNothing {
+                let what = "too little was proved; --demand-probes wants: ";
+                let columns = output.text_columns();
+                output.line(text::hanging(what, &demanded.join(", "), columns))?;
             }
         }
         annotate::annotate(how.files.annotations, self);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use graphshell_sim::probe;
 use indicatif::{HumanCount, HumanFloatCount};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,8 @@ struct Summary<'a> {
     messages: u64,
     virtual_ms: u64,
     counts: &'a BTreeMap<String, u64>,
+    /// Rare events that no run reached.
+    never_reached: Vec<&'static str>,
     faults: &'a Faults,
     /// Failures by what they look like, the commonest first.
     failures: &'a [Kind],
@@ -100,6 +103,16 @@ impl Tally {
         self.outcomes.values().sum()
     }
 
+    /// Rare events that no run reached.
+    pub(crate) fn never_reached(&self) -> Vec<&'static str> {
+        probe::never_reached(&self.counts, false)
+    }
+
+    /// Rare events that a small sweep must reach, and that no run reached.
+    pub(crate) fn demanded(&self) -> Vec<&'static str> {
+        probe::never_reached(&self.counts, true)
+    }
+
     /// How a sweep ends. Some seeds draw a fault that meets nothing, so a few may be invalid.
     pub(crate) fn sweep_exit(&self) -> Exit {
         let invalid = self.of(Outcome::Invalid);
@@ -145,6 +158,7 @@ impl Tally {
             messages: self.messages,
             virtual_ms: self.virtual_ms,
             counts: &self.counts,
+            never_reached: self.never_reached(),
             faults: &self.faults,
             failures,
             seconds: elapsed.as_secs_f64(),

@@ -57,10 +57,15 @@ impl AtRest {
         AtRest { texts, nonces: RefCell::default() }
     }
 
+    /// A text of a user's in some bytes, if there is one.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<String> {
+        let found = self.texts.find(bytes)?;
+        Some(String::from_utf8_lossy(&bytes[found.range()]).into_owned())
+    }
+
     /// Judges a piece of a file.
     pub(crate) fn judge_bytes(&self, peer: usize, file: &str, bytes: &[u8]) -> Result<(), Finding> {
-        let Some(found) = self.texts.find(bytes) else { return Ok(()) };
-        let text = String::from_utf8_lossy(&bytes[found.range()]).into_owned();
+        let Some(text) = self.find(bytes) else { return Ok(()) };
         Err(finding(peer, "no plaintext at rest", format!("{file} holds {text:?}, readable")))
     }
 

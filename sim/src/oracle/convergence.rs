@@ -4,7 +4,7 @@
 //! A peer may lack an entry only if a history that forks stands in the way: the entry is its
 //! author's and lies past the last one that the branches share, or it relies on one that the peer
 //! lacks or has with another content (which is judged by itself, so at the root there is a
-//! reported fork).
+//! reported fork), or on one past a reported fork while the two peers hold different branches.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::world::image::Holdings;
 const PROPERTY: &str = "convergence";
 
 /// Judges that nobody lacks anything, after the heal; `held` are the disks of the peers viewed.
-pub(crate) fn complete(views: &[(View, &Holdings)], forks: &Forks) -> Result<(), Finding> {
-    for have in views {
+pub(crate) fn complete(views: &[&(View, &Holdings)], forks: &Forks) -> Result<(), Finding> {
+    for &have in views {
         let entries: BTreeMap<Dot, &SyncedLogEntry> =
             have.0.history.iter().map(|entry| (entry.dot(), entry)).collect();
-        for lack in views.iter().filter(|lack| lack.0.frontier != have.0.frontier) {
+        for &lack in views.iter().filter(|lack| lack.0.frontier != have.0.frontier) {
             lacks_nothing_of(have, &entries, lack, forks)?;
         }
     }
@@ -42,8 +42,11 @@ fn lacks_nothing_of(
             continue;
         }
         let Some(entry) = entries.get(&next) else { continue };
+        // Peers on two branches cannot tell how far beyond the fork that is told these agree.
+        let unsure = |cause: Dot| past_fork(cause) && have_held.parts_from(lack_held, cause.peer);
         let mut causes = entry.version_vector.iter().map(|(peer, sequence)| Dot { peer, sequence });
-        if causes.all(|cause| have_held.get(cause) == lack_held.get(cause)) {
+        let same = |cause| have_held.get(cause) == lack_held.get(cause);
+        if causes.all(|cause| same(cause) && !unsure(cause)) {
             return Err(Finding {
                 property: PROPERTY,
                 peers: vec![lack.peer, have.peer],
@@ -58,7 +61,7 @@ fn lacks_nothing_of(
 }
 
 /// Judges that peers with the same entries are equal, healed or not.
-pub(crate) fn equal(views: &[(View, &Holdings)]) -> Result<(), Finding> {
+pub(crate) fn equal(views: &[&(View, &Holdings)]) -> Result<(), Finding> {
     for (index, (one, _)) in views.iter().enumerate() {
         for (other, _) in &views[index + 1..] {
             if one.frontier != other.frontier || !one.settled() || !other.settled() {

@@ -12,8 +12,10 @@ pub(crate) mod convergence;
 pub(crate) mod durability;
 pub(crate) mod forks;
 pub(crate) mod model;
+pub(crate) mod privacy;
 pub(crate) mod reopened;
 pub(crate) mod rounds;
+pub(crate) mod versions;
 
 use std::collections::BTreeMap;
 

@@ -78,7 +78,7 @@ fn entry_that_is_missing_without_a_reported_fork_is_found() {
         let (one, other) = (view(0, history()), view(1, other));
         let held = [held(&one), held(&other)];
         convergence::complete(
-            &[(one, &held[0]), (other, &held[1])],
+            &[&(one, &held[0]), &(other, &held[1])],
             &forks.iter().copied().collect(),
         )
     };
@@ -100,7 +100,7 @@ fn different_states_of_equal_entries_are_found() {
     let equal = |state: Vec<u8>| {
         let (one, other) = (view(0, history()), View { state, ..view(1, history()) });
         let held = held(&one);
-        convergence::equal(&[(one, &held), (other, &held)])
+        convergence::equal(&[&(one, &held), &(other, &held)])
     };
     assert_eq!(equal(Vec::new()), Ok(()));
     assert!(equal(vec![1]).is_err());

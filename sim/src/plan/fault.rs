@@ -163,6 +163,7 @@ impl Action {
             | Action::Checkpoint { .. }
             | Action::Compact { .. }
             | Action::Share { .. }
+            | Action::Withdraw { .. }
             | Action::Expect { .. } => return None,
         })
     }

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use graphshell_sync::wire::PROTOCOL_VERSION;
 use graphshell_sync::{EdgeKind, LogEntry, limits};
 
-use super::{Action, Choice, Edit, Fact, Listed, Network, Part, Plan, Rot};
+use super::{Action, Choice, Edit, Fact, Listed, Network, Part, Peer, Plan, Rot};
 use crate::web::Web;
 
 /// Most peers of one plan.
@@ -112,6 +113,7 @@ impl Plan {
             check(peers.insert(peer.name.as_str()), ".name", quoted(&peer.name), "a unique name")
                 .map_err(at(place))?;
             check_clock(".clock_offset_ms", peer.clock_offset_ms).map_err(at(place))?;
+            check_company(peer).map_err(at(place))?;
             let drift = peer.clock_drift_ppm;
             let most = || format!("at most {MAX_DRIFT_PPM} either way");
             check(drift.unsigned_abs() <= MAX_DRIFT_PPM, ".clock_drift_ppm", drift, most())
@@ -121,7 +123,16 @@ impl Plan {
                 check_edit(edit).and_then(|()| check_legacy(edit)).map_err(at(place))?;
             }
         }
+        check(
+            self.peers.iter().any(|peer| !peer.is_hostile()),
+            ".peers",
+            "hostile ones alone",
+            "a peer without lies",
+        )
+        .map_err(at(|| "plan".to_owned()))?;
+        let hostile = self.peers.iter().filter(|peer| peer.is_hostile());
         let mut before = Before {
+            hostile: hostile.map(|peer| peer.name.as_str()).collect(),
             peers,
             crashed: BTreeSet::new(),
             backed_up: BTreeSet::new(),
@@ -198,6 +209,8 @@ impl Plan {
 /// What the steps so far have done, as far as later steps rely on it.
 struct Before<'a> {
     peers: BTreeSet<&'a str>,
+    /// Those that have no engine.
+    hostile: BTreeSet<&'a str>,
     crashed: BTreeSet<&'a str>,
     backed_up: BTreeSet<&'a str>,
     /// Whether the plan has disks that can go wrong.
@@ -206,8 +219,17 @@ struct Before<'a> {
 
 impl<'a> Before<'a> {
     fn check_step(&mut self, action: &'a Action) -> Result<(), Wrong> {
-        let peer = |field, name: &String| check_peer(&self.peers, field, name);
+        let peer = |field, name: &String| {
+            check_peer(&self.peers, field, name)?;
+            let engine = field != ".peer" || !self.hostile.contains(name.as_str());
+            check(engine, field, quoted(name), "a peer without lies")
+        };
         match action {
+            Action::Sync { peer: who, with } if self.hostile.contains(who.as_str()) => {
+                peer(".with", with)?;
+                let honest = !self.hostile.contains(with.as_str());
+                check(honest, ".with", quoted(with), "a peer without lies")
+            }
             Action::Edit { peer: who, edits } => {
                 peer(".peer", who)?;
                 let most = format!("1 to {MAX_EDITS}");
@@ -224,7 +246,9 @@ impl<'a> Before<'a> {
                     format!("1 to {MAX_STROLL}"),
                 )
             }
-            Action::Sync { peer: who, with } | Action::Share { peer: who, with } => {
+            Action::Sync { peer: who, with }
+            | Action::Share { peer: who, with }
+            | Action::Withdraw { peer: who, with } => {
                 peer(".peer", who)?;
                 peer(".with", with)?;
                 check(who != with, ".with", quoted(with), "another peer")
@@ -339,6 +363,23 @@ fn check_clock(field: &'static str, by_ms: i64) -> Result<(), Wrong> {
         by_ms,
         format!("at most {MAX_CLOCK_MS} either way"),
     )
+}
+
+/// Who lies has neither a clock nor a profile nor an engine of some version.
+fn check_company(peer: &Peer) -> Result<(), Wrong> {
+    let mut lies = peer.lies.clone();
+    lies.sort_unstable();
+    lies.dedup();
+    let found = format!("{:?}", peer.lies);
+    check(lies.len() == peer.lies.len(), ".lies", found, "each lie once")?;
+    let version = peer.protocol.map_or_else(String::new, |version| version.to_string());
+    let other = peer.protocol != Some(PROTOCOL_VERSION);
+    check(other, ".protocol", version, "another version than this engine's, or none")?;
+    let Peer { clock_offset_ms, clock_drift_ppm, legacy, late, protocol, broken, .. } = peer;
+    let clock = (*clock_offset_ms, *clock_drift_ppm);
+    let plain = (clock, *late, *protocol, *broken) == ((0, 0), false, None, None);
+    let plain = plain && legacy.is_empty();
+    check(!peer.is_hostile() || plain, ".lies", "lies and settings of an engine", "one of both")
 }
 
 fn check_range(field: &'static str, (least, most): (u64, u64)) -> Result<(), Wrong> {

@@ -39,7 +39,16 @@ impl Search<'_> {
 
     /// Takes every field but its name from all peers, then from one after the other.
     fn peer_settings(&mut self) {
-        let fields = ["clock_offset_ms", "clock_drift_ppm", "legacy"];
+        let fields = [
+            "clock_offset_ms",
+            "clock_drift_ppm",
+            "legacy",
+            "late",
+            "stranger",
+            "protocol",
+            "lies",
+            "broken",
+        ];
         for field in fields {
             let count = self.best.peers.len();
             let all_first = |plan: &crate::plan::Plan, n: usize| {

@@ -37,41 +37,10 @@ pub(crate) enum Order {
     View,
 }
 
-/// The peer to which a step happens; `None` for those that happen to the world.
-fn peer_of(action: &Action) -> Option<&str> {
-    match action {
-        Action::Edit { peer, .. }
-        | Action::Browse { peer, .. }
-        | Action::Sync { peer, .. }
-        | Action::Resolve { peer, .. }
-        | Action::Crash { peer, .. }
-        | Action::PowerCut { peer, .. }
-        | Action::Rot { peer, .. }
-        | Action::Restart { peer }
-        | Action::Backup { peer }
-        | Action::Restore { peer, .. }
-        | Action::LoseTail { peer, .. }
-        | Action::Checkpoint { peer }
-        | Action::Compact { peer }
-        | Action::Share { peer, .. }
-        | Action::Expect { peer, .. } => Some(peer),
-        Action::Partition { .. }
-        | Action::Flap { .. }
-        | Action::SlowLink { .. }
-        | Action::Reset { .. }
-        | Action::TimePasses { .. }
-        | Action::Mend { .. }
-        | Action::Weather { .. }
-        | Action::FillDisk { .. }
-        | Action::ClearDisk { .. }
-        | Action::ClockJump { .. } => None,
-    }
-}
-
 /// Gives every peer its part of the plan, and one of them two glances of the oracles.
 pub(crate) fn distribute(world: &World) {
     for (number, step) in world.plan.steps.iter().enumerate() {
-        let peer = peer_of(&step.action).and_then(|name| world.plan.peer_index(name));
+        let peer = step.action.actor().and_then(|name| world.plan.peer_index(name));
         if let Some(peer) = peer {
             let task = Task { at_ms: step.at_ms, what: What::Step(number) };
             world.peer(peer).agenda.borrow_mut().push_back(task);

@@ -34,6 +34,8 @@ pub(crate) enum Topic {
     Damage = 13,
     /// Which bits of it flip: link, number.
     Flip = 14,
+    /// Which lie a hostile peer tells: liar, victim, number.
+    Lie = 20,
 }
 
 /// All choices of one run.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use graphshell_sync::{EditError, Outcome, Receipt};
 use tokio::time::sleep;
 
-use super::user::User;
+use super::user::{Done, UnderWay, User};
 
 /// After how long a user tries again what the store refused, in virtual milliseconds.
 pub(super) const RETRY_MS: u64 = 50;
 
-impl User<'_> {
+impl<'a> User<'a> {
     /// Imports the legacy log and shares the workspace with everybody, durably; what the store
     /// refuses is tried again.
     pub(super) async fn set_up(&self) {
@@ -39,8 +39,12 @@ impl User<'_> {
     /// whether that is done.
     async fn share_with_all(&self, without_late: bool) -> bool {
         let plan = &self.world.plan;
-        let late = |peer: usize| without_late && plan.peers[peer].late;
-        if late(self.me) {
+        let (me, healing) = (self.me, !without_late);
+        let late = |peer: usize| {
+            let peer = &plan.peers[peer];
+            peer.stranger && !plan.peers[me].stranger || without_late && peer.late
+        };
+        if late(me) || healing && !plan.heals(me) {
             return true;
         }
         let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
@@ -67,5 +71,20 @@ impl User<'_> {
                 None
             }
         }
+    }
+
+    /// Shares the workspace with another peer no more. Nothing may leave for it from now on.
+    pub(super) fn withdraw_from(&self, other: usize, under_way: &UnderWay<'a>) {
+        let other = self.world.peer(other);
+        let name = &other.name;
+        self.world.tell(self.me, format_args!("shares the workspace with {name} no more"), &[]);
+        let Ok(receipt) = self.workspace.share_with(other.device, false) else { return };
+        self.world.peer(self.me).withdrawing.borrow_mut().insert(other.device);
+        self.world.count("consents withdrawn");
+        let workspace = self.workspace;
+        under_way.push(Box::pin(async move {
+            workspace.settled(receipt).await;
+            Done::Withdrawn(other.device)
+        }));
     }
 }

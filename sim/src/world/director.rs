@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::agenda::{self, Order};
-use super::choice::Topic;
 use super::facts;
 use super::image::Holdings;
 use super::shared::{Life, Peer, World};
@@ -93,16 +92,26 @@ impl Director {
         self.world.mark_heal();
         self.world.healed_ms.set(Some(self.world.now_ms()));
         for me in 0..self.world.peers.len() {
-            self.world.peer(me).fuse.disarm();
-            self.world.peer(me).drive.iter().for_each(|drive| drive.disk.calm());
+            let peer = self.world.peer(me);
+            peer.fuse.disarm();
+            peer.drive.iter().for_each(|drive| drive.disk.calm());
+            if self.world.stays_down(me) {
+                peer.fuse.blow();
+            }
             // Whoever has no power starts.
-            self.world.peer(me).bell.notify_one();
+            peer.bell.notify_one();
         }
         self.until(SETTLE_MS, "every peer comes up", |world| {
-            world.peers.iter().all(|peer| peer.life.get() == Life::Ready && !peer.fuse.blown())
+            let ready = |me| {
+                let peer = world.peer(me);
+                peer.life.get() == Life::Ready && !peer.fuse.blown()
+            };
+            (0..world.peers.len()).all(|me| world.stays_down(me) || ready(me))
         })
         .await?;
-        for peer in &self.world.peers {
+        let core = self.world.core();
+        for &me in &core {
+            let peer = self.world.peer(me);
             peer.orders.borrow_mut().push_back(Order::Share);
             peer.bell.notify_one();
         }
@@ -111,10 +120,9 @@ impl Director {
         self.until(SETTLE_MS, "every frame arrives", |world| world.post.is_empty()).await?;
         // So would an edit that is still on its way to the disk.
         self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
-        let peers = self.world.peers.len();
         let end_ms = self.world.now_ms() + HEAL_MS;
-        for turn in 0..(3 * peers as u64).max(8) {
-            if peers < 2 || !self.turn(turn).await? {
+        for turn in 0..(3 * core.len() as u64).max(8) {
+            if !self.turn(&core, turn).await? {
                 return Ok(());
             }
             if self.world.now_ms() > end_ms {
@@ -124,23 +132,21 @@ impl Director {
         self.fail("liveness", "after the heal, rounds still move something or fail".to_owned())
     }
 
-    /// Everybody syncs with its neighbour on a ring and one other; says whether anything moved.
-    /// What relies on one branch of a forked history does not pass through peers on the other, so
+    /// Everybody of the core syncs with its neighbour on a ring and one other; says whether anything
+    /// moved within the core. What relies on one branch of a forked history does not pass through peers on the other, so
     /// once there is a fork everybody syncs with everybody.
-    async fn turn(&self, turn: u64) -> Result<bool, Stopped> {
-        let count = self.world.peers.len();
+    async fn turn(&self, core: &[usize], turn: u64) -> Result<bool, Stopped> {
         let forked = !self.world.forks().is_empty();
-        for (me, peer) in self.world.peers.iter().enumerate() {
-            let choice = self.world.choices.about(Topic::Partner, [peer.key, turn]);
-            let other = 1 + choice.below(0, count as u64 - 1) as usize;
-            let partners = (1..count).filter(|&step| forked || step == 1 || step == other);
-            let orders = partners.map(|step| Order::Sync((me + step) % count));
-            peer.orders.borrow_mut().extend(orders);
-            peer.moved.set(false);
+        for &me in core {
+            let peer = self.world.peer(me);
+            let partners = self.world.partners(me, turn, forked);
+            peer.orders.borrow_mut().extend(partners.into_iter().map(Order::Sync));
+            // Whatever the first turn brought from beside the core is yet to go round.
+            peer.moved.set(turn == 0 && core.len() < self.world.peers.len());
             peer.bell.notify_one();
         }
         self.until(SETTLE_MS, "every round ends", idle).await?;
-        Ok(self.world.peers.iter().any(|peer| peer.moved.get()))
+        Ok(core.iter().any(|&me| self.world.peer(me).moved.get()))
     }
 
     /// Reads everything off the peers that are up.
@@ -148,14 +154,14 @@ impl Director {
         self.world.peers.iter().for_each(|peer| _ = peer.view.take());
         self.until(SETTLE_MS, "every peer can be read", |world| {
             // Whoever dies before it is read is asked again in its next life.
-            for me in up(world).filter(|&me| world.peer(me).view.borrow().is_none()) {
+            for me in readable(world).filter(|&me| world.peer(me).view.borrow().is_none()) {
                 let peer = world.peer(me);
                 if peer.life.get() == Life::Ready && is_idle(peer) {
                     peer.orders.borrow_mut().push_back(Order::View);
                     peer.bell.notify_one();
                 }
             }
-            up(world).all(|me| world.peer(me).view.borrow().is_some())
+            readable(world).all(|me| world.peer(me).view.borrow().is_some())
         })
         .await?;
         Ok(self.world.peers.iter().filter_map(|peer| peer.view.take()).collect())
@@ -183,14 +189,20 @@ impl Director {
                 causality::judge_vectors(view, &authored, &forks)?;
                 world.peer(view.peer).acknowledged.borrow().judge(view)?;
             }
-            if world.plan.heal {
-                forks::judge(images.iter().map(|image| &image.held).enumerate(), &forks)?;
+            let core = if world.plan.heal { world.core() } else { Vec::new() };
+            for company in companies(world, &core) {
+                let held = company.iter().map(|&me| (me, &images[me].held));
+                forks::judge(held, &forks)?;
                 // A snapshot is refused as a whole if it holds the other branch of a fork.
                 let cut = images.iter().any(|image| image.base.is_some());
                 if forks.is_empty() || !cut {
-                    convergence::complete(&views, &forks)?;
+                    let of_it = views.iter().filter(|(view, _)| company.contains(&view.peer));
+                    convergence::complete(&of_it.collect::<Vec<_>>(), &forks)?;
                 }
             }
+            // What a liar's snapshot says beyond the names of entries nobody can check.
+            let views: Vec<_> =
+                views.iter().filter(|(view, _)| !world.peer(view.peer).misled.get()).collect();
             convergence::equal(&views)?;
             for (index, (view, _)) in views.iter().enumerate() {
                 // Equal frontiers have equal graphs by now, so one of them speaks for all.
@@ -199,6 +211,9 @@ impl Director {
                 if view.settled() && !judged {
                     model::judge(view)?;
                 }
+            }
+            if let Some((view, _)) = views.first() {
+                world.count_notable(view);
             }
             expectations(world, &views)
         };
@@ -239,6 +254,23 @@ impl Director {
     }
 }
 
+/// The peers that are up and have an engine.
+fn readable(world: &World) -> impl Iterator<Item = usize> + '_ {
+    up(world).filter(|&me| !world.plan.peers[me].is_hostile())
+}
+
+/// Peers that can come to have the same, in groups.
+fn companies(world: &World, peers: &[usize]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for &me in peers {
+        match groups.iter_mut().find(|group| world.plan.are_company(group[0], me)) {
+            Some(group) => group.push(me),
+            None => groups.push(vec![me]),
+        }
+    }
+    groups
+}
+
 fn up(world: &World) -> impl Iterator<Item = usize> + '_ {
     (0..world.peers.len()).filter(|&me| world.peer(me).life.get() != Life::Down)
 }
@@ -258,7 +290,7 @@ fn all_edits_settled(world: &World) -> bool {
 }
 
 /// Judges what the plan expects at its end.
-fn expectations(world: &World, views: &[(View, &Holdings)]) -> Result<(), Finding> {
+fn expectations(world: &World, views: &[&(View, &Holdings)]) -> Result<(), Finding> {
     for expectation in &world.plan.expect {
         for (me, peer) in world.peers.iter().enumerate() {
             if !expectation.at.is_empty() && !expectation.at.contains(&peer.name) {

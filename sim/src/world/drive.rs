@@ -170,7 +170,7 @@ impl Drive {
         }
         let mut image = peer.image.borrow_mut();
         image.snapshot = opened.snapshot.clone();
-        self.recovers.set(recovers || image.lost > 0);
+        self.recovers.set(recovers || image.lost > 0 || shows.says_loss());
         if usable {
             // All of the log was read and is as it was written: what rotted there is of no effect.
             self.disk.absolve_log();
@@ -230,8 +230,8 @@ impl Drive {
         world.tell(me, format_args!("cannot use its store: {why}"), why.as_bytes());
         self.tries.set(self.tries.get() + 1);
         let guilt = self.disk.guilt();
-        // A key file that rotted looks like a wrong key.
-        let damaged = damaged || guilt.rest && self.tries.get() > PATIENCE;
+        // A key file that rotted looks like a wrong key, a block that did like a newer engine's.
+        let damaged = damaged || (guilt.log || guilt.rest) && self.tries.get() > PATIENCE;
         let calm = world.calm(world.now_ms());
         if damaged && !(guilt.log || guilt.rest) || calm && !damaged && self.tries.get() > MAX_TRIES
         {
@@ -381,6 +381,7 @@ impl super::shared::Peer {
     fn becomes(&self, mut image: Image) {
         let mut now = self.image.borrow_mut();
         image.promise = now.promise;
+        image.keep_snapshot_of(&now);
         self.set_back.set(true);
         *self.handed.borrow_mut() = Some(now.held.clone());
         let held: VersionVector = image.held.vector();

@@ -25,6 +25,17 @@ pub(crate) struct Frame {
     pub(crate) damaged: Option<FaultKind>,
 }
 
+/// What is lost with a frame that matters more than others.
+pub(crate) fn rarely_lost(frame: &[u8]) -> Option<&'static str> {
+    // The second byte is the tag; see the engine's `wire`.
+    match frame.get(1)? {
+        3 => Some("pushes lost to a partition"),
+        132 => Some("acknowledgements lost to a partition"),
+        135 => Some("parts of snapshots lost"),
+        _ => None,
+    }
+}
+
 /// A request in a word or two.
 pub(crate) fn request(request: &Request) -> String {
     match request {

@@ -8,8 +8,11 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use graphshell_sync::ports::StoreError;
-use graphshell_sync::{Config, Event, OpenError, Outcome, PeerId, Subscription, Workspace};
+use graphshell_sync::{
+    Config, Counters, Event, OpenError, Outcome, PeerId, Subscription, Workspace,
+};
 
+use super::hostile;
 use super::net::SimNetwork;
 use super::ports::{SimClock, SimEntropy, SimPorts};
 use super::shared::World;
@@ -22,6 +25,9 @@ use crate::trace::Mark;
 /// Runs peer `me` until dropped, which is when its fuse blows at the latest.
 pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let peer = world.peer(me);
+    if world.plan.peers[me].is_hostile() {
+        return hostile::live(world, me).await;
+    }
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
     world.mark(me, || Mark::Started);
     // A device whose keyring knows nothing yet cannot tell a crash from a backup.
@@ -59,6 +65,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     let lost = |dot| peer.image.borrow().held.get(dot).is_none();
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
 
+    let mut counted = Counters::default();
     let events = workspace.subscribe();
     let mut revision = None;
     let mut parts = pin!(async {
@@ -87,6 +94,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
             if std::mem::replace(&mut revision, now) != now {
                 look(world, me, &workspace);
             }
+            tally(world, &mut counted, workspace.counters());
         }
         polled
     })
@@ -128,6 +136,19 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     }
 }
 
+/// Adds what the engine counted since it was looked at last.
+fn tally(world: &World, before: &mut Counters, now: Counters) {
+    if *before == now {
+        return;
+    }
+    for ((counter, now), (_, before)) in now.iter().zip(before.iter()) {
+        if now > before {
+            world.count_many(counter.name(), now - before);
+        }
+    }
+    *before = now;
+}
+
 /// Writes the engine's events into the trace.
 async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed: bool) {
     while let Some(event) = events.next().await {
@@ -154,6 +175,13 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                     ),
                     &bytes,
                 );
+                let peer = world.peer(me);
+                let mut known = peer.settled.borrow_mut();
+                let again = delta.opened.iter().filter(|&id| known.remove(id)).count();
+                known.extend(&delta.settled);
+                if again > 0 {
+                    world.count_many("conflicts opened again", again as u64);
+                }
                 world.count_many("conflicts opened", opened as u64);
                 world.count_many("conflicts settled", settled as u64);
             }
@@ -176,17 +204,19 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.count("forks reported");
                 let lost = world.author(author).is_some_and(|who| world.peer(who).amnesiac.get());
                 let after = graphshell_sync::Dot { peer: author, sequence: common };
-                world.judge(forks::judge_report(me, after, lost));
+                let excused = lost || world.slander.borrow().excuses(after);
+                world.judge(forks::judge_report(me, after, excused));
                 let mut forks = world.peer(me).forks.borrow_mut();
                 let least = forks.entry(author).or_insert(common);
                 *least = common.min(*least);
             }
-            Event::Rotated { new, .. } => {
+            Event::Rotated { old, new } => {
                 world.learn_author(me, new);
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
                 let excused = peer.excused.get() || peer.set_back.get() || unwitnessed;
+                let excused = excused || world.slander.borrow().about(old);
                 world.judge(forks::judge_rotation(me, excused));
             }
             Event::Lost { records } => {

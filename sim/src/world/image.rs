@@ -20,6 +20,8 @@ pub(crate) struct Image {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
+    /// `held` and `shared` as the snapshot says.
+    by_snapshot: (Holdings, BTreeSet<DeviceId>),
     /// `held` and `shared` as the base says.
     by_base: (Holdings, BTreeSet<DeviceId>),
     /// Durable records at the end of the log that are gone.
@@ -49,6 +51,12 @@ impl Image {
         let gone = (first.saturating_sub(self.first) as usize).min(self.records.len());
         let dropped = self.records.drain(..gone);
         let dropped = dropped.filter_map(|bytes| Record::decode(&bytes).ok()).collect();
+        if self.lost > 0 {
+            // Whoever recovers has what the snapshot tells, of consents too.
+            let (held, mut shared) = std::mem::take(&mut self.by_snapshot);
+            self.held.extend(&held, &base.vector);
+            self.shared.append(&mut shared);
+        }
         if let Some(source) = source {
             self.held.extend(source, &base.vector);
         }
@@ -56,6 +64,17 @@ impl Image {
         self.by_base = (self.held.clone(), self.shared.clone());
         (self.base, self.snapshot) = (Some(base), None);
         dropped
+    }
+
+    /// Takes the place of the snapshot before.
+    pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
+        self.snapshot = Some(snapshot);
+        self.by_snapshot = (self.held.clone(), self.shared.clone());
+    }
+
+    /// The snapshot that lay beside `before` tells what it told.
+    pub(crate) fn keep_snapshot_of(&mut self, before: &Image) {
+        self.by_snapshot = before.by_snapshot.clone();
     }
 
     /// Forgets the last records, at most so many; what the log stands on stays.
@@ -135,6 +154,12 @@ impl Holdings {
             first = first.and(fits.map_err(|what| Contradiction { dot, what }));
         }
         first
+    }
+
+    /// Whether both hold an entry of the author under one name with different content.
+    pub(crate) fn parts_from(&self, other: &Holdings, author: PeerId) -> bool {
+        let chain = |held: &Holdings| held.0.get(&author).cloned().unwrap_or_default();
+        chain(self).iter().zip(chain(other)).any(|(&ours, theirs)| ours != theirs)
     }
 
     /// Entries of some authors, whose running hashes are made of these bytes.

@@ -3,7 +3,7 @@
 //! A blown fuse ends a life within the same poll. What a user does to a device without power
 //! (puts in another disk, starts it again) happens here, at its time.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -51,6 +51,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
 fn begin(world: &World, me: usize) {
     let peer = world.peer(me);
     peer.boots.set(peer.boots.get() + 1);
+    peer.withdrawing.take();
     if peer.boots.get() > 1 {
         world.count("restarts");
     }
@@ -65,6 +66,9 @@ fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     world.note(me, "has died", &[]);
     world.mark(me, || Mark::Died);
     world.count("crashes");
+    if peer.busy.get() > 0 {
+        world.count("crashes with rounds under way");
+    }
     let by_itself = peer.drive.as_ref().is_some_and(|drive| drive.trouble.get().is_some());
     if !by_itself {
         world.doom_did(me, "deaths");
@@ -86,10 +90,13 @@ fn trouble(world: &World, me: usize) -> Option<Trouble> {
 }
 
 /// Goes through what a peer without power misses, until it starts again: by plan, or when the
-/// world heals.
+/// world heals and it with it.
 async fn rest(world: &World, me: usize) {
     let peer = world.peer(me);
-    while world.healed_ms.get().is_none() {
+    while world.healed_ms.get().is_none() || world.stays_down(me) {
+        if world.healed_ms.get().is_some() {
+            pending::<()>().await;
+        }
         let Some(task) = agenda::next(world, me).await else { continue };
         peer.agenda.borrow_mut().pop_front();
         let What::Step(step) = task.what else { continue };

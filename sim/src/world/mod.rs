@@ -7,21 +7,26 @@ mod agenda;
 mod archive;
 mod backup;
 mod choice;
+mod company;
 mod consent;
+mod dialect;
 mod director;
 mod disk;
 mod drive;
+mod durable;
 mod effects;
 mod executor;
 mod facts;
 pub(crate) mod frame;
 mod fuse;
 mod host;
+mod hostile;
 pub(crate) mod image;
 mod legacy;
 mod link;
 mod lives;
 mod net;
+mod notable;
 pub(crate) mod panics;
 mod ports;
 mod post;
@@ -217,12 +222,14 @@ fn vacuous(world: &World) -> Option<String> {
     if edits && count("entries authored") == 0 {
         return Some("no operation was authored although the plan has edits".to_owned());
     }
-    let syncs = steps().any(|action| matches!(action, Action::Sync { .. }))
-        || world.plan.heal && world.plan.peers.len() > 1;
+    let core = world.core();
+    let pair = |&me: &usize| core.iter().any(|&one| one != me && world.plan.are_company(one, me));
+    let heals = world.plan.heal && core.iter().any(pair);
+    let syncs = steps().any(|action| matches!(action, Action::Sync { .. })) || heals;
     if syncs && count("frames arrived") == 0 {
         return Some("no frame arrived although the plan syncs".to_owned());
     }
-    if edits && world.plan.heal && world.plan.peers.len() > 1 && count("entries arrived") == 0 {
+    if edits && heals && count("entries arrived") == 0 {
         return Some("no operation was exchanged although the plan heals".to_owned());
     }
     None

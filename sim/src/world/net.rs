@@ -15,16 +15,17 @@ use futures_util::stream::FuturesUnordered;
 use graphshell_sync::DeviceId;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
-    FrameError, Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response,
-    SnapshotRequest,
+    Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response, SnapshotRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::choice::Topic;
+use super::dialect::Dialect;
 use super::frame::{self, Frame};
+use super::hostile::Sending;
 use super::shared::{Peer, World};
-use crate::oracle::{Finding, bounds, durability};
+use crate::oracle::{Finding, bounds, durability, privacy};
 use crate::plan::FaultKind;
 use crate::trace::Mark;
 
@@ -92,6 +93,14 @@ impl SimNetwork {
         self.0.take(frame, again);
     }
 
+    /// A hostile peer turns on somebody.
+    pub(crate) fn attack(&self, to: usize) {
+        let inner = &*self.0;
+        let frames =
+            inner.world.lie(inner.me, to, |liar, victim, slander| liar.attack(victim, slander));
+        inner.send_all(to, frames);
+    }
+
     /// Fails the calls under way with those peers; says how many.
     pub(crate) fn connections_break(&self, parts: impl Fn(usize) -> bool) -> u64 {
         let inner = &*self.0;
@@ -122,7 +131,13 @@ impl SimNetwork {
         let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
         inner.world.judge(sent);
         inner.world.tells_others(inner.me, durability::told_by_request(&request));
-        inner.send(to, false, call, &frame::request(&request), request.encode());
+        let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
+        let body = dialect.spoken(request.encode());
+        let world = &*inner.world;
+        world.judge(privacy::judge_request(inner.me, to, inner.shares_with(to)));
+        let content = privacy::asks_with_content(&request);
+        world.judge(privacy::judge_text(inner.me, to, world.at_rest(), content, &body));
+        inner.send(to, false, call, &frame::request(&request), body);
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
@@ -152,13 +167,23 @@ impl Inner {
         }
     }
 
+    /// Whether this device's disk says that the workspace is shared with another peer, and its user
+    /// has not begun to say otherwise.
+    fn shares_with(&self, other: usize) -> bool {
+        let (ours, device) = (self.world.peer(self.me), self.world.peer(other).device);
+        let shared = ours.image.borrow().shared.contains(&device);
+        shared && !ours.withdrawing.borrow().contains(&device)
+    }
+
     /// Says under which number the frame goes, unless the peer has just died.
     fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) -> Option<u64> {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
             return None;
         }
-        self.world.judge(bounds::judge_frame(self.me, body.len()));
+        if peer.liar.borrow().is_none() {
+            self.world.judge(bounds::judge_frame(self.me, body.len()));
+        }
         let nth = {
             let mut sent = peer.sent.borrow_mut();
             let nth = sent.entry(to).or_insert(0);
@@ -191,20 +216,28 @@ impl Inner {
             world.tell(self.me, format_args!("gets {what} of {name}{told} (n={nth})"), &[]);
             world.mark(self.me, || Mark::Arrived { from, nth, again });
         };
+        if peer_lies(world, self.me) {
+            got("a frame");
+            return self.overhear(frame);
+        }
+        let dialect = Dialect(world.plan.peers[self.me].speaks());
         if frame.answers {
-            let response = match Response::decode(body) {
+            let response = match dialect.response(body) {
                 Ok(response) => response,
-                Err(error) => return self.refuse(frame, error),
+                Err(error) => return self.refuse(frame, Err(error)),
             };
             got(&frame::response(&response));
+            if let (Some(kind), Response::Refused(Reject::Version(_))) = (frame.damaged, &response)
+            {
+                self.damage_shows(kind);
+            }
             let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
                 world.mark(self.me, || Mark::TooLate);
                 return world.count("answers too late");
             };
-            if let Response::Snapshot(_) = &response {
-                let handing = world.peer(from).handing.borrow();
-                let held = handing.get(&(self.me, nth)).cloned();
-                *world.peer(self.me).handed.borrow_mut() = held;
+            if let Response::Snapshot(part) = &response {
+                let altered = world.slander.borrow().is_altered(part.id.0);
+                world.peer(self.me).is_handed(self.me, nth, world.peer(from), altered);
                 world.count("parts of snapshots arrived");
             }
             if let Response::Batch { batch: Some(batch), .. } = &response {
@@ -214,9 +247,9 @@ impl Inner {
             // Whoever asked may have gone.
             let _ = answer.send(Ok(response));
         } else {
-            let request = match Request::decode(body) {
+            let request = match dialect.request(body) {
                 Ok(request) => request,
-                Err(error) => return self.refuse(frame, error),
+                Err(reject) => return self.refuse(frame, Ok(reject)),
             };
             got(&frame::request(&request));
             if let Request::Push(push) = &request {
@@ -229,32 +262,79 @@ impl Inner {
         }
     }
 
-    /// Answers what is no frame as a transport would. If the network did not make it so, the engine
-    /// that sent it did.
-    fn refuse(&self, frame: &Frame, error: FrameError) {
-        let (world, from) = (&*self.world, frame.from);
-        let nth = frame.nth;
-        let Some(kind) = frame.damaged else {
+    /// A hostile peer gets a frame.
+    fn overhear(&self, frame: &Frame) {
+        let Frame { from, nth, answers, call, ref body, .. } = *frame;
+        let mut has_snapshot = false;
+        let frames = self.world.lie(self.me, from, |liar, victim, slander| {
+            if answers {
+                has_snapshot = liar.answered(body);
+                return Vec::new();
+            }
+            liar.asked(victim, call, body, slander).into_iter().collect()
+        });
+        if has_snapshot {
+            let held = self.world.peer(from).handing.borrow().get(&(self.me, nth)).cloned();
+            *self.world.peer(self.me).handed.borrow_mut() = held;
+        }
+        self.send_all(from, frames);
+    }
+
+    fn send_all(&self, to: usize, frames: Vec<Sending>) {
+        for Sending { answers, what, body } in frames {
+            let call = answers.unwrap_or_else(|| self.calls.replace(self.calls.get() + 1));
+            let nth = self.send(to, answers.is_some(), call, &what, body);
+            // If it is a part of a snapshot, it is one that it was handed itself.
+            let peer = self.world.peer(self.me);
+            if let (Some(nth), Some(held)) = (nth, &*peer.handed.borrow()) {
+                peer.handing.borrow_mut().insert((to, nth), held.clone());
+            }
+        }
+    }
+
+    /// What the network did to a frame was noticed.
+    fn damage_shows(&self, kind: FaultKind) {
+        self.world.count("damaged frames refused");
+        self.world.network_did(kind, "frames refused");
+        self.world.network_did(FaultKind::Unchecked, "frames refused");
+    }
+
+    /// Answers what is no frame as a transport would: with a refusal, or by failing the call. If
+    /// neither the network made it so nor a liar, the engine that sent it did.
+    fn refuse(&self, frame: &Frame, why: Result<Reject, CallError>) {
+        let (world, from, nth) = (&*self.world, frame.from, frame.nth);
+        let name = &world.peer(from).name;
+        let error = why.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+        world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
+        world.mark(self.me, || Mark::Lost { from, nth });
+        if let Some(kind) = frame.damaged {
+            self.damage_shows(kind);
+        } else if let Ok(Reject::Version(_)) = why {
+            world.count("requests of another version");
+        } else if peer_lies(world, from) {
+            world.count("frames of liars that are none");
+        } else {
             return world.judge(Err(Finding {
                 property: "frames decode",
                 peers: vec![from, self.me],
                 operations: Vec::new(),
                 detail: format!("frame {nth} from the first to the second: {error}"),
             }));
-        };
-        let name = &world.peer(from).name;
-        world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
-        world.mark(self.me, || Mark::Lost { from, nth });
-        world.count("damaged frames refused");
-        world.network_did(kind, "frames refused");
-        world.network_did(FaultKind::Unchecked, "frames refused");
-        if !frame.answers {
-            let refused = Response::Refused(error.into());
-            let what = frame::response(&refused);
-            self.send(from, true, frame.call, &what, refused.encode());
-        } else if let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) {
-            // Whoever asked may have gone.
-            let _ = answer.send(Err(CallError::Nonsense(error.to_string())));
+        }
+        match why {
+            Ok(reject) => {
+                let refused = Response::Refused(reject);
+                let what = frame::response(&refused);
+                let dialect = Dialect(world.plan.peers[self.me].speaks());
+                self.send(from, true, frame.call, &what, dialect.spoken(refused.encode()));
+            }
+            Err(error) => {
+                let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
+                    return world.count("answers too late");
+                };
+                // Whoever asked may have gone.
+                let _ = answer.send(Err(error));
+            }
         }
     }
 
@@ -270,7 +350,12 @@ impl Inner {
         if let Response::Durable { have } = &response {
             peer.acknowledged.borrow_mut().add_all(have);
         }
-        let body = response.encode();
+        let dialect = Dialect(self.world.plan.peers[self.me].speaks());
+        let body = dialect.spoken(response.encode());
+        let (me, world) = (self.me, &*self.world);
+        world.judge(privacy::judge_response(me, from, self.shares_with(from), &response));
+        let content = privacy::answers_with_content(&response);
+        world.judge(privacy::judge_text(me, from, world.at_rest(), content, &body));
         if response == Response::InStep {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
@@ -280,6 +365,10 @@ impl Inner {
             peer.handing.borrow_mut().insert((from, nth), held);
         }
     }
+}
+
+fn peer_lies(world: &World, peer: usize) -> bool {
+    world.plan.peers[peer].is_hostile()
 }
 
 impl SyncBackend for SimNetwork {

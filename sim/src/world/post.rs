@@ -17,10 +17,10 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
-use graphshell_sync::wire::{Request, Response};
 use tokio::time::{Sleep, sleep};
 
-use super::frame::Frame;
+use super::dialect::Dialect;
+use super::frame::{self, Frame};
 use super::link;
 use super::shared::World;
 use crate::plan::FaultKind;
@@ -79,10 +79,8 @@ impl World {
             return self.lost(&frame, "on the way", "frames lost");
         }
         if let Some(damage) = link::damage(self.choices, weather, link, nth, &frame.body) {
-            let read_as_another = match frame.answers {
-                true => Response::decode(&damage.body).is_ok(),
-                false => Request::decode(&damage.body).is_ok(),
-            };
+            let dialect = Dialect(self.plan.peers[to].speaks());
+            let read_as_another = dialect.understands(frame.answers, &damage.body);
             if !damage.unchecked || read_as_another {
                 self.network_did(damage.kind, "frames lost");
                 return self.lost(&frame, "that was damaged", "damaged frames lost");
@@ -128,12 +126,18 @@ impl World {
 
     /// Hands over a frame that is due, if it gets through and somebody listens.
     fn deliver(&self, (due_ms, to, from, nth, copy): Due, frame: &Frame) {
+        if self.stay_apart(from, to, due_ms) {
+            return self.lost(frame, "to a network that stays away", "frames lost to a partition");
+        }
         if let Some(step) = self.broken_by(from, to, (frame.sent_ms, due_ms)) {
             self.step_did(step, "frames lost", 1);
             let why = "with its connection";
             return self.lost(frame, why, "frames lost with their connection");
         }
         if let Some(step) = self.closed_by(from, to, due_ms) {
+            if let Some(what) = frame::rarely_lost(&frame.body) {
+                self.count(what);
+            }
             self.step_did(step, "frames lost", 1);
             return self.lost(frame, "to a partition", "frames lost to a partition");
         }

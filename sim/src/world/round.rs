@@ -31,13 +31,14 @@ impl Round {
     pub(crate) fn judge(&self, world: &World, me: usize, other_behind: bool) {
         let (ours, theirs) = (world.peer(me), world.peer(self.with));
         let may_fork = world.peers.iter().any(|peer| peer.amnesiac.get());
-        if may_fork || self.up != Some(theirs.boots.get()) {
+        let slandered = !world.slander.borrow().is_empty();
+        if may_fork || slandered || self.up != Some(theirs.boots.get()) {
             return;
         }
         let held = ours.image.borrow().held.vector();
         let met = |dot| ours.atomic.borrow().met(dot);
         world.judge(rounds::judge(me, &self.before, &held, met));
-        if other_behind {
+        if other_behind || theirs.liar.borrow().is_some() {
             return;
         }
         let held = theirs.image.borrow().held.vector();

@@ -4,13 +4,10 @@
 //! moment that they judge.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use graphshell_sync::ports::Promise;
-use graphshell_sync::wire::Frontier;
-use graphshell_sync::{
-    DeviceId, Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry, VersionVector,
-};
+use graphshell_sync::{ConflictId, DeviceId, Dot, PeerId, VersionVector};
 use tokio::sync::Notify;
 
 use super::agenda::{Order, Task};
@@ -19,6 +16,7 @@ use super::choice::{self, Choices};
 use super::disk::SimDisk;
 use super::drive::Drive;
 use super::fuse::Fuse;
+use super::hostile::{Liar, Slander};
 use super::image::{Holdings, Image};
 use super::net::Listener;
 use super::post::Post;
@@ -28,10 +26,11 @@ use super::{Failure, Options};
 use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
-use crate::oracle::durability::{self, Acknowledged};
-use crate::oracle::{Finding, Forks, View, compaction};
+use crate::oracle::durability::Acknowledged;
+use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
-use crate::trace::{Mark, Trace};
+use crate::probe;
+use crate::trace::Trace;
 
 /// One run's world.
 pub(crate) struct World {
@@ -54,9 +53,11 @@ pub(crate) struct World {
     counts: RefCell<BTreeMap<&'static str, u64>>,
     pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
+    /// What liars said under others' names.
+    pub(crate) slander: RefCell<Slander>,
     at_rest: OnceCell<AtRest>,
     /// All entries that were ever durable; only where logs may be cut.
-    archive: RefCell<Archive>,
+    pub(super) archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
     pub(super) authors: RefCell<BTreeMap<PeerId, (usize, usize)>>,
 }
@@ -70,6 +71,8 @@ pub(crate) struct Peer {
     /// How often it was started.
     pub(crate) boots: Cell<u64>,
     pub(crate) fuse: Fuse,
+    /// Who speaks in its name, if it is hostile.
+    pub(crate) liar: RefCell<Option<Liar>>,
     /// The step of the plan that is to end its present life.
     pub(crate) doom: Cell<Option<usize>>,
     /// Its network, while it has power.
@@ -103,6 +106,8 @@ pub(crate) struct Peer {
     pub(crate) last_sync: Cell<Option<bool>>,
     /// Whether any round of the current turn moved something or failed.
     pub(crate) moved: Cell<bool>,
+    /// Whether in this life it began to cut its log.
+    pub(crate) cuts: Cell<bool>,
     /// The forks that it reported.
     pub(crate) forks: RefCell<Forks>,
     /// As whom it authors.
@@ -114,6 +119,14 @@ pub(crate) struct Peer {
     pub(crate) set_back: Cell<bool>,
     /// What the device held that handed it a snapshot last; its own past, if its disk forgot.
     pub(crate) handed: RefCell<Option<Holdings>>,
+    /// Whether the snapshot that it is being handed was altered on its way through a liar.
+    pub(crate) handed_altered: Cell<bool>,
+    /// The conflicts that it told to be settled.
+    pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
+    /// Devices that it is about to share the workspace with no more.
+    pub(crate) withdrawing: RefCell<BTreeSet<DeviceId>>,
+    /// Whether it joined such a snapshot: what it shows may be what no entry says.
+    pub(crate) misled: Cell<bool>,
     /// What it held when it handed out a part of a snapshot, by whom it was for and frame number.
     pub(crate) handing: RefCell<BTreeMap<(usize, u64), Holdings>>,
     /// What was applied when its user made an edit, by the first entry of the edit.
@@ -148,6 +161,7 @@ impl World {
             life: Cell::new(Life::Down),
             boots: Cell::new(0),
             fuse: Fuse::default(),
+            liar: RefCell::new(peer.is_hostile().then(|| Liar::new(plan, peer))),
             doom: Cell::default(),
             listener: RefCell::default(),
             image: RefCell::default(),
@@ -165,11 +179,16 @@ impl World {
             view: RefCell::default(),
             last_sync: Cell::new(None),
             moved: Cell::new(false),
+            cuts: Cell::default(),
             forks: RefCell::default(),
             author: Cell::new(None),
             amnesiac: Cell::new(false),
             set_back: Cell::new(false),
             handed: RefCell::default(),
+            handed_altered: Cell::new(false),
+            settled: RefCell::default(),
+            withdrawing: RefCell::default(),
+            misled: Cell::new(false),
             handing: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
@@ -193,6 +212,7 @@ impl World {
             counts: RefCell::default(),
             ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
+            slander: RefCell::default(),
             at_rest: OnceCell::new(),
             archive: RefCell::default(),
             authors: RefCell::default(),
@@ -275,6 +295,7 @@ impl World {
 
     /// Counts something that happened so many times.
     pub(crate) fn count_many(&self, what: &'static str, times: u64) {
+        debug_assert!(probe::is_declared(what), "{what:?} is not declared in probe.rs");
         *self.counts.borrow_mut().entry(what).or_insert(0) += times;
     }
 
@@ -342,111 +363,5 @@ impl World {
             }
         }
         all
-    }
-
-    /// Records have become durable at a peer.
-    pub(crate) fn became_durable(&self, me: usize, records: &[Record]) {
-        let peer = &self.peers[me];
-        let mut image = peer.image.borrow_mut();
-        let (before, old) = (image.held.vector(), image.records.len());
-        let fits = image.append(records);
-        let after = image.held.vector();
-        self.archive(records);
-        let mut entries = 0;
-        for record in records {
-            match record {
-                Record::Ready(batch) => {
-                    entries += batch.len();
-                }
-                Record::Parked(_) => self.count("batches parked"),
-                Record::Fork(_) => self.count("forks proven"),
-                Record::Disown { author, after } => {
-                    self.count("histories disowned");
-                    let lost = before.get(*author).saturating_sub(*after);
-                    self.judge(durability::judge_disowned(me, *author, *after, lost, records));
-                    peer.acknowledged.borrow_mut().disowned(*author, *after);
-                    let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
-                    peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
-                }
-                Record::Identity { device, incarnation } => {
-                    // What was never durable under the old name was made again under the new one.
-                    let new = PeerId::derive(*device, *incarnation);
-                    let made = |dot: Dot| dot.peer == new || image.held.get(dot).is_some();
-                    peer.authored.borrow_mut().retain(|&dot, _| made(dot));
-                    self.authors_as(me, PeerId::derive(*device, *incarnation));
-                }
-                Record::Consent { .. } => {}
-            }
-        }
-        let bytes = image.records[old..].concat();
-        let count = records.len();
-        self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
-        self.mark(me, || Mark::Stored(records.to_vec()));
-        self.judge(fits.map_err(|wrong| Finding {
-            property: "a log contradicts itself",
-            peers: vec![me],
-            operations: vec![wrong.dot],
-            detail: format!("the entry {}", wrong.what),
-        }));
-        let ours = |author| self.author(author) == Some(me);
-        let whole = peer.atomic.borrow().judge(me, ours, "the disk holds", (&before, &after));
-        self.judge(whole);
-    }
-
-    /// Keeps the entries of records that are durable somewhere.
-    pub(crate) fn archive(&self, records: &[Record]) {
-        let batches = records.iter().filter_map(|record| match record {
-            Record::Ready(batch) if self.plan.cuts_logs() => Some(batch),
-            _ => None,
-        });
-        batches.for_each(|batch| self.archive.borrow_mut().add(batch));
-    }
-
-    /// A peer has put a base under its log.
-    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
-        let peer = &self.peers[me];
-        let mut image = peer.image.borrow_mut();
-        let (before, vector, recovers) = (image.held.vector(), base.vector.clone(), image.lost > 0);
-        let bytes = base.bytes.clone();
-        let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
-        let count = dropped.len();
-        self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
-        self.mark(me, || Mark::Rebased(vector.clone()));
-        if recovers {
-            self.count("records lost and recovered");
-        } else if count > 0 {
-            self.count("logs compacted");
-        } else {
-            self.count("snapshots joined");
-        }
-        let after = image.held.vector();
-        self.judge(compaction::judge_base(me, &after, &vector));
-        // What a snapshot brings shows and is stored as one.
-        peer.atomic.borrow_mut().joined(&before, &after);
-        // What was disowned stands in the log too, and nobody is to have it.
-        let counts = |&(dot, hash): &(Dot, Hash)| image.held.get(dot) == Some(hash);
-        let batches = dropped.iter().filter_map(|record| match record {
-            Record::Ready(batch) => Some(batch.running_hashes()),
-            _ => None,
-        });
-        let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
-        let member = |other: &&Peer| image.shared.contains(&other.device) && !other.set_back.get();
-        let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
-        for device in members {
-            let other = self.place(device).expect("it is a peer");
-            let held = &self.peers[other].image.borrow().held;
-            self.judge(compaction::judge_cut(me, &cut, [(other, held)].into_iter()));
-        }
-    }
-
-    /// The history that a frontier of a peer stands for, whatever its log still holds of it;
-    /// `None` if the log is whole.
-    pub(crate) fn whole_history(
-        &self,
-        me: usize,
-        frontier: &Frontier,
-    ) -> Option<Vec<SyncedLogEntry>> {
-        self.peers[me].image.borrow().base.as_ref()?;
-        Some(self.archive.borrow().history(frontier))
     }
 }

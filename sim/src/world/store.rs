@@ -77,7 +77,7 @@ impl What {
             What::Snapshot(snapshot) => {
                 world.note(me, "has taken a snapshot", &snapshot.bytes);
                 world.count("snapshots");
-                world.peer(me).image.borrow_mut().snapshot = Some(snapshot);
+                world.peer(me).image.borrow_mut().keep_snapshot(snapshot);
             }
             What::Base(base, first) => {
                 world.rebased(me, base, first);
@@ -109,6 +109,12 @@ impl Drop for Writing<'_> {
             return;
         }
         self.world.count("writes cut by a crash");
+        self.world.count(match self.what {
+            Some(What::Records(_)) | None => "crashes during an append",
+            Some(What::Snapshot(_)) => "crashes during a snapshot",
+            Some(What::Base(..)) => "crashes during a base",
+            Some(What::Promise(_)) => "crashes during a promise",
+        });
         self.world.doom_did(self.me, "writes cut");
         if self.choice.chance(1, KEPT_BY_CRASH) {
             self.world.note(self.me, "dies while writing; all of it stays", &[]);
@@ -144,6 +150,7 @@ impl SimStore {
 
 impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
+        self.world.peer(self.me).cuts.set(false);
         if let Some(sealed) = &self.sealed {
             return sealed.open().await;
         }
@@ -185,6 +192,7 @@ impl Store for SimStore {
     }
 
     async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
+        self.world.peer(self.me).cuts.set(true);
         self.write(What::Base(base, first)).await
     }
 }

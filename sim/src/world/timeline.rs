@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::plan::{Action, Network, Plan};
 
+/// Values, each from a time on.
+type Changes<T> = Vec<(u64, T)>;
+
 /// What the plan says about the world over time. Peers and steps are places in the plan's lists.
 #[derive(Debug)]
 pub(crate) struct Timeline {
@@ -15,7 +18,7 @@ pub(crate) struct Timeline {
     /// By (sender, receiver): from when on frames pass, or do not.
     gates: BTreeMap<(usize, usize), Vec<(u64, Gate)>>,
     /// By (sender, receiver): from when on frames take longer.
-    speeds: BTreeMap<(usize, usize), Vec<Pace>>,
+    speeds: BTreeMap<(usize, usize), Changes<Option<Slow>>>,
     /// When connections break, in order.
     breaks: Vec<Break>,
     /// When everybody is idle and for how long, in order, by step.
@@ -47,9 +50,6 @@ pub(crate) struct Slow {
     /// How many bytes pass in a second, if that is bounded.
     pub(crate) bytes_per_s: Option<u64>,
 }
-
-/// From when on frames pass at which speed; `None` is the weather's.
-type Pace = (u64, Option<Slow>);
 
 /// A moment at which whatever is on its way is lost and every call under way fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

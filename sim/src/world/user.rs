@@ -10,8 +10,8 @@ use graphshell_sync::limits::MAX_BATCH_ENTRIES;
 use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{
-    Conflict, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject, SyncError,
-    SyncReport, Workspace,
+    Conflict, DeviceId, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject,
+    SyncError, SyncReport, Workspace,
 };
 use tokio::time::sleep;
 
@@ -22,19 +22,24 @@ use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
-use crate::oracle::{Finding, View, durability, model};
-use crate::plan::{Action, Choice, Edit, node_id};
+use crate::oracle::{Finding, View, durability, model, versions};
+use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
 use crate::trace::Mark;
 
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
 
-type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
+pub(super) type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
 
 /// Something that was under way has ended.
-enum Done {
+pub(super) enum Done {
     Settled(Receipt, Outcome),
-    Round { round: Round, result: Result<SyncReport, SyncError> },
+    Round {
+        round: Round,
+        result: Result<SyncReport, SyncError>,
+    },
+    /// The workspace is shared with a device no more, if the store agreed.
+    Withdrawn(DeviceId),
     Stored,
 }
 
@@ -184,6 +189,10 @@ impl<'a> User<'a> {
             Action::Backup { .. } => self.world.back_up(self.me),
             Action::Checkpoint { .. } => self.store(under_way, false),
             Action::Compact { .. } => self.store(under_way, true),
+            Action::Withdraw { with, .. } => {
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                self.withdraw_from(with, under_way);
+            }
             Action::Share { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
                 let name = &self.world.peer(with).name;
@@ -330,6 +339,9 @@ impl<'a> User<'a> {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
+            Done::Withdrawn(device) => {
+                self.world.peer(self.me).withdrawing.borrow_mut().remove(&device);
+            }
             Done::Stored => {}
         }
     }
@@ -357,6 +369,12 @@ impl<'a> User<'a> {
     fn round_ended(&self, round: &Round, result: &Result<SyncReport, SyncError>) {
         let peer = self.world.peer(self.me);
         let name = &self.world.peer(round.with).name;
+        let (ours, theirs) = (&self.world.plan.peers[self.me], &self.world.plan.peers[round.with]);
+        if !theirs.is_hostile() && theirs.speaks() != ours.speaks() {
+            let damages = self.world.plan.fault_kinds().contains(&FaultKind::Unchecked);
+            self.world.judge(versions::judge_round(self.me, theirs.speaks(), damages, result));
+            self.world.count("rounds with another version");
+        }
         if let Ok(report) = result {
             round.judge(self.world, self.me, report.peer_behind);
         }
@@ -381,10 +399,13 @@ impl<'a> User<'a> {
                 self.world.count("rounds broken off");
             }
         }
+        if ours.stranger && matches!(result, Err(SyncError::Refused(Reject::NotShared))) {
+            self.world.count("rounds of strangers turned away");
+        }
         self.world.mark(self.me, || Mark::RoundEnded { with: round.with, well: result.is_ok() });
-        if round.ordered {
+        if round.ordered && self.world.plan.are_company(self.me, round.with) {
             peer.moved.set(peer.moved.get() || !at_rest(result));
-        } else {
+        } else if !round.ordered {
             peer.last_sync.set(Some(result.is_ok()));
         }
     }
@@ -393,6 +414,7 @@ impl<'a> User<'a> {
     async fn glance(&self) {
         if let Some(view) = self.view().await
             && view.settled()
+            && !self.world.peer(self.me).misled.get()
         {
             self.world.note(self.me, "is compared with the model", &[]);
             self.world.count("glances");

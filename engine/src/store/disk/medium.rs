@@ -1,6 +1,7 @@
 //! A folder of a real disk, as the vault sees it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
@@ -13,6 +14,8 @@ use crate::store::medium::{Medium, Part};
 const LOCK: &str = "lock";
 const JOURNAL: &str = "log";
 const STATE: &str = "state.redb";
+/// What follows the database's name while it is not whole yet.
+const BEGUN: &str = ".new";
 
 /// One folder, that nobody but its owner may enter:
 ///
@@ -22,6 +25,7 @@ const STATE: &str = "state.redb";
 /// | `log/` | the log: fjall |
 /// | `log.cut-N` | unfinished ends that were cut off it, the newest first |
 /// | `state.redb` | the database: redb |
+/// | `state.redb.new` | a database that is not whole yet |
 /// | `state.redb.damaged-N` | databases that could not be used |
 /// | others | small files |
 #[derive(Debug)]
@@ -80,21 +84,26 @@ impl Medium for FolderMedium {
         FjallJournal::open(&self.path(JOURNAL))
     }
 
-    fn state(&mut self) -> Result<FileBackend, StoreError> {
+    fn state(&mut self) -> Result<Option<FileBackend>, StoreError> {
         let path = self.path(STATE);
-        let fail = |error: &_| files::failed("open", &path, error);
-        let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let made = files::private().read(true).create_new(true).open(&path);
-                let file = made.map_err(|error| fail(&error))?;
-                files::sync_folder_of(&path)?;
-                file
-            }
-            Err(error) => return Err(fail(&error)),
-        };
-        FileBackend::new(file)
-            .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))
+        match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => backend(&path, file).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(files::failed("open", &path, &error)),
+        }
+    }
+
+    fn begin_state(&mut self) -> Result<FileBackend, StoreError> {
+        let path = files::beside(&self.path(STATE), BEGUN);
+        let begun = files::private().read(true).create(true).truncate(true).open(&path);
+        backend(&path, begun.map_err(|error| files::failed("begin", &path, &error))?)
+    }
+
+    fn adopt_state(&mut self) -> Result<(), StoreError> {
+        let path = self.path(STATE);
+        let begun = files::beside(&path, BEGUN);
+        fs::rename(&begun, &path).map_err(|error| files::failed("rename", &begun, &error))?;
+        files::sync_folder_of(&path)
     }
 
     fn set_state_aside(&mut self) -> Result<String, StoreError> {
@@ -129,6 +138,11 @@ impl Medium for FolderMedium {
         };
         path.display().to_string()
     }
+}
+
+fn backend(path: &Path, file: File) -> Result<FileBackend, StoreError> {
+    FileBackend::new(file)
+        .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use super::rows::{Rows, Touched};
 use super::seal::Sealer;
 use super::state::{Found, State};
 use super::stored::Footing;
+use crate::graph::{ConflictKind, Subject};
 use crate::limits::MAX_LOAD_RECORDS;
 use crate::ports::{Entropy, StoreError};
 use crate::record::{Record, Snapshot};
-use crate::store::medium::{Journal, Medium};
+use crate::store::medium::{Journal, Medium, Part};
 
 pub(super) struct Inside<J> {
     pub(super) sealer: Sealer,
@@ -29,7 +30,7 @@ impl<J: Journal> Inside<J> {
     /// this returns.
     pub(super) fn catch_up(
         &mut self,
-        medium: &impl Medium,
+        medium: &mut impl Medium,
         entropy: &dyn Entropy,
         found: Option<Found>,
         base: Option<&(Snapshot, Footing)>,
@@ -79,14 +80,38 @@ impl<J: Journal> Inside<J> {
     /// Makes the database from the log alone.
     fn rebuild(
         &mut self,
-        medium: &impl Medium,
+        medium: &mut impl Medium,
         entropy: &dyn Entropy,
         base: Option<&(Snapshot, Footing)>,
     ) -> Result<(), StoreError> {
         self.rows = self.derive(base)?;
         let conflicts = base.map_or(&[][..], |(snapshot, _)| &snapshot.conflicts);
+        self.reset(medium, entropy, conflicts)
+    }
+
+    /// Makes the database what follows from log and rows. If there is none, whatever cuts this short
+    /// leaves none or a whole one.
+    pub(super) fn reset(
+        &mut self,
+        medium: &mut impl Medium,
+        entropy: &dyn Entropy,
+        conflicts: &[(ConflictKind, Subject)],
+    ) -> Result<(), StoreError> {
+        let begins = !self.state.is_open();
+        if begins {
+            let begun = State::open(medium.begin_state()?, &mut self.sealer);
+            (self.state, _) = begun.map_err(|trouble| trouble.of(medium))?;
+        }
         let reset = self.state.reset(&self.sealer, entropy, self.log.mark(), &self.rows, conflicts);
-        reset.map_err(|trouble| trouble.of(medium))
+        reset.map_err(|trouble| trouble.of(medium))?;
+        if begins {
+            self.state.close();
+            medium.adopt_state()?;
+            let adopted = medium.state()?.map(|file| State::open(file, &mut self.sealer));
+            let gone = || StoreError::Failed(format!("{}: is gone", medium.name_of(Part::State)));
+            (self.state, _) = adopted.ok_or_else(gone)?.map_err(|trouble| trouble.of(medium))?;
+        }
+        Ok(())
     }
 
     /// The rows that follow from the log alone.

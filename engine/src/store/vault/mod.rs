@@ -137,7 +137,7 @@ impl<M: Medium> Vault<M> {
         let mut set_aside = Vec::new();
         let (state, found) = self.open_state(&mut sealer, &log, &mut set_aside)?;
         let mut inside = Inside { sealer, log, state, rows: Rows::default(), lost: None };
-        let snapshot = inside.catch_up(&self.medium, &*self.entropy, found, base.as_ref())?;
+        let snapshot = inside.catch_up(&mut self.medium, &*self.entropy, found, base.as_ref())?;
         let opened = Opened {
             base: base.map(|(snapshot, _)| snapshot),
             snapshot,
@@ -166,14 +166,15 @@ impl<M: Medium> Vault<M> {
         Ok(ring)
     }
 
-    /// Opens the database; puts one that cannot be used aside and begins a new one.
+    /// Opens the database, if there is one; puts one that cannot be used aside.
     fn open_state(
         &mut self,
         sealer: &mut Sealer,
         log: &Log<M::Journal>,
         set_aside: &mut Vec<SetAside>,
     ) -> Result<(State, Option<Found>), StoreError> {
-        let why = match State::open(self.medium.state()?, sealer) {
+        let Some(file) = self.medium.state()? else { return Ok((State::default(), None)) };
+        let why = match State::open(file, sealer) {
             Ok((state, found)) if found.is_some() || log.is_empty() => return Ok((state, found)),
             Ok(_) => "it is empty, although the log is not".to_owned(),
             Err(Trouble::Unusable(why)) => why,
@@ -181,7 +182,7 @@ impl<M: Medium> Vault<M> {
         };
         let name = self.medium.set_state_aside()?;
         set_aside.push(SetAside { name, why });
-        Ok((new_state(&mut self.medium, sealer)?, None))
+        Ok((State::default(), None))
     }
 
     /// Appends records durably, as one.
@@ -223,8 +224,8 @@ impl<M: Medium> Vault<M> {
             // A database that found no room is of no use until it is opened again. That shows
             // what it kept.
             state.close();
-            match State::open(medium.state()?, sealer) {
-                Ok((again, Some(_))) => *state = again,
+            match medium.state()?.map(|file| State::open(file, sealer)) {
+                Some(Ok((again, Some(_)))) => *state = again,
                 _ => return Err(trouble.unknown(medium)),
             }
             if state.snapshot_number() == before { Err(trouble.of(medium)) } else { Ok(()) }
@@ -238,7 +239,7 @@ impl<M: Medium> Vault<M> {
     /// its positions, no room. `Failed`: unknown until opened again.
     pub fn rebase(&mut self, base: &Snapshot, first: u64) -> Result<(), StoreError> {
         self.write(Lost::Allow, |inside, medium, entropy| {
-            let Inside { sealer, log, state, rows, lost } = inside;
+            let Inside { sealer, log, state, rows, lost } = &mut *inside;
             let (from, end) = (log.first(), log.end());
             if base.position != end || !(from..=end).contains(&first) {
                 return Err(StoreError::Refused(format!(
@@ -253,12 +254,11 @@ impl<M: Medium> Vault<M> {
             rows.authors = base.vector.iter().collect();
             if lost.is_some() {
                 state.close();
-                let renewed = medium.set_state_aside().and_then(|_| new_state(medium, sealer));
-                *state = renewed.map_err(|error| StoreError::Failed(error.to_string()))?;
+                medium.set_state_aside().map_err(|error| StoreError::Failed(error.to_string()))?;
             }
-            let reset = state.reset(sealer, entropy, log.mark(), rows, &base.conflicts);
-            reset.map_err(|trouble| trouble.unknown(medium))?;
-            *lost = None;
+            let reset = inside.reset(medium, entropy, &base.conflicts);
+            reset.map_err(|error| StoreError::Failed(error.to_string()))?;
+            inside.lost = None;
             Ok(())
         })
     }
@@ -347,18 +347,6 @@ impl<M: Medium> Vault<M> {
 enum Lost {
     Refuse,
     Allow,
-}
-
-/// The database of a medium that has none.
-fn new_state<M: Medium>(medium: &mut M, sealer: &mut Sealer) -> Result<State, StoreError> {
-    match State::open(medium.state()?, sealer) {
-        Ok((state, None)) => Ok(state),
-        Ok(_) => {
-            let file = medium.name_of(Part::State);
-            Err(StoreError::Failed(format!("{file}: expected a new file, found a database")))
-        }
-        Err(trouble) => Err(trouble.of(medium)),
-    }
 }
 
 fn closed() -> StoreError {

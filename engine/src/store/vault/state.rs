@@ -51,6 +51,8 @@ struct Meta {
     chunks: u32,
 }
 
+/// The database, while it is open.
+#[derive(Default)]
 pub(super) struct State {
     database: Option<Database>,
     meta: Meta,
@@ -288,6 +290,10 @@ impl State {
     /// Tells a snapshot from those before and after it.
     pub(super) fn snapshot_number(&self) -> u64 {
         self.meta.snapshot
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.database.is_some()
     }
 
     /// Lets go of the file. All that comes after is refused.

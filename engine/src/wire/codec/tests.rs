@@ -146,3 +146,15 @@ fn claimed_rows_beyond_the_frame_are_refused_before_allocation() {
     let error = DecodeError { offset: 2, expected };
     assert_eq!(Response::decode(&frame), Err(FrameError::Malformed(error)));
 }
+
+#[test]
+fn an_answer_of_another_version_is_a_refusal_that_names_it() {
+    let mut frame = Response::InStep.encode();
+    assert_eq!(Response::from_answer(&frame), Ok(Response::InStep));
+    frame[0] = PROTOCOL_VERSION + 1;
+    let refusal = Response::Refused(Reject::Version(PROTOCOL_VERSION + 1));
+    assert_eq!(Response::from_answer(&frame), Ok(refusal));
+    frame[0] = PROTOCOL_VERSION;
+    frame.push(0);
+    assert!(matches!(Response::from_answer(&frame), Err(CallError::Nonsense(_))));
+}

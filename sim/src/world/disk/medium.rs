@@ -12,7 +12,8 @@ use super::{FileId, SimDisk};
 pub(crate) const LOG: &str = "log.jnl";
 /// The file of the database.
 pub(crate) const DATABASE: &str = "state.redb";
-
+/// The file of a database that is not whole yet.
+const BEGUN: &str = "state.redb.new";
 /// The file of sealed keys.
 pub(crate) const KEYS: &str = "keys.json";
 
@@ -61,13 +62,25 @@ impl Medium for SimMedium {
         SimJournal::open(&self.disk, LOG)
     }
 
-    fn state(&mut self) -> Result<SimStateFile, StoreError> {
-        let existed = self.disk.find(DATABASE).map_err(failed(DATABASE))?.is_some();
-        let file = self.disk.open(DATABASE).map_err(failed(DATABASE))?;
-        if !existed {
-            self.disk.sync_names().map_err(failed(DATABASE))?;
-        }
-        Ok(SimStateFile { disk: self.disk.clone(), file })
+    fn state(&mut self) -> Result<Option<SimStateFile>, StoreError> {
+        database(&self.disk).map_err(failed(DATABASE))
+    }
+
+    fn begin_state(&mut self) -> Result<SimStateFile, StoreError> {
+        let begin = || {
+            let file = self.disk.open(BEGUN)?;
+            self.disk.set_length(file, 0)?;
+            Ok(SimStateFile { disk: self.disk.clone(), file })
+        };
+        begin().map_err(failed(BEGUN))
+    }
+
+    fn adopt_state(&mut self) -> Result<(), StoreError> {
+        let adopt = || {
+            self.disk.rename(BEGUN, DATABASE)?;
+            self.disk.sync_names()
+        };
+        adopt().map_err(failed(BEGUN))
     }
 
     fn set_state_aside(&mut self) -> Result<String, StoreError> {

@@ -136,7 +136,7 @@ fn newer_database_is_refused_and_not_put_aside() {
     let medium = MemoryMedium::default();
     write_contents(&medium);
     let table = redb::TableDefinition::<&[u8], &[u8]>::new("meta");
-    let state = medium.handle().state().unwrap();
+    let state = medium.handle().state().unwrap().unwrap();
     let database = redb::Database::builder().create_with_backend(state).unwrap();
     let write = database.begin_write().unwrap();
     write.open_table(table).unwrap().insert(b"log".as_slice(), [2, 9, 9].as_slice()).unwrap();

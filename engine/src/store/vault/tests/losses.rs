@@ -153,6 +153,22 @@ fn unusable_database_is_put_aside_and_made_anew() {
 }
 
 #[test]
+fn database_that_could_not_be_begun_is_no_damaged_one() {
+    let (medium, _) = five_pages();
+    medium.contents().state.clear();
+    for syncs in [None, Some(0), Some(1)] {
+        medium.contents().state_syncs = syncs;
+        medium.contents().state_room = syncs.is_none().then_some(8_192);
+        vault(&medium).open().expect_err("it cannot be begun");
+    }
+    (medium.contents().state_room, medium.contents().state_syncs) = (None, None);
+    let mut vault = vault(&medium);
+    assert_eq!(vault.open().unwrap().set_aside, []);
+    assert_eq!(vault.summary().unwrap().vector.get(author(1)), 8);
+    assert!(medium.contents().aside.is_empty());
+}
+
+#[test]
 fn database_is_made_anew_from_the_base_too() {
     let medium = MemoryMedium::default();
     let mut vault = opened(&medium);

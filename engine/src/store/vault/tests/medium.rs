@@ -20,7 +20,10 @@ pub(super) struct MemoryMedium {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contents {
     pub(super) journal: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The database's file; empty if there is none.
     pub(super) state: Vec<u8>,
+    /// A database that was begun and not adopted.
+    begun: Vec<u8>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Databases that were put aside.
     pub(super) aside: Vec<Vec<u8>>,
@@ -106,8 +109,20 @@ impl Medium for MemoryMedium {
         Ok(MemoryJournal { medium: self.handle(), failed: false })
     }
 
-    fn state(&mut self) -> Result<MemoryState, StoreError> {
-        Ok(MemoryState(self.handle()))
+    fn state(&mut self) -> Result<Option<MemoryState>, StoreError> {
+        let exists = !self.contents().state.is_empty();
+        Ok(exists.then(|| MemoryState { medium: self.handle(), begun: false }))
+    }
+
+    fn begin_state(&mut self) -> Result<MemoryState, StoreError> {
+        self.contents().begun.clear();
+        Ok(MemoryState { medium: self.handle(), begun: true })
+    }
+
+    fn adopt_state(&mut self) -> Result<(), StoreError> {
+        let mut contents = self.contents();
+        contents.state = std::mem::take(&mut contents.begun);
+        Ok(())
     }
 
     fn set_state_aside(&mut self) -> Result<String, StoreError> {
@@ -180,32 +195,45 @@ impl Journal for MemoryJournal {
 }
 
 #[derive(Debug)]
-pub(super) struct MemoryState(MemoryMedium);
+pub(super) struct MemoryState {
+    medium: MemoryMedium,
+    begun: bool,
+}
+
+impl MemoryState {
+    fn bytes<T>(&self, act: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let contents = &mut *self.medium.contents();
+        act(match self.begun {
+            true => &mut contents.begun,
+            false => &mut contents.state,
+        })
+    }
+}
 
 impl redb::StorageBackend for MemoryState {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.contents().state.len() as u64)
+        Ok(self.bytes(|bytes| bytes.len()) as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let contents = self.0.contents();
         let start = offset as usize;
-        let bytes = contents.state.get(start..start + out.len());
-        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        self.bytes(|bytes| {
+            let bytes = bytes.get(start..start + out.len());
+            out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        let mut contents = self.0.contents();
-        if contents.state_room.is_some_and(|room| length > room) {
+        if self.medium.contents().state_room.is_some_and(|room| length > room) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        contents.state.resize(length as usize, 0);
+        self.bytes(|bytes| bytes.resize(length as usize, 0));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut contents = self.0.contents();
+        let mut contents = self.medium.contents();
         match &mut contents.state_syncs {
             Some(0) => return Err(io::Error::other("input/output")),
             Some(left) => *left -= 1,
@@ -217,7 +245,7 @@ impl redb::StorageBackend for MemoryState {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let start = offset as usize;
-        self.0.contents().state[start..start + data.len()].copy_from_slice(data);
+        self.bytes(|bytes| bytes[start..start + data.len()].copy_from_slice(data));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ const TABLES: [&str; 5] = ["meta", "version_vector", "conflicts", "peers", "snap
 type Rows = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
 
 fn database(medium: &MemoryMedium) -> Database {
-    Database::builder().create_with_backend(medium.handle().state().unwrap()).unwrap()
+    Database::builder().create_with_backend(medium.handle().state().unwrap().unwrap()).unwrap()
 }
 
 fn table(name: &'static str) -> TableDefinition<'static, &'static [u8], &'static [u8]> {

@@ -1,0 +1,121 @@
+//! What becomes durable at a peer: taken note of, and judged at that moment.
+
+use graphshell_sync::wire::Frontier;
+use graphshell_sync::{Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry};
+
+use super::shared::{Peer, World};
+use crate::oracle::{Finding, compaction, durability};
+use crate::trace::Mark;
+
+impl World {
+    /// Records have become durable at a peer.
+    pub(crate) fn became_durable(&self, me: usize, records: &[Record]) {
+        let peer = &self.peers[me];
+        let mut image = peer.image.borrow_mut();
+        let (before, old) = (image.held.vector(), image.records.len());
+        let fits = image.append(records);
+        let after = image.held.vector();
+        self.archive(records);
+        let mut entries = 0;
+        for record in records {
+            match record {
+                Record::Ready(batch) => {
+                    entries += batch.len();
+                }
+                Record::Parked(_) => self.count("batches parked"),
+                Record::Fork(_) => self.count("forks proven"),
+                Record::Disown { author, after } => {
+                    self.count("histories disowned");
+                    let lost = before.get(*author).saturating_sub(*after);
+                    self.judge(durability::judge_disowned(me, *author, *after, lost, records));
+                    peer.acknowledged.borrow_mut().disowned(*author, *after);
+                    let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
+                    peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
+                }
+                Record::Identity { device, incarnation } => {
+                    // What was never durable under the old name was made again under the new one.
+                    let new = PeerId::derive(*device, *incarnation);
+                    let made = |dot: Dot| dot.peer == new || image.held.get(dot).is_some();
+                    peer.authored.borrow_mut().retain(|&dot, _| made(dot));
+                    self.authors_as(me, PeerId::derive(*device, *incarnation));
+                }
+                Record::Consent { .. } => {}
+            }
+        }
+        let bytes = image.records[old..].concat();
+        let count = records.len();
+        self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
+        self.mark(me, || Mark::Stored(records.to_vec()));
+        self.judge(fits.map_err(|wrong| Finding {
+            property: "a log contradicts itself",
+            peers: vec![me],
+            operations: vec![wrong.dot],
+            detail: format!("the entry {}", wrong.what),
+        }));
+        let ours = |author| self.author(author) == Some(me);
+        let whole = peer.atomic.borrow().judge(me, ours, "the disk holds", (&before, &after));
+        self.judge(whole);
+    }
+
+    /// Keeps the entries of records that are durable somewhere.
+    pub(crate) fn archive(&self, records: &[Record]) {
+        let batches = records.iter().filter_map(|record| match record {
+            Record::Ready(batch) if self.plan.cuts_logs() => Some(batch),
+            _ => None,
+        });
+        batches.for_each(|batch| self.archive.borrow_mut().add(batch));
+    }
+
+    /// A peer has put a base under its log.
+    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
+        let peer = &self.peers[me];
+        let mut image = peer.image.borrow_mut();
+        let (before, vector, recovers) = (image.held.vector(), base.vector.clone(), image.lost > 0);
+        let bytes = base.bytes.clone();
+        let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
+        let count = dropped.len();
+        let joined = !recovers && count == 0;
+        peer.misled.set(peer.misled.get() || joined && peer.handed_altered.get());
+        self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
+        self.mark(me, || Mark::Rebased(vector.clone()));
+        if recovers {
+            self.count("records lost and recovered");
+        } else if count > 0 {
+            self.count("logs compacted");
+        } else {
+            self.count("snapshots joined");
+        }
+        let after = image.held.vector();
+        self.judge(compaction::judge_base(me, &after, &vector));
+        // What a snapshot brings shows and is stored as one.
+        peer.atomic.borrow_mut().joined(&before, &after);
+        // What was disowned stands in the log too, and nobody is to have it.
+        let counts = |&(dot, hash): &(Dot, Hash)| image.held.get(dot) == Some(hash);
+        let batches = dropped.iter().filter_map(|record| match record {
+            Record::Ready(batch) => Some(batch.running_hashes()),
+            _ => None,
+        });
+        let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
+        let honest = |other: &Peer| other.liar.borrow().is_none() && !other.set_back.get();
+        let member = |other: &&Peer| image.shared.contains(&other.device) && honest(other);
+        let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
+        for device in members {
+            let other = self.place(device).expect("it is a peer");
+            let held = &self.peers[other].image.borrow().held;
+            self.judge(compaction::judge_cut(me, &cut, [(other, held)].into_iter()));
+        }
+    }
+
+    /// The history that a frontier of a peer stands for, whatever its log still tells of it;
+    /// `None` if the log tells all.
+    pub(crate) fn whole_history(
+        &self,
+        me: usize,
+        frontier: &Frontier,
+    ) -> Option<Vec<SyncedLogEntry>> {
+        let peer = &self.peers[me];
+        // An engine that began to cut tells no more of what it cuts, whatever comes of it.
+        let whole = peer.image.borrow().base.is_none() && !peer.cuts.get();
+        (!whole).then(|| self.archive.borrow().history(frontier))
+    }
+}
