@@ -16,8 +16,8 @@
 //! use graphshell_sync::backend::LocalFilesystemBackend;
 //! use graphshell_sync::store::{MemoryStore, MemoryWitness};
 //! use graphshell_sync::{
-//!     Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SystemClock, SystemEntropy,
-//!     Workspace, WorkspaceId,
+//!     Access, Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SystemClock,
+//!     SystemEntropy, Workspace, WorkspaceId,
 //! };
 //! use uuid::uuid;
 //!

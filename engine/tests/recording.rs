@@ -6,7 +6,7 @@ use graphshell_sync::recording::{
     Difference, NextStep, NotRecorded, Played, Player, RECORDING_VERSION, Recorder, Recording,
     RecordingError, Step, redact,
 };
-use graphshell_sync::{LogEntry, Resolution, SystemEntropy, Workspace};
+use graphshell_sync::{Access, LogEntry, Resolution, SystemEntropy, Workspace};
 use support::{Device, World, add, page, title};
 
 const ROOM: usize = 4 << 20;
@@ -72,7 +72,7 @@ fn story(recorders: [&Recorder; 2], room: (u64, u64)) -> [(Device, Workspace<Dev
     world.run(at_laptop.checkpoint()).unwrap();
     world.sync(&at_laptop, &phone).unwrap();
     world.run(at_laptop.compact()).unwrap();
-    at_phone.share_with(support::device(9), true).unwrap();
+    at_phone.share_with(support::device(9), Access::Full).unwrap();
     world.edit(&at_phone, &[secret(41)]);
     world.sync(&at_phone, &laptop).unwrap();
     [(laptop, at_laptop), (phone, at_phone)]

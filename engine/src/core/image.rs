@@ -47,6 +47,7 @@ impl Core {
             named_device,
             incarnation,
             named,
+            introduced: _,
             table_key,
             next_incarnation,
             promised,
@@ -191,6 +192,8 @@ impl Core {
         (core.compaction.first, core.compaction.tried_at) = (first, tried_at);
         let [named, held_back, checkpoint_wanted, compaction_wanted] = flags;
         (core.named, core.held_back) = (named, held_back);
+        // At rest no entry waits for the witness.
+        core.introduced = named;
         core.checkpoint_wanted = checkpoint_wanted;
         if compaction_wanted {
             core.want_compaction();

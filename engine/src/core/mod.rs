@@ -111,6 +111,8 @@ pub(crate) struct Core {
     incarnation: Incarnation,
     /// Whether the log tells of the present one; it does so from its first entry on.
     named: bool,
+    /// Whether the witness was told of the present one.
+    introduced: bool,
     table_key: [u64; 4],
     /// Randomness kept for the next change of the name.
     next_incarnation: Incarnation,

@@ -92,6 +92,7 @@ impl Replay {
             incarnation: seeds.first,
             named_device: config.device,
             named: false,
+            introduced: false,
             table_key: seeds.table,
             next_incarnation: seeds.next,
             promised: 0,
@@ -347,6 +348,7 @@ impl Core {
     /// Authors as a new incarnation; the log tells of it with its first entry.
     fn begin_incarnation(&mut self) {
         (self.incarnation, self.named) = (self.next_incarnation, false);
+        self.introduced = false;
         // This core may have to take yet another name, and never the same one twice.
         self.next_incarnation = self.next_incarnation.successor();
         let peer = PeerId::derive(self.config.device, self.incarnation);
@@ -360,7 +362,7 @@ impl Core {
         if !std::mem::replace(&mut self.named, true) {
             let (device, incarnation) = (self.config.device, self.incarnation);
             self.pipeline.submit(Pending::Identity { device, incarnation });
-            if self.promising.is_none() {
+            if !self.introduced && self.promising.is_none() {
                 self.promise(0);
             }
         }

@@ -118,7 +118,7 @@ impl Core {
         if !self.pipeline.open.is_empty() || self.is_writing() {
             return;
         }
-        if self.healing.is_none() {
+        if self.healing.is_none() && self.introduce() {
             self.seal_edits();
         }
         if self.pipeline.waiting.is_empty() {

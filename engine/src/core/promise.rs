@@ -35,12 +35,29 @@ impl Core {
 
     /// Goes on with `after` once all that is durable now may be sent.
     pub(super) fn once_promised(&mut self, after: AfterPromise) {
-        if self.held_back || self.ensure_promise() {
+        if self.keeps_home() || self.ensure_promise() {
             return self.go_on(after);
         }
         self.counters.note(Counter::PromiseAwaited);
         let target = self.ledger.chain(self.me).durable();
         self.after_promise.push((target, after));
+    }
+
+    /// Whether no more own entries leave under the present name, whatever the witness knows: they are
+    /// about to be made again under another.
+    fn keeps_home(&self) -> bool {
+        self.held_back || self.healing.is_some()
+    }
+
+    /// Lets the witness know the present incarnation before the log does, if an own entry waits for the
+    /// log; true if it knows. After a crash a name that the log alone knew would look like one of a
+    /// restored backup.
+    pub(super) fn introduce(&mut self) -> bool {
+        let known = self.named || self.introduced || self.edits.is_sealed();
+        if !known && self.promising.is_none() {
+            self.promise(0);
+        }
+        known
     }
 
     fn go_on(&mut self, after: AfterPromise) {
@@ -52,6 +69,8 @@ impl Core {
 
     pub(super) fn promise_kept(&mut self, result: Result<(), StoreError>) {
         let promised = self.promising.take();
+        // If it failed, own entries stay at home, and that is all.
+        self.introduced = true;
         if self.ended {
             return;
         }
@@ -65,11 +84,11 @@ impl Core {
             self.give_up_offers(&error);
             return self.give_up_compaction(error);
         }
-        if !self.held_back {
+        if !self.keeps_home() {
             self.promised = promised.unwrap_or(0).max(self.promised);
         }
         for (target, after) in waiting {
-            if self.held_back || target <= self.promised {
+            if self.keeps_home() || target <= self.promised {
                 self.go_on(after);
             } else {
                 self.after_promise.push((target, after));

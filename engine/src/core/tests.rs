@@ -3,6 +3,7 @@
 mod failures;
 mod handover;
 mod hostile;
+mod naming;
 mod orders;
 
 use std::sync::Arc;

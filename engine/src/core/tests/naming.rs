@@ -1,0 +1,47 @@
+//! When a device takes a name, and what leaves under which.
+
+use super::*;
+
+#[test]
+fn the_witness_knows_a_name_before_the_log_does() {
+    let mut core = replayed(1, &[], None);
+    core.edit(1, &[add(1)]).unwrap();
+    let told = |core: &mut Core| {
+        std::iter::from_fn(|| core.poll_output()).find(|output| !matches!(output, Output::Event(_)))
+    };
+    assert!(matches!(told(&mut core), Some(Output::Promise(promise)) if promise.sequence == 0));
+    assert!(told(&mut core).is_none(), "the log waits");
+    core.handle(Input::Promised(Ok(())));
+    let Some(Output::Append(records)) = told(&mut core) else { panic!("now the log is told") };
+    assert!(matches!(records[..], [Record::Identity { .. }, Record::Ready(_)]));
+}
+
+#[test]
+fn what_is_promised_while_the_name_changes_stays_at_home() {
+    let mut bench = Bench::new(1);
+    bench.edit(1, &[add(1)]);
+    bench.settle();
+    bench.answer_to(pull(Frontier::default()));
+    bench.edit(2, &[add(2)]);
+    bench.settle();
+    let call = bench.ask(pull(Frontier::default()));
+    let Some(Output::Promise(_)) = bench.core.poll_output() else { panic!("the witness is told") };
+    // Somebody shows another second entry of this author while that is on its way.
+    let me = bench.core.authors.get(bench.core.peer_id()).unwrap();
+    bench.core.fork_proven(me, 1, Hash([1; 32]), Hash([2; 32]));
+    bench.core.handle(Input::Promised(Ok(())));
+    while let Some(output) = bench.core.poll_output() {
+        match output {
+            Output::Answer { call: answered, response } if answered == call => {
+                let Response::Batch { batch: Some(batch), .. } = response else {
+                    assert_eq!(response, Response::Refused(Reject::Unavailable));
+                    continue;
+                };
+                assert_eq!(batch.entries().map(|entry| entry.sequence).max(), Some(1));
+            }
+            Output::Rebuild(_) => return,
+            output => bench.carry_out(output),
+        }
+    }
+    panic!("the name changes");
+}
