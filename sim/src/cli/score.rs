@@ -115,7 +115,7 @@ fn plant(tree: &Tree, patch: Patch, args: &ScoreArgs, bar: &ProgressBar) -> Opti
     let terms = Terms {
         seeds: args.seeds,
         threads: args.threads.unwrap_or_else(sweep::all_cores),
-        all: args.all_seeds,
+        beyond: args.beyond,
     };
     let told = |seeds| bar.set_message(format!("{}: {seeds} seeds", patch.name));
     let tried = tree

@@ -21,9 +21,9 @@ pub(crate) struct ScoreArgs {
     /// Of a hundred bugs, how many must be caught.
     #[arg(long, value_name = "PERCENT", default_value_t = 95, value_parser = whole::<u64>(0, 100))]
     pub(crate) demand: u64,
-    /// Run all seeds of each bug, and count by which oracle each of them fails.
-    #[arg(long)]
-    pub(crate) all_seeds: bool,
+    /// Run so many more seeds after the first that shows a bug, and count which oracles see it.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>(0, 1_000_000))]
+    pub(crate) beyond: u64,
     /// How many seeds run at once [default: all cores]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = whole::<usize>(1, 1_024))]
     pub(crate) threads: Option<usize>,

@@ -71,7 +71,7 @@ impl Row {
         record(&self.name, &self.bug, Some(self))
     }
 
-    /// By which oracles it is seen, the commonest first if all seeds were run.
+    /// By which oracles it is seen, the commonest first.
     fn oracles(&self) -> String {
         let mut oracles: Vec<_> = self.trial.oracles.iter().collect();
         oracles.sort_by_key(|&(_, seeds)| std::cmp::Reverse(*seeds));

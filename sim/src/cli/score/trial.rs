@@ -49,8 +49,8 @@ pub(super) struct Sighting {
 pub(super) struct Terms {
     pub(super) seeds: u64,
     pub(super) threads: usize,
-    /// Whether seeds are run after the first that shows the bug.
-    pub(super) all: bool,
+    /// How many seeds are run after the first that shows the bug.
+    pub(super) beyond: u64,
 }
 
 impl Trial {
@@ -66,7 +66,7 @@ impl Trial {
         let mut command = Command::new(program);
         command.args(["run", "--json", "--no-capsules", "--seeds", &seeds, "--threads", &threads]);
         command.args(["--profile", profile.name()]);
-        command.args((!terms.all).then_some("--fail-fast"));
+        command.args((terms.beyond == 0).then_some("--fail-fast"));
         // It tells of panics of which the verdict tells too.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = Guard(command.spawn().map_err(start)?);
@@ -82,6 +82,10 @@ impl Trial {
                         silence = Duration::ZERO;
                         trial.line(&line);
                         each(trial.seeds);
+                        let last = trial.first.as_ref().map(|first| first.seeds + terms.beyond);
+                        if last.is_some_and(|last| terms.beyond > 0 && trial.seeds >= last) {
+                            break Ended::Stopped;
+                        }
                     }
                     Err(RecvTimeoutError::Disconnected) => break Ended::Itself,
                     Err(RecvTimeoutError::Timeout) if interrupt::seen() => break Ended::Stopped,
