@@ -118,6 +118,30 @@ fn bad_flag_exits_2() {
 }
 
 #[test]
+fn a_sweep_that_fails_fast_ends_with_its_first_failing_seed() {
+    let args = ["run", "--seeds", "1000000", "--edits", "40", "--canary", "--fail-fast", "--json"];
+    let failed = output(&[&args[..], &["--no-capsules"]].concat());
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8(failed.stdout).unwrap();
+    let lines: Vec<Value> = said.lines().map(json).collect();
+    let [seed, summary] = &lines[..] else { panic!("{said}") };
+    assert_eq!((&seed["seed"], &seed["verdict"]), (&"0x0".into(), &"failed".into()));
+    assert_eq!(summary["summary"]["interrupted"], false);
+}
+
+#[test]
+fn a_score_wants_a_checkout_and_bugs_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = sim(&["score", "--check"]).current_dir(&folder).output().unwrap();
+    assert_eq!(outside.status.code(), Some(2), "{outside:?}");
+    let said = String::from_utf8(outside.stderr).unwrap();
+    assert!(said.contains("within a git checkout") || said.contains("cannot be started"), "{said}");
+    assert!(refused(&["score", "--only"]).contains("--only"));
+    assert!(refused(&["score", "--demand", "101"]).contains("from 0 to 100"));
+    assert!(refused(&["score", "--check", "--list"]).contains("--list"));
+}
+
+#[test]
 fn missing_file_exits_2_and_names_it() {
     let said = refused(&["scenario", "no/such/scenario.json", "nor/this.json"]);
     assert!(said.contains("no/such/scenario.json") && said.contains("nor/this.json"), "{said}");

@@ -1,6 +1,7 @@
 //! Arguments, their bounds and the help text.
 
 mod explain;
+mod score;
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::replay::Source;
 use super::subject::Recipe;
 pub(crate) use explain::ExplainArgs;
+pub(crate) use score::ScoreArgs;
 
 /// Most peers of one plan.
 const MOST_PEERS: usize = 1_000;
@@ -23,8 +25,8 @@ const MOST_PEERS: usize = 1_000;
 const EXIT_CODES: &str = "\
 Exit codes:
     0  every property held
-    1  a property failed
-    2  bad usage or a bad file
+    1  a property failed; a score: too few planted bugs were caught
+    2  bad usage or a bad file; a score: a patch does not apply or build
     3  not deterministic: the same plan ran differently twice, or a recording
        was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Merge(MergeArgs),
     Determinism(DeterminismArgs),
     Scale(ScaleArgs),
+    Score(ScoreArgs),
 }
 
 /// Run many seeds on all cores and judge each.
@@ -90,6 +93,9 @@ pub(crate) struct RunArgs {
     /// Run every seed twice and compare the runs.
     #[arg(long)]
     pub(crate) verify: bool,
+    /// End with the first seed that fails.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
     /// Print one JSON object per line and seed, and a last one `{"summary": …}`. Seeds are
     /// strings, 0x hexadecimal.
     #[arg(long)]

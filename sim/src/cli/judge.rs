@@ -45,6 +45,11 @@ impl Outcome {
             Outcome::NotDeterministic => "not_deterministic",
         }
     }
+
+    /// Whether it says something against the engine or the simulator.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(self, Outcome::Failed | Outcome::NotDeterministic)
+    }
 }
 
 impl Judged {

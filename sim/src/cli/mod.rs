@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod scale;
 mod scenario;
+mod score;
 mod shrink;
 mod subject;
 mod sweep;
@@ -76,6 +77,9 @@ enum Error {
         u64::MAX
     )]
     SeedsPastTheLast { first: u64, count: u64 },
+    /// Planted bugs cannot be tried.
+    #[error(transparent)]
+    Score(#[from] score::ScoreError),
     /// A picture cannot be drawn.
     #[error(transparent)]
     Chart(#[from] chart::ChartError),
@@ -100,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Merge(args) => merge::merge(args, &mut output),
         Command::Determinism(args) => determinism::determinism(args, &mut output),
         Command::Scale(args) => scale::scale(args, &mut output),
+        Command::Score(args) => score::score(args, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit).map_err(Error::from));
     done.unwrap_or_else(|error| {

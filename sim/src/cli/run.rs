@@ -69,10 +69,11 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         |n, judged| {
             bar.inc(1);
             let told = bar.suspend(|| sweep.seed(&subject(n), &judged, output.text_columns()));
-            let Some(text) = told else { return ControlFlow::Continue(()) };
-            match bar.suspend(|| output.line(text)) {
+            let ends = args.fail_fast && judged.outcome().is_failure();
+            let printed = told.map_or(Ok(()), |text| bar.suspend(|| output.line(text)));
+            match printed {
                 Err(error) => ControlFlow::Break(Err(error)),
-                Ok(()) if output.is_closed() => ControlFlow::Break(Ok(())),
+                Ok(()) if ends || output.is_closed() => ControlFlow::Break(Ok(())),
                 Ok(()) => ControlFlow::Continue(()),
             }
         },

@@ -12,7 +12,8 @@ pub(crate) fn judge_frame(peer: usize, bytes: usize) -> Result<(), Finding> {
     Err(exceeded(peer, format!("a frame has {bytes} bytes, at most {MAX_FRAME_BYTES} are allowed")))
 }
 
-/// Judges a round trip that found both sides in step; `bytes` are those of both frames.
+/// Judges a round trip of two sides that are in step, whatever the answer says; `bytes` are those of
+/// both frames.
 pub(crate) fn judge_in_step(peer: usize, bytes: usize) -> Result<(), Finding> {
     if bytes <= MAX_IN_STEP_BYTES {
         return Ok(());

@@ -1,7 +1,8 @@
 //! A history is one that could have happened: each author's entries follow each other from 1, and
 //! whatever an entry's author had seen stands before it.
 //!
-//! And an entry's vector is all that its author had applied when its user made the edit.
+//! And an entry's vector is all that its author had applied when its user made the edit, its time
+//! what the device's clock said then, right or wrong.
 //!
 //! What leaves a peer needs no check of its own here: a batch that decodes is in causal order by
 //! its type, every arriving frame is decoded, and what it claims about the entries before it is
@@ -52,25 +53,40 @@ pub(crate) fn judge(view: &View) -> Result<(), Finding> {
     Ok(())
 }
 
-/// Judges the vectors of the entries that one peer's user made; `authored` says what was applied
-/// just before. What was authored twice under one name, in a fork, proves nothing.
-pub(crate) fn judge_vectors(
+/// What was true when a user made an edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// What was applied just before.
+    pub(crate) applied: VersionVector,
+    /// What the device's clock said.
+    pub(crate) clock_ms: u64,
+}
+
+/// Judges the vectors and times of the entries that one peer's user made, of which `authored` says
+/// when. What was authored twice under one name, in a fork, proves nothing.
+pub(crate) fn judge_authored(
     view: &View,
-    authored: &BTreeMap<Dot, VersionVector>,
+    authored: &BTreeMap<Dot, Moment>,
     forks: &Forks,
 ) -> Result<(), Finding> {
     for entry in &view.history {
-        let Some(applied) = authored.get(&entry.dot()) else { continue };
-        if *applied != entry.version_vector && !forks.contains_key(&entry.peer_id) {
-            return Err(Finding {
-                property: PROPERTY,
-                peers: vec![view.peer],
-                operations: vec![entry.dot()],
-                detail: format!(
-                    "its author had applied {applied:?}, its vector is {:?}",
-                    entry.version_vector
-                ),
-            });
+        let Some(Moment { applied, clock_ms }) = authored.get(&entry.dot()) else { continue };
+        if forks.contains_key(&entry.peer_id) {
+            continue;
+        }
+        let wrong = |property, detail| {
+            let operations = vec![entry.dot()];
+            Err(Finding { property, peers: vec![view.peer], operations, detail })
+        };
+        if *applied != entry.version_vector {
+            let vector = &entry.version_vector;
+            let detail = format!("its author had applied {applied:?}, its vector is {vector:?}");
+            return wrong(PROPERTY, detail);
+        }
+        if *clock_ms != entry.timestamp_ms {
+            let said = entry.timestamp_ms;
+            let detail = format!("its author's clock said {clock_ms} ms, the entry says {said} ms");
+            return wrong("an entry says when it was made", detail);
         }
     }
     Ok(())

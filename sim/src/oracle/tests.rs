@@ -208,12 +208,15 @@ fn entry_that_a_round_left_behind_is_found() {
 }
 
 #[test]
-fn vector_that_is_not_what_was_applied_is_found() {
-    let judge = |applied, forked: &[PeerId]| {
-        let authored = [(Dot { peer: B, sequence: 1 }, applied)].into_iter().collect();
+fn vector_or_time_that_is_not_of_the_moment_is_found() {
+    let judge_at = |applied, clock_ms, forked: &[PeerId]| {
+        let moment = causality::Moment { applied, clock_ms };
+        let authored = [(Dot { peer: B, sequence: 1 }, moment)].into_iter().collect();
         let forks = forked.iter().map(|&author| (author, 0)).collect();
-        causality::judge_vectors(&view(0, history()), &authored, &forks)
+        causality::judge_authored(&view(0, history()), &authored, &forks)
     };
+    let judge = |applied, forked| judge_at(applied, 1, forked);
+    assert!(judge_at(vector(1, 0), 2, &[]).is_err(), "the clock said something else");
     assert_eq!(judge(vector(1, 0), &[]), Ok(()));
     assert!(judge(vector(0, 0), &[]).is_err(), "it claims more than was seen");
     assert!(judge(vector(2, 0), &[]).is_err(), "it leaves out what was seen");

@@ -1,9 +1,25 @@
-//! Peers that speak different versions of the protocol say so to each other and exchange nothing.
+//! Peers that speak different versions of the protocol say so to each other and exchange nothing: no
+//! frame of one is read by the other, and rounds end with the version's name.
 
 use graphshell_sync::wire::Reject;
 use graphshell_sync::{SyncError, SyncReport};
 
 use super::Finding;
+
+const PROPERTY: &str = "other versions are told apart";
+
+/// Judges a frame of `from` that `peer` took for one in its own version.
+pub(crate) fn judge_frame(peer: usize, from: usize, ours: u8, theirs: u8) -> Result<(), Finding> {
+    if ours == theirs {
+        return Ok(());
+    }
+    Err(Finding {
+        property: PROPERTY,
+        peers: vec![peer, from],
+        operations: Vec::new(),
+        detail: format!("the first, of version {ours}, reads a frame of version {theirs}"),
+    })
+}
 
 /// Judges the end of a round with a peer that speaks `theirs`, another version than `peer`'s own.
 /// No answer may have come; if one did, it must have been named, unless the network damages frames.
@@ -23,7 +39,7 @@ pub(crate) fn judge_round(
         Ok(_) => "that all went well".to_owned(),
     };
     Err(Finding {
-        property: "other versions are told apart",
+        property: PROPERTY,
         peers: vec![peer],
         operations: Vec::new(),
         detail: format!("the other side speaks version {theirs}; the round says: {found}"),

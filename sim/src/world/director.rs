@@ -186,7 +186,7 @@ impl Director {
                 atomic::judge_seen(view, &world.peer(view.peer).seen.borrow())?;
                 causality::judge(view)?;
                 let authored = world.peer(view.peer).authored.borrow();
-                causality::judge_vectors(view, &authored, &forks)?;
+                causality::judge_authored(view, &authored, &forks)?;
                 world.peer(view.peer).acknowledged.borrow().judge(view)?;
             }
             let core = if world.plan.heal { world.core() } else { Vec::new() };

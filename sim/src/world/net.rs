@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use graphshell_sync::DeviceId;
 use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response, SnapshotRequest,
 };
+use graphshell_sync::{DeviceId, VersionVector};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -25,7 +25,7 @@ use super::dialect::Dialect;
 use super::frame::{self, Frame};
 use super::hostile::Sending;
 use super::shared::{Peer, World};
-use crate::oracle::{Finding, bounds, durability, privacy};
+use crate::oracle::{Finding, bounds, durability, privacy, versions};
 use crate::plan::FaultKind;
 use crate::trace::Mark;
 
@@ -227,6 +227,9 @@ impl Inner {
                 Err(error) => return self.refuse(frame, Err(error)),
             };
             got(&frame::response(&response));
+            if !matches!(response, Response::Refused(Reject::Version(_))) {
+                self.has_read(frame);
+            }
             if let (Some(kind), Response::Refused(Reject::Version(_))) = (frame.damaged, &response)
             {
                 self.damage_shows(kind);
@@ -252,6 +255,7 @@ impl Inner {
                 Err(reject) => return self.refuse(frame, Ok(reject)),
             };
             got(&frame::request(&request));
+            self.has_read(frame);
             if let Request::Push(push) = &request {
                 world.peer(self.me).atomic.borrow_mut().arrived(&push.batch);
                 world.count_many("entries arrived", push.batch.len() as u64);
@@ -259,6 +263,16 @@ impl Inner {
             let asked = Asked { from, call: frame.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
+        }
+    }
+
+    /// The engine took a frame for one in its own version. Damage may make it so.
+    fn has_read(&self, frame: &Frame) {
+        let world = &*self.world;
+        if frame.damaged.is_none() && !peer_lies(world, frame.from) {
+            let version = |peer: usize| world.plan.peers[peer].speaks();
+            let (ours, theirs) = (version(self.me), version(frame.from));
+            world.judge(versions::judge_frame(self.me, frame.from, ours, theirs));
         }
     }
 
@@ -342,6 +356,11 @@ impl Inner {
         let Asked { from, call, request, bytes } = asked;
         let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
+        let held = || peer.image.borrow().held.vector();
+        let (digest, before) = match &request {
+            Request::Frontier(request) => (Some(request.digest), held()),
+            _ => (None, VersionVector::new()),
+        };
         let response = handler.handle(self.world.peer(from).device, request).await;
         peer.fuse.pass().await;
         let sent = durability::judge_response(self.me, &peer.image.borrow().held, &response);
@@ -356,7 +375,16 @@ impl Inner {
         world.judge(privacy::judge_response(me, from, self.shares_with(from), &response));
         let content = privacy::answers_with_content(&response);
         world.judge(privacy::judge_text(me, from, world.at_rest(), content, &body));
-        if response == Response::InStep {
+        // Both have the same, and the disk holds no more that could be told.
+        let in_step = match &response {
+            Response::InStep => true,
+            Response::Frontier { frontier, .. } => {
+                let all = [before, held()].iter().all(|held| *held == frontier.vector());
+                all && digest == Some(frontier.digest())
+            }
+            _ => false,
+        };
+        if in_step {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
         let nth = self.send(from, true, call, &frame::response(&response), body);

@@ -26,6 +26,7 @@ use super::{Failure, Options};
 use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
+use crate::oracle::causality::Moment;
 use crate::oracle::durability::Acknowledged;
 use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
@@ -129,8 +130,8 @@ pub(crate) struct Peer {
     pub(crate) misled: Cell<bool>,
     /// What it held when it handed out a part of a snapshot, by whom it was for and frame number.
     pub(crate) handing: RefCell<BTreeMap<(usize, u64), Holdings>>,
-    /// What was applied when its user made an edit, by the first entry of the edit.
-    pub(crate) authored: RefCell<BTreeMap<Dot, VersionVector>>,
+    /// When its user made an edit, by the first entry of the edit.
+    pub(crate) authored: RefCell<BTreeMap<Dot, Moment>>,
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
     /// What it told others of itself since it was looked at last, each with its promise then.

@@ -22,6 +22,7 @@ use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
+use crate::oracle::causality::Moment;
 use crate::oracle::{Finding, View, durability, model, versions};
 use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
 use crate::trace::Mark;
@@ -277,7 +278,7 @@ impl<'a> User<'a> {
         under_way: &UnderWay<'a>,
         act: impl FnOnce() -> Result<Receipt, EditError>,
     ) -> bool {
-        let applied = self.workspace.version_vector();
+        let (applied, clock_ms) = (self.workspace.version_vector(), self.clock.now_ms());
         match act() {
             Ok(receipt) => {
                 self.made(receipt);
@@ -287,7 +288,7 @@ impl<'a> User<'a> {
                     // What a crash lost gives its names to what comes now.
                     authored
                         .retain(|dot, _| dot.peer != first.peer || dot.sequence < first.sequence);
-                    authored.insert(first, applied);
+                    authored.insert(first, Moment { applied, clock_ms });
                 }
                 let unsettled = &self.world.peer(self.me).unsettled;
                 unsettled.set(unsettled.get() + 1);
