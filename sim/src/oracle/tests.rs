@@ -5,7 +5,7 @@ use graphshell_sync::{Dot, Graph, Hash, LogEntry, PeerId, SyncedLogEntry, Versio
 use uuid::Uuid;
 
 use super::durability::{self, Acknowledged};
-use super::{View, causality, convergence, forks, model, rounds};
+use super::{View, causality, convergence, forks, model, rounds, versions};
 use crate::plan::{Edit, node_id};
 use crate::world::image::Holdings;
 
@@ -221,4 +221,10 @@ fn vector_or_time_that_is_not_of_the_moment_is_found() {
     assert!(judge(vector(0, 0), &[]).is_err(), "it claims more than was seen");
     assert!(judge(vector(2, 0), &[]).is_err(), "it leaves out what was seen");
     assert_eq!(judge(vector(2, 0), &[B]), Ok(()), "the name stands for two entries");
+}
+
+#[test]
+fn a_frame_of_another_version_may_not_be_read() {
+    assert_eq!(versions::judge_frame(0, 1, 3, 3), Ok(()));
+    assert!(versions::judge_frame(0, 1, 3, 4).is_err());
 }
