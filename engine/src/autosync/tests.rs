@@ -292,7 +292,12 @@ impl Watch {
                     }
                 }
             }
-            Trigger::Connected(device) => drop(self.connected.insert(device, true)),
+            Trigger::Connected(device) => {
+                self.connected.insert(device, true);
+                // It waited to be dialed until now.
+                let now = self.now;
+                self.owed.entry(device).and_modify(|(since, _)| *since = now);
+            }
             Trigger::Gone(device) => drop(self.connected.insert(device, false)),
             Trigger::Allowed(device) => drop(self.allowed.insert(device, true)),
             Trigger::Withdrawn(device) => {
