@@ -210,8 +210,7 @@ fn device_that_nothing_is_shared_with_is_left_alone() {
 #[test]
 fn routine_comes_round_at_intervals_with_jitter() {
     let interval = Duration::from_secs(100);
-    let mut machine =
-        acquainted(Policy { interval: Some(interval), ..Policy::default() }, &[A]);
+    let mut machine = acquainted(Policy { interval: Some(interval), ..Policy::default() }, &[A]);
     let mut now = 0;
     for _ in 0..20 {
         let next = machine.timeout().expect("it comes round");

@@ -6,9 +6,7 @@ use graphshell_sync::backend::iroh::Relay;
 use graphshell_sync::limits::{MAX_BATCH_ENTRIES, MAX_OPEN_PUSHES};
 use graphshell_sync::store::disk::{DeviceWitness, DiskStore, KeySource};
 
-use crate::support::{
-    Node, WORKSPACE, add, assert_same, endpoint, eventually, introduce, title,
-};
+use crate::support::{Node, WORKSPACE, add, assert_same, endpoint, eventually, introduce, title};
 
 type OnDisk = Node<DiskStore, DeviceWitness>;
 
@@ -54,8 +52,7 @@ async fn transfer_that_is_cut_again_and_again_goes_on_where_it_was() {
             while cuts < CUTS {
                 let come = OPERATIONS / 2 * (cuts + 1) / (CUTS + 2);
                 eventually("more comes", || phone.workspace.size().0 >= come).await;
-                let (from, to) =
-                    if cuts % 2 == 0 { (&laptop, &phone) } else { (&phone, &laptop) };
+                let (from, to) = if cuts % 2 == 0 { (&laptop, &phone) } else { (&phone, &laptop) };
                 from.backend.disconnect(to.id);
                 cuts += 1;
             }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use graphshell_sync::backend::iroh::{ALPN, Deadlines, NetworkEvent, Relay};
 use graphshell_sync::limits::MAX_IN_STEP_BYTES;
 use graphshell_sync::ports::{CallError, SyncBackend};
-use graphshell_sync::wire::{
-    FrontierRequest, PROTOCOL_VERSION, Reject, Request, Response,
-};
+use graphshell_sync::wire::{FrontierRequest, PROTOCOL_VERSION, Reject, Request, Response};
 use graphshell_sync::{Hash, SyncError};
 
 use crate::support::{

@@ -174,12 +174,7 @@ pub(crate) trait Runs: Sized {
         ports: Self::Ports,
         tasks: &mut JoinSet<()>,
     ) -> impl Future<Output = Self>;
-    fn auto(
-        self,
-        backend: IrohBackend,
-        policy: Policy,
-        tasks: &mut JoinSet<()>,
-    ) -> AutoSyncHandle;
+    fn auto(self, backend: IrohBackend, policy: Policy, tasks: &mut JoinSet<()>) -> AutoSyncHandle;
 }
 
 macro_rules! runs {
@@ -294,4 +289,3 @@ pub(crate) async fn close_code(connection: &Connection) -> u64 {
         other => panic!("closed without a code: {other}"),
     }
 }
-
