@@ -2,14 +2,18 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use graphshell_sim::plan::workspace_id;
 use graphshell_sync::autosync::{AutoSyncHandle, Policy, auto_sync};
 use graphshell_sync::backend::iroh::{ALPN, IrohBackend};
+use graphshell_sync::ports::{Opened, Promise, Store, StoreError, Witness};
 use graphshell_sync::store::disk::{DeviceWitness, DiskStore, KeySource};
 use graphshell_sync::{
-    Config, DeviceId, LogEntry, Outcome, PortSet, SystemClock, SystemEntropy, Workspace,
+    Config, DeviceId, LogEntry, Outcome, PortSet, Record, Snapshot, SystemClock, SystemEntropy,
+    Workspace,
 };
 use iroh::protocol::Router;
 use tempfile::TempDir;
@@ -17,7 +21,8 @@ use tokio::task::JoinSet;
 
 use crate::bare::{address_of, endpoint};
 
-pub(crate) type Ports = PortSet<SystemClock, SystemEntropy, DiskStore, DeviceWitness, IrohBackend>;
+pub(crate) type Ports =
+    PortSet<SystemClock, SystemEntropy, Timed<DiskStore>, Timed<DeviceWitness>, IrohBackend>;
 
 /// Where the devices' folders lie.
 pub(crate) struct Place {
@@ -41,10 +46,53 @@ impl Place {
     }
 }
 
+/// A port, and how long its writes take.
+pub(crate) struct Timed<P> {
+    port: P,
+    writing: Arc<AtomicU64>,
+}
+
+impl<P> Timed<P> {
+    async fn write<T>(&self, write: impl Future<Output = T>) -> T {
+        let (result, time) = since(write).await;
+        self.writing.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+        result
+    }
+}
+
+impl<S: Store> Store for Timed<S> {
+    async fn open(&self) -> Result<Opened, StoreError> {
+        self.port.open().await
+    }
+    async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.write(self.port.append(records)).await
+    }
+    async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError> {
+        self.port.load(positions).await
+    }
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.port.save_snapshot(snapshot).await
+    }
+    async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
+        self.port.rebase(base, first).await
+    }
+}
+
+impl<W: Witness> Witness for Timed<W> {
+    async fn read(&self) -> Result<Option<Promise>, StoreError> {
+        self.port.read().await
+    }
+    async fn write(&self, promise: Promise) -> Result<(), StoreError> {
+        Timed::write(self, self.port.write(promise)).await
+    }
+}
+
 pub(crate) struct Device {
     pub(crate) id: DeviceId,
     pub(crate) backend: IrohBackend,
     pub(crate) workspace: Workspace<Ports>,
+    /// Nanoseconds that appends to the log, and promises, have taken so far.
+    pub(crate) writing: Arc<AtomicU64>,
     router: Router,
     tasks: JoinSet<()>,
 }
@@ -59,6 +107,9 @@ impl Device {
         let key = KeySource::key_file(folder.with_extension("key"));
         let witness = DeviceWitness::beside(&folder).expect("a thread");
         let store = DiskStore::new(&folder, workspace_id(), key).expect("a thread");
+        let writing = Arc::new(AtomicU64::new(0));
+        let store = Timed { port: store, writing: Arc::clone(&writing) };
+        let witness = Timed { port: witness, writing: Arc::clone(&writing) };
         let (clock, entropy) = (SystemClock, SystemEntropy);
         let ports = PortSet { clock, entropy, store, witness, network };
         let id = backend.device();
@@ -67,7 +118,7 @@ impl Device {
         let (workspace, driver) = Workspace::open(config, ports).await.expect("it opens");
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { driver.run().await.expect("it ends well") });
-        Device { id, backend, workspace, router, tasks }
+        Device { id, backend, workspace, writing, router, tasks }
     }
 
     /// Two that share with each other and know where they are.

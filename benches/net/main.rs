@@ -28,20 +28,18 @@ fn main() {
         .expect("the system gives threads");
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load of the machine: {}", load.trim());
-    runtime.block_on(async {
-        let wanted = |name: &str| only.is_empty() || only == name;
-        if wanted("step") {
-            measures::in_step(&place).await;
-        }
-        if wanted("thousand") {
-            measures::thousand(&place).await;
-        }
-        if wanted("live") {
-            measures::live(&place).await;
-        }
-        if wanted("many") {
-            measures::many(&place).await;
-        }
-    });
+    let wanted = |name: &str| only.is_empty() || only == name;
+    if wanted("step") {
+        runtime.block_on(measures::in_step(&place));
+    }
+    if wanted("thousand") {
+        runtime.block_on(measures::thousand(&place));
+    }
+    if wanted("live") {
+        runtime.block_on(measures::live(&place));
+    }
+    if wanted("many") {
+        measures::many(&place, &runtime);
+    }
     runtime.shutdown_timeout(Duration::from_secs(1));
 }
