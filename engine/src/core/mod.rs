@@ -40,6 +40,7 @@ mod offer;
 mod open;
 mod parked;
 mod pipeline;
+mod progress;
 mod promise;
 mod push;
 mod round;
@@ -287,9 +288,20 @@ impl Core {
         out
     }
 
+<<<<<<< HEAD
     /// The devices that the workspace is shared with, and what each may do.
     pub(crate) fn consents(&self) -> BTreeMap<DeviceId, Access> {
         self.consents.clone()
+=======
+    /// Whether the workspace is shared with `device`.
+    pub(crate) fn is_shared_with(&self, device: DeviceId) -> bool {
+        self.consents.contains(&device)
+    }
+
+    /// The devices that the workspace is shared with.
+    pub(crate) fn consents(&self) -> Vec<DeviceId> {
+        self.consents.iter().copied().collect()
+>>>>>>> net
     }
 
     /// The positions of the records that the log has and goes on to have: not those that a

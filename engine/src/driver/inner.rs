@@ -1,6 +1,7 @@
 //! What the handle and the driver share: the core, and everybody who waits for it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
@@ -20,7 +21,13 @@ use crate::wire::{Request, Response};
 pub(super) struct Shared<P> {
     pub(super) ports: P,
     inner: Mutex<Inner>,
+    /// How many callers of the handle wait for the lock.
+    waiting: AtomicUsize,
 }
+
+/// How often the driver lets other threads go first before a step. A thread that was woken takes
+/// some of these; one that is kept off its core for longer waits for a step more.
+const TURNS: usize = 1_000;
 
 impl<P: Ports> Shared<P> {
     pub(super) fn new(ports: P, config: Config, core: RecordedCore) -> Arc<Self> {
@@ -41,13 +48,28 @@ impl<P: Ports> Shared<P> {
             next: 0,
             first_revision: 0,
         };
-        Arc::new(Shared { ports, inner: Mutex::new(inner) })
+        Arc::new(Shared { ports, inner: Mutex::new(inner), waiting: AtomicUsize::new(0) })
     }
 
     /// The lock is held for one step of the core at most, which is long if a snapshot is taken or
     /// joined in it. A panic while it was held leaves a core
     /// that nobody may use, so it is passed on.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let inner = self.inner.lock();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.stamped(inner.expect("the core panicked before"))
+    }
+
+    /// The same for the driver's steps, which come one after the other when there is much to merge: who
+    /// waits goes first. A mutex alone would let the driver, which is awake, take it again and again.
+    pub(super) fn lock_in_turn(&self) -> MutexGuard<'_, Inner> {
+        for _ in 0..TURNS {
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            std::thread::yield_now();
+        }
         self.stamped(self.inner.lock().expect("the core panicked before"))
     }
 

@@ -92,7 +92,7 @@ impl<P: Ports> Driver<P> {
             let mut rebuild = None;
             loop {
                 // The lock is free again while the output is carried out.
-                let output = shared.lock().poll_core();
+                let output = shared.lock_in_turn().poll_core();
                 let Some(output) = output else { break };
                 match output {
                     Output::Event(event) => shared.lock().publish(event),
@@ -120,7 +120,7 @@ impl<P: Ports> Driver<P> {
                 return Ok(());
             }
             match happened(shared, &mut calls, serving.as_mut()).await {
-                Happened::Done(input) => shared.lock().handle(input),
+                Happened::Done(input) => shared.lock_in_turn().handle(input),
                 Happened::Nothing | Happened::Woken => {}
             }
         }
@@ -211,6 +211,10 @@ impl<P: Ports> Clone for Serving<P> {
 }
 
 impl<P: Ports> Handler for Serving<P> {
+    fn admits(&self, from: DeviceId) -> bool {
+        self.shared.lock().core().is_shared_with(from)
+    }
+
     async fn handle(&self, from: DeviceId, request: Request) -> Response {
         let answer = self.shared.lock().ask(from, request);
         answer.await.unwrap_or(Response::Refused(Reject::Unavailable))
