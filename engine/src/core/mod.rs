@@ -105,6 +105,9 @@ pub(crate) struct Core {
     me: AuthorIx,
     /// Own incarnations that the log tells of, in order.
     incarnations: Vec<Incarnation>,
+    /// Names that this device has authored under, as far as the log, or what it stands on, tells: its
+    /// key may have been another one.
+    names: BTreeSet<PeerId>,
     /// The device of the last of them.
     named_device: DeviceId,
     /// The present one.

@@ -59,6 +59,25 @@ impl Succession {
         signed(self.new, &self.by_new)
     }
 
+    /// The canonical bytes of a chain, for whoever carries it some other way than
+    /// [`present`](crate::pairing::present).
+    pub fn encode_chain(chain: &[Succession]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_chain(&mut out, chain);
+        out
+    }
+
+    /// Reads what [`encode_chain`](Self::encode_chain) wrote. Nothing is verified by that.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn decode_chain(bytes: &[u8]) -> Result<Vec<Succession>, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let chain = read_chain(&mut reader)?;
+        reader.finish("the end of the chain")?;
+        Ok(chain)
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         put_statement(out, self.old, self.new, self.workspace, self.time_ms);
         out.extend_from_slice(&self.by_old.to_bytes());

@@ -1,6 +1,7 @@
 //! A device that this workspace is shared with changes its key.
 
 use super::{Ports, Workspace};
+use crate::access::Access;
 use crate::api::{EditError, Receipt};
 use crate::device_key::Lineage;
 use crate::id::DeviceId;
@@ -32,18 +33,19 @@ impl<P: Ports> Workspace<P> {
         }
         self.change(|core| {
             let consents = core.look().consents();
-            let earlier = lineage.earlier().iter().filter(|device| consents.contains(device));
-            let earlier: Vec<DeviceId> = earlier.copied().collect();
-            let known = consents.contains(&new);
-            if earlier.is_empty() {
+            let access = |device: DeviceId| consents.get(&device).copied().unwrap_or(Access::None);
+            let known = access(new) > Access::None;
+            let earlier = lineage.earlier().iter().filter(|&&device| access(device) > Access::None);
+            let earlier: Vec<_> = earlier.copied().map(|device| (device, access(device))).collect();
+            let Some(most) = earlier.iter().map(|&(_, access)| access).max() else {
                 return Ok(if known { Followed::Already } else { Followed::NotTrusted });
-            }
+            };
             let mut receipt = None;
             if !known {
-                receipt = Some(core.share_with(new, true)?);
+                receipt = Some(core.share_with(new, most)?);
             }
-            for device in earlier {
-                receipt = Some(core.share_with(device, false)?);
+            for (device, _) in earlier {
+                receipt = Some(core.share_with(device, Access::None)?);
             }
             Ok(receipt.map_or(Followed::Already, Followed::Moved))
         })

@@ -24,6 +24,15 @@ use crate::codec::{DecodeError, Reader};
 use crate::device_key::Succession;
 use crate::device_key::succession::{put_chain, read_chain};
 
+/// Decodes the body of one frame as a stranger may send it, and encodes it again: the same bytes. For
+/// fuzzers and other tools; pairing itself needs no help.
+///
+/// # Errors
+/// As whoever pairs would meet them.
+pub fn canonical_frame(body: &[u8]) -> Result<Vec<u8>, PairingError> {
+    Ok(Frame::decode(body)?.encode())
+}
+
 /// A keyed hash by which one side proves that it knows the ticket.
 pub(super) type Proof = blake3::Hash;
 

@@ -145,28 +145,33 @@ impl<H: Host> Shared<H> {
         connection.set_receive_window(VarInt::from_u32(PAIRING_RECEIVE_WINDOW_BYTES));
         connection.set_max_concurrent_bi_streams(VarInt::from_u32(1));
         connection.set_max_concurrent_uni_streams(VarInt::from_u32(0));
-        let mut session = self.sessions.begin();
         // On its way out an attempt that has engaged an invitation lets go of it.
-        let mut engaged = Engaged { shared: self, invitation: None, ending: Ending::Broken };
+        let mut engaged = Engaged { shared: self, invitation: None };
+        let talked = self.talk(connection, &mut engaged).await;
+        if let Err(error) = &talked
+            && (*error == PairingError::Declined || error.refusal() == Some(CloseCode::Declined))
+        {
+            engaged.end(Ending::Declined);
+        }
+        talked
+    }
+
+    async fn talk(
+        &self,
+        connection: &Connection,
+        engaged: &mut Engaged<'_, H>,
+    ) -> Result<(), PairingError> {
+        let mut session = self.sessions.begin();
         let proven = tokio::select! {
             biased;
             () = session.evicted() => Err(PairingError::Busy),
-            proven = self.prove(connection, &mut engaged) => proven,
+            proven = self.prove(connection, engaged) => proven,
         }?;
         drop(session);
         match proven {
             Proven::Succession(channel, lineage) => self.follow(channel, &lineage).await,
             Proven::Pairing(channel, introduced, invitation) => {
-                let paired = self.decide(channel, introduced, invitation, &mut engaged).await;
-                if let Err(PairingError::Declined) = paired {
-                    engaged.ending = Ending::Declined;
-                }
-                if let Err(error) = &paired
-                    && error.refusal() == Some(CloseCode::Declined)
-                {
-                    engaged.ending = Ending::Declined;
-                }
-                paired
+                self.decide(channel, introduced, invitation, engaged).await
             }
         }
     }
@@ -251,7 +256,7 @@ impl<H: Host> Shared<H> {
         self.invitations().holds(invitation)?;
         let paired: Paired = introduced.paired();
         self.host.paired(&paired).await.map_err(PairingError::NotRecorded)?;
-        engaged.ending = Ending::Paired;
+        engaged.end(Ending::Paired);
         tracing::info!(name = %paired.name, "paired");
         // It is done; if the joiner does not learn of it, it says so itself.
         let told = self.finish(&mut channel, &Frame::Done).await;
@@ -277,14 +282,19 @@ impl<H: Host> Shared<H> {
 struct Engaged<'a, H: Host> {
     shared: &'a Shared<H>,
     invitation: Option<InvitationId>,
-    ending: Ending,
+}
+
+impl<H: Host> Engaged<'_, H> {
+    fn end(&mut self, ending: Ending) {
+        if let Some(invitation) = self.invitation.take() {
+            self.shared.invitations().end(invitation, ending);
+        }
+    }
 }
 
 impl<H: Host> Drop for Engaged<'_, H> {
     fn drop(&mut self) {
-        if let Some(invitation) = self.invitation {
-            self.shared.invitations().end(invitation, self.ending);
-        }
+        self.end(Ending::Broken);
     }
 }
 

@@ -57,6 +57,7 @@ pub use close::CloseCode;
 pub use deadlines::Deadlines;
 pub use error::PairingError;
 pub use fingerprint::Fingerprint;
+pub use frame::canonical_frame;
 pub use host::{Host, Introduction, Paired};
 pub use invitation::{Invitation, InvitationId};
 pub use invitations::InviteError;
