@@ -111,7 +111,7 @@ fn layout_of_a_succession_is_frozen() {
     let hex = data_encoding::HEXLOWER.encode(&bytes);
     assert_eq!(hex[..statement.len()], statement);
     // Ed25519 signs the same bytes to the same signature: so the signed message is frozen as well.
-    let signatures = blake3::hash(hex[statement.len()..].as_bytes()).to_hex();
+    let signatures = blake3::hash(&hex.as_bytes()[statement.len()..]).to_hex();
     assert_eq!(
         signatures.as_str(),
         "c7ba2acea0bff4154b039f338976c3cea7c22a5da47e45e39532756733b4ee87"
