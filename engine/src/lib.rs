@@ -101,6 +101,7 @@
 
 mod api;
 mod author;
+pub mod autosync;
 pub mod backend;
 mod batch;
 mod codec;
@@ -125,7 +126,7 @@ mod vector;
 pub mod wire;
 
 pub use api::{
-    Chore, Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport,
+    Chore, Config, EditError, Event, OpenError, Outcome, Progress, Receipt, SyncError, SyncReport,
 };
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;

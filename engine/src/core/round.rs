@@ -36,6 +36,8 @@ pub(super) struct Round {
     pub(super) pushing: Option<Pushing>,
     /// What the peer had at the start; before it answered, what we asked whether it has.
     pub(super) theirs: Frontier,
+    /// How many entries of it were not here then.
+    pub(super) lacking: u64,
     /// What it said that it cannot use.
     pub(super) excluded: Vec<Exclusion>,
     /// Authors of which it refused a push: what it surely shares with us.
@@ -121,6 +123,7 @@ impl Core {
             pulling: Pulling::Idle,
             pushing: None,
             theirs: Frontier::default(),
+            lacking: 0,
             excluded: Vec::new(),
             parted: BTreeMap::new(),
             doubts: BTreeMap::new(),
@@ -244,8 +247,10 @@ impl Core {
         for parting in partings {
             self.part(parting, Some(peer), Some(id));
         }
+        let lacking = self.lacking_of(theirs);
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.theirs = theirs.clone();
+        round.lacking = lacking;
         round.excluded = excluded;
         self.note_frontier(peer, theirs);
         let Some(round) = self.rounds.get_mut(&id) else { return };
