@@ -99,6 +99,7 @@
 //! With it there is `store::disk`: the log and a database in a folder, sealed. No network but a
 //! shared folder ([`backend`]). `ARCHITECTURE.md` beside this crate's manifest explains the inside.
 
+mod access;
 mod api;
 mod author;
 pub mod autosync;
@@ -107,6 +108,8 @@ mod batch;
 mod codec;
 mod core;
 mod counters;
+#[cfg(feature = "iroh")]
+pub mod device_key;
 mod driver;
 mod entry;
 mod graph;
@@ -114,6 +117,8 @@ mod hash;
 mod id;
 pub mod legacy;
 pub mod limits;
+#[cfg(feature = "iroh")]
+pub mod pairing;
 pub mod ports;
 mod record;
 pub mod recording;
@@ -125,6 +130,7 @@ mod testing;
 mod vector;
 pub mod wire;
 
+pub use access::Access;
 pub use api::{
     Chore, Config, EditError, Event, OpenError, Outcome, Progress, Receipt, SyncError, SyncReport,
 };
