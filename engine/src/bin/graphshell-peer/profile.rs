@@ -9,7 +9,7 @@
 //! watch.sock      where a running `watch` takes commands
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -28,8 +28,8 @@ const VERSION: u64 = 1;
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Most devices that a profile knows.
 pub(crate) const MAX_PEERS: usize = 256;
-/// Longest name of a device, in characters.
-pub(crate) const MAX_NAME: usize = 64;
+/// Longest name of a device, in bytes.
+const MAX_NAME: usize = graphshell_sync::limits::MAX_DEVICE_NAME_BYTES;
 
 /// `profile.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub(crate) struct Contents {
     /// Which device an author of entries is, as far as that is known.
     #[serde(default)]
     pub(crate) authors: BTreeMap<PeerId, Author>,
+    /// Devices that have not seen this one's new key.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) untold: BTreeSet<DeviceId>,
 }
 
 /// The network's settings.
@@ -150,6 +153,7 @@ impl Contents {
             network: Network::default(),
             peers: BTreeMap::new(),
             authors: BTreeMap::new(),
+            untold: BTreeSet::new(),
         }
     }
 }
@@ -203,7 +207,7 @@ impl Profile {
     }
 
     /// Takes back what [`create`](Self::create) did, when what had to follow failed.
-    pub(crate) fn discard(self) {
+    pub(crate) fn discard(&self) {
         let _ = std::fs::remove_file(self.folder.join(FILE));
     }
 
@@ -261,7 +265,11 @@ pub(crate) fn short(id: &str) -> String {
 /// A name as it is kept: one line without edges, not too long.
 pub(crate) fn tidy_name(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
-    words.join(" ").chars().take(MAX_NAME).collect()
+    let mut name = words.join(" ");
+    while name.len() > MAX_NAME {
+        name.pop();
+    }
+    name.trim_end().to_owned()
 }
 
 /// The computer's name, as far as a file tells it.

@@ -10,7 +10,7 @@ use crate::command::Share;
 use crate::item::{Did, Happening, Item, Link, Page, Peer, Round, Status};
 use crate::profile::short;
 use crate::session::kind_name;
-use crate::text::{ago, clean, clock, counted, grouped, moment, wrap};
+use crate::text::{ago, clean, clock, counted, grouped, wrap};
 
 /// Under so many columns a page takes two lines.
 const ROOMY: usize = 72;

@@ -6,28 +6,44 @@
 
 mod conflicts;
 mod export;
+mod host;
 mod import;
+mod names;
 mod pages;
+mod pair;
+mod sync;
+mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use graphshell_sync::autosync::{AutoSyncHandle, Policy, auto_sync};
+use graphshell_sync::backend::iroh::IrohBackend;
+use graphshell_sync::device_key::Succession;
+use graphshell_sync::pairing::{self, Inviter};
 
 use graphshell_sync::ports::Entropy;
 use graphshell_sync::store::disk::{DeviceWitness, DiskStore};
 use graphshell_sync::{
-    Config, EditError, LogEntry, NodeId, OpenError, Outcome, PeerId, PortSet, Receipt, SystemClock,
+    Config, DeviceId, EditError, LogEntry, NodeId, OpenError, Outcome, PeerId, PortSet, Receipt, SystemClock,
     SystemEntropy, Workspace,
 };
-use tokio::sync::{mpsc, watch};
+use iroh::protocol::Router;
+use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
+use crate::args::{NetworkArgs, RelayChoice};
 use crate::command::{Answer, Command};
 use crate::failure::{Failure, Kind, Result};
 use crate::item::Item;
 use crate::keys::Keys;
 use crate::network::Network;
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
+
+use host::{Book, Desk, PairHost};
 
 pub(crate) use conflicts::kind_name;
+pub(crate) use pair::{device_name, parse_ticket};
 
 /// The ports of this program.
 pub(crate) type Ports = PortSet<SystemClock, SystemEntropy, DiskStore, DeviceWitness, Network>;
@@ -35,6 +51,8 @@ pub(crate) type Ports = PortSet<SystemClock, SystemEntropy, DiskStore, DeviceWit
 /// Log records between two snapshots, and between two cuts of the log.
 const SNAPSHOT_EVERY: u64 = 1_000;
 const COMPACT_EVERY: u64 = 20_000;
+/// How long other devices may take to hear that this one leaves.
+const GOOD_BYE: Duration = Duration::from_secs(3);
 
 /// The two directions of a running command.
 pub(crate) struct Dialog {
@@ -63,37 +81,83 @@ impl Dialog {
     }
 }
 
+/// What a session has other devices for.
+#[derive(Clone, Debug)]
+pub(crate) enum Reach {
+    /// Nothing: no socket is opened.
+    Nobody,
+    /// What a command wants of them; they are answered meanwhile.
+    Others(NetworkArgs),
+    /// Staying in touch: it syncs by itself.
+    Always(NetworkArgs),
+}
+
 /// See the module.
 pub(crate) struct Session {
     profile: Arc<Profile>,
     workspace: Workspace<Ports>,
+    device: DeviceId,
+    online: Option<Online>,
     /// What ended the driver, if something did.
-    ended: watch::Receiver<Option<String>>,
-    tasks: JoinSet<()>,
+    ended: channel::Receiver<Option<String>>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+/// The network's side of a session.
+struct Online {
+    backend: IrohBackend,
+    router: Router,
+    inviter: Inviter<PairHost>,
+    desk: Arc<Desk>,
+    /// What syncs by itself, in a watch.
+    auto: Option<AutoSyncHandle>,
+    /// How this device's key came about, for those that know an earlier one.
+    successions: Vec<Succession>,
+    relayed: bool,
+    settings: profile::Network,
+}
+
+impl Online {
+    /// Where this device can be reached.
+    fn addresses(&self) -> Vec<String> {
+        let sockets = self.backend.endpoint().addr();
+        let direct = sockets.ip_addrs().map(ToString::to_string);
+        direct.chain(sockets.relay_urls().map(ToString::to_string)).collect()
+    }
 }
 
 impl Session {
     /// Opens the profile's store, and begins it in a new profile.
-    pub(crate) async fn open(profile: Arc<Profile>, keys: Keys, network: Network) -> Result<Self> {
+    pub(crate) async fn open(profile: Arc<Profile>, keys: Keys, reach: Reach) -> Result<Arc<Self>> {
         let contents = profile.read();
+        let device = keys.device.device_id();
         let folder = profile.file("store");
         let store_failed = |error| store_failure(&profile, &OpenError::Store(error));
+        let (args, always) = match &reach {
+            Reach::Nobody => (None, false),
+            Reach::Others(args) => (Some(args), false),
+            Reach::Always(args) => (Some(args), true),
+        };
+        let backend = match args {
+            Some(args) => Some(Network::bind(&profile, keys.device.secret().clone(), args).await?),
+            None => None,
+        };
         let ports = PortSet {
             clock: SystemClock,
             entropy: SystemEntropy,
             store: DiskStore::new(&folder, contents.workspace, keys.store).map_err(store_failed)?,
             witness: DeviceWitness::beside(&folder).map_err(store_failed)?,
-            network,
+            network: backend.clone().map_or_else(Network::none, Network::Iroh),
         };
         let config = Config {
             workspace: contents.workspace,
-            device: keys.device,
+            device,
             snapshot_every: SNAPSHOT_EVERY,
             compact_every: COMPACT_EVERY,
         };
         let opened = Workspace::open(config, ports).await;
         let (workspace, driver) = opened.map_err(|error| store_failure(&profile, &error))?;
-        let (sender, ended) = watch::channel(None);
+        let (sender, ended) = channel::channel(None);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let why = match driver.run().await {
@@ -102,7 +166,43 @@ impl Session {
             };
             sender.send_replace(Some(why));
         });
-        Ok(Session { profile, workspace, ended, tasks })
+        let book = Book { profile: Arc::clone(&profile), workspace: workspace.clone() };
+        let online = match (backend, args) {
+            (Some(backend), Some(args)) => {
+                let settings = crate::network::apply(args, contents.network.clone());
+                let desk = Arc::<Desk>::default();
+                let host = PairHost { desk: Arc::clone(&desk), book: book.clone() };
+                let name = device_name(&contents.name)?;
+                let endpoint = backend.endpoint().clone();
+                let inviter = Inviter::new(endpoint.clone(), name, host);
+                let router = Router::builder(endpoint)
+                    .accept(graphshell_sync::backend::iroh::ALPN, backend.clone())
+                    .accept(pairing::ALPN, inviter.clone())
+                    .accept(names::ALPN, names::Names { book, device })
+                    .spawn();
+                let auto = always.then(|| {
+                    let policy = Policy::default();
+                    let (handle, run) = auto_sync(workspace.clone(), backend.clone(), policy);
+                    tasks.spawn(run);
+                    handle
+                });
+                let relayed = settings.relay != RelayChoice::Off;
+                let successions = keys.device.successions().to_vec();
+                Some(Online { backend, router, inviter, desk, auto, successions, relayed, settings })
+            }
+            _ => None,
+        };
+        let tasks = tokio::sync::Mutex::new(tasks);
+        let session = Arc::new(Session { profile, workspace, device, online, ended, tasks });
+        if always {
+            let keeper = Arc::downgrade(&session);
+            session.tasks.lock().await.spawn(async move {
+                if let Some(session) = keeper.upgrade() {
+                    session.keep_book().await;
+                }
+            });
+        }
+        Ok(session)
     }
 
     /// Carries out one command. Dropping the future ends it; what was done until then stays.
@@ -133,14 +233,33 @@ impl Session {
             Command::Conflicts => self.conflicts(out).await,
             Command::Resolve { conflict, choice } => self.resolve(&conflict, &choice, out).await,
             Command::Export { format } => self.export(format, out).await,
-            _ => Err(Failure::failed("not yet")),
+            Command::Invite { read_only } => self.invite(read_only, out).await,
+            Command::Join { ticket } => self.join(&ticket, out).await,
+            Command::Share { peer, access } => self.share(&peer, access, out).await,
+            Command::Sync { peer } => self.sync(peer.as_deref(), out).await,
+            Command::Watch => self.watch(out).await,
+            Command::Status => self.status(out).await,
+            Command::Peers => self.peers(out).await,
+            Command::Forget { peer } => self.forget(&peer, out).await,
+            Command::Rotate => self.rotate(out).await,
         }
     }
 
-    /// Makes everything durable and lets go of the profile.
-    pub(crate) async fn close(mut self) {
+    /// Makes everything durable, tells other devices good-bye and lets go of the profile.
+    pub(crate) async fn close(&self) {
         self.workspace.close().await;
-        while self.tasks.join_next().await.is_some() {}
+        if let Some(online) = &self.online {
+            let _ = tokio::time::timeout(GOOD_BYE, online.router.shutdown()).await;
+        }
+        self.tasks.lock().await.shutdown().await;
+    }
+
+    fn online(&self) -> Result<&Online> {
+        self.online.as_ref().ok_or_else(|| Failure::failed("this session was opened without a network"))
+    }
+
+    fn book(&self) -> Book {
+        Book { profile: Arc::clone(&self.profile), workspace: self.workspace.clone() }
     }
 
     /// One edit, durable when it returns.
