@@ -18,7 +18,7 @@ use graphshell_sync::wire::{
     Budget, Frontier, FrontierRequest, FrontierRow, PullRequest, PushRequest, Request, Response,
     SnapshotRequest,
 };
-use graphshell_sync::{Batch, Config, DeviceId, OpenError, Ports, Workspace};
+use graphshell_sync::{Access, Batch, Config, DeviceId, OpenError, Ports, Workspace};
 
 /// An opened workspace with its driver; every port is memory.
 pub struct Device {
@@ -70,7 +70,7 @@ impl Device {
         let (workspace, driver) = opened.expect("the memory opens");
         let driver = Box::pin(driver.run());
         let mut device = Device { workspace, driver, line, waker: Arc::default() };
-        device.workspace.share_with(asker(), true).expect("a new workspace can be shared");
+        device.workspace.share_with(asker(), Access::Full).expect("a new workspace can be shared");
         device.run();
         device
     }

@@ -131,6 +131,8 @@ pub struct SyncReport {
     /// Whether the peer lacks what the log here holds no more: this round could not help it, the
     /// next one that it starts itself does.
     pub peer_behind: bool,
+    /// Whether the peer takes nothing from this device: it lets it read only.
+    pub read_only: bool,
     /// Authors that were found to have two histories, ascending.
     pub forks: Vec<PeerId>,
 }

@@ -5,7 +5,10 @@
 
 use uuid::Uuid;
 
+use crate::access::Access;
 use crate::limits::SEQUENCE_END;
+
+const ACCESS_BYTE: &str = "0, 1 or 2";
 
 /// Bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +91,13 @@ impl<'a> Reader<'a> {
             Ok(value) if value <= most => Ok(value),
             _ => Err(DecodeError { offset, expected }),
         }
+    }
+
+    /// What another device may do.
+    pub(crate) fn access(&mut self) -> Result<Access, DecodeError> {
+        let offset = self.offset;
+        let byte = self.u8(ACCESS_BYTE)?;
+        Access::from_byte(byte).ok_or(DecodeError { offset, expected: ACCESS_BYTE })
     }
 
     /// A sequence of at least `least`, below [`SEQUENCE_END`].

@@ -38,8 +38,8 @@
 //! let (at_laptop, at_phone) = (open(laptop, "laptop")?, open(phone, "phone")?);
 //!
 //! // Consent is per workspace and device, and both sides must give it.
-//! block_on(at_laptop.settled(at_laptop.share_with(phone, true)?));
-//! block_on(at_phone.settled(at_phone.share_with(laptop, true)?));
+//! block_on(at_laptop.settled(at_laptop.share_with(phone, Access::Full)?));
+//! block_on(at_phone.settled(at_phone.share_with(laptop, Access::Full)?));
 //!
 //! let book = NodeId(uuid!("c0ffee00-0000-4000-8000-000000000001"));
 //! let url = "https://doc.rust-lang.org/book/".to_owned();

@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use crate::access::Access;
 use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::entry::{EdgeKind, EdgeType, FLAG_GENESIS, LogEntry, Position, Trigger};
 use crate::hash::Hash;
@@ -48,6 +49,10 @@ pub(crate) fn hash() -> impl Strategy<Value = Hash> {
 
 pub(crate) fn device() -> impl Strategy<Value = DeviceId> {
     any::<[u8; 32]>().prop_map(DeviceId)
+}
+
+pub(crate) fn access() -> impl Strategy<Value = Access> {
+    prop_oneof![Just(Access::None), Just(Access::ReadOnly), Just(Access::Full)]
 }
 
 pub(crate) fn workspace() -> impl Strategy<Value = WorkspaceId> {
@@ -268,7 +273,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         }),
         batch().prop_map(|batch| Record::Ready(Arc::new(batch))),
         batch().prop_map(|batch| Record::Parked(Arc::new(batch))),
-        (device(), any::<bool>()).prop_map(|(device, shared)| Record::Consent { device, shared }),
+        (device(), access()).prop_map(|(device, access)| Record::Consent { device, access }),
         (dot(), hash(), hash()).prop_map(|(dot, ours, theirs)| {
             Record::Fork(ForkProof { author: dot.peer, common: dot.sequence - 1, ours, theirs })
         }),

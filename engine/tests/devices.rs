@@ -5,7 +5,8 @@ mod support;
 use graphshell_sync::limits::{MAX_BATCH_ENTRIES, MAX_IN_STEP_BYTES, MAX_QUEUED_EVENTS};
 use graphshell_sync::ports::StoreError;
 use graphshell_sync::{
-    ConflictKind, EditError, Event, LogEntry, Outcome, Resolution, SyncError, SyncOrchestrator,
+    Access, ConflictKind, EditError, Event, LogEntry, Outcome, Resolution, SyncError,
+    SyncOrchestrator,
 };
 use support::{World, add, assert_same, page, title};
 
@@ -31,11 +32,34 @@ fn nothing_leaves_without_consent_on_both_sides() {
     world.edit(&at_laptop, &[add(1)]);
     assert_eq!(world.sync(&at_laptop, &phone), Err(SyncError::NoConsent(phone.id)));
     assert!(world.hub.take_frames().is_empty(), "nothing was even asked");
-    let receipt = at_phone.share_with(laptop.id, true).unwrap();
+    let receipt = at_phone.share_with(laptop.id, Access::Full).unwrap();
     world.run(at_phone.settled(receipt));
     let refused = world.sync(&at_phone, &laptop).unwrap_err();
     assert!(matches!(refused, SyncError::Refused(_)), "{refused}");
     assert!(at_phone.graph().nodes.is_empty());
+}
+
+#[test]
+fn whoever_may_only_read_follows_and_is_told_that_its_edits_stay_at_home() {
+    let mut world = World::new();
+    let (laptop, at_laptop) = world.device(1);
+    let (guest, at_guest) = world.device(2);
+    world.share(&[(&laptop, &at_laptop), (&guest, &at_guest)]);
+    let receipt = at_laptop.share_with(guest.id, Access::ReadOnly).unwrap();
+    world.run(at_laptop.settled(receipt));
+    world.edit(&at_laptop, &[add(1), title(1, "one")]);
+    world.edit(&at_guest, &[add(2)]);
+    let report = world.sync(&at_guest, &laptop).unwrap();
+    assert_eq!((report.pushed, report.pulled, report.read_only), (0, 2, true));
+    world.edit(&at_laptop, &[add(3)]);
+    let report = world.sync(&at_laptop, &guest).unwrap();
+    assert_eq!((report.pushed, report.pulled, report.read_only), (1, 0, false));
+    assert_eq!(at_laptop.graph().nodes.len(), 2, "nothing of the guest's");
+    assert_eq!(at_guest.graph().nodes.len(), 3);
+    let receipt = at_laptop.share_with(guest.id, Access::Full).unwrap();
+    world.run(at_laptop.settled(receipt));
+    world.sync(&at_laptop, &guest).unwrap();
+    assert_same(&at_laptop, &at_guest);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use graphshell_sync::backend::LocalFilesystemBackend;
 use graphshell_sync::ports::{Clock, Entropy};
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::{
-    Config, DeviceId, Driver, LogEntry, NodeId, Ports, Position, SyncReport, Workspace, WorkspaceId,
+    Access, Config, DeviceId, Driver, LogEntry, NodeId, Ports, Position, SyncReport, Workspace,
+    WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -76,7 +77,7 @@ fn begin(root: &Path, number: u8) -> (Workspace<Device>, Driver<Device>) {
     let (workspace, driver) =
         futures_executor::block_on(Workspace::open(config, device)).expect("it opens");
     for other in (1..=3).filter(|&other| other != number) {
-        workspace.share_with(id(other), true).expect("it can be shared");
+        workspace.share_with(id(other), Access::Full).expect("it can be shared");
     }
     let node_id = NodeId(Uuid::from_u128(u128::from(number)));
     let url = format!("https://example.org/{number}");

@@ -4,7 +4,7 @@
 //! A device says so with the frontier of a round, and with the answer to a push. What a pull names
 //! may still be on the way to the asking side's disk, so it counts for nothing here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Core;
 use crate::author::AuthorIx;
@@ -41,15 +41,15 @@ impl Acknowledged {
     }
 
     /// How far all of `devices` have the author's entries; if there are none, as far as can be.
-    pub(super) fn by_all(&self, devices: &BTreeSet<DeviceId>, author: AuthorIx) -> u64 {
-        devices.iter().map(|&device| self.get(device, author)).min().unwrap_or(u64::MAX)
+    pub(super) fn by_all(&self, devices: impl Iterator<Item = DeviceId>, author: AuthorIx) -> u64 {
+        devices.map(|device| self.get(device, author)).min().unwrap_or(u64::MAX)
     }
 }
 
 impl Core {
     /// A device said that this is its durable frontier; what differs from ours says nothing.
     pub(super) fn note_frontier(&mut self, by: DeviceId, theirs: &Frontier) {
-        if !self.consents.contains(&by) {
+        if !self.consents.contains_key(&by) {
             return;
         }
         let (authors, ledger) = (&self.authors, &self.ledger);
@@ -65,7 +65,7 @@ impl Core {
 
     /// A device said that it durably has this, after it took a push in.
     pub(super) fn note_durable(&mut self, by: DeviceId, have: &VersionVector) {
-        if !self.consents.contains(&by) {
+        if !self.consents.contains_key(&by) {
             return;
         }
         for (peer, sequence) in have.iter() {

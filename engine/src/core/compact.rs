@@ -81,7 +81,7 @@ impl Core {
         }
         self.compaction.wanted = false;
         let (begins, end) = (self.compaction.first, self.pipeline.end);
-        let had = |author| self.acknowledged.by_all(&self.consents, author);
+        let had = |author| self.acknowledged.by_all(self.consents.keys().copied(), author);
         let first = self.index.first_beyond(had).unwrap_or(end);
         if first <= begins {
             self.counters.note(Counter::CutHeldBack);

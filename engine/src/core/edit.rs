@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::foresee::Foreseen;
 use super::pipeline::Pending;
 use super::{Core, Rebuild};
+use crate::access::Access;
 use crate::api::{EditError, Event, Outcome, Receipt};
 use crate::author::AuthorIx;
 use crate::batch::{Batch, BatchBuilder, NewEntry};
@@ -101,7 +102,7 @@ struct PendingConsent {
     receipt: Receipt,
     place: u64,
     device: DeviceId,
-    shared: bool,
+    access: Access,
 }
 
 /// What a used-up core leaves to the next one: edits whose fate is not known.
@@ -213,21 +214,21 @@ impl Core {
         }
     }
 
-    /// Gives or takes another device's access to this workspace.
+    /// Says what another device may do with this workspace.
     pub(crate) fn share_with(
         &mut self,
         device: DeviceId,
-        shared: bool,
+        access: Access,
     ) -> Result<Receipt, EditError> {
         self.check_open()?;
-        if !shared {
+        if access < self.access_of(device) {
             // What is under way with that device ends now, not only once the disk knows.
-            self.consents.remove(&device);
+            self.consent(device, access);
             self.end_rounds_with(device);
         }
         let receipt = self.edits.receipt(self.peer_id(), 1, 0);
-        let place = self.pipeline.submit(Pending::Consent { device, shared });
-        self.edits.consents.push_back(PendingConsent { receipt, place, device, shared });
+        let place = self.pipeline.submit(Pending::Consent { device, access });
+        self.edits.consents.push_back(PendingConsent { receipt, place, device, access });
         Ok(receipt)
     }
 
@@ -413,9 +414,9 @@ impl Core {
             self.counters.note(Counter::RoundRemade);
             self.start_round(round, peer);
         }
-        for PendingConsent { receipt, device, shared, .. } in legacy.consents {
+        for PendingConsent { receipt, device, access, .. } in legacy.consents {
             let outcome = match why {
-                Rebuild::StoreFailed(error) if self.consents.contains(&device) != shared => {
+                Rebuild::StoreFailed(error) if self.access_of(device) != access => {
                     Outcome::Refused(error.clone())
                 }
                 _ => Outcome::Durable(Vec::new()),

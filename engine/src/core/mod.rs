@@ -55,6 +55,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::api::{Chore, Config, Event, SyncError};
 use crate::author::{AuthorIx, Authors};
 use crate::counters::{Counter, Counters};
@@ -122,7 +123,8 @@ pub(crate) struct Core {
     /// What waits until own entries up to a sequence may be sent.
     after_promise: Vec<(u64, AfterPromise)>,
 
-    consents: BTreeSet<DeviceId>,
+    /// The devices that may do anything, and what.
+    consents: BTreeMap<DeviceId, Access>,
     acknowledged: Acknowledged,
     forks: BTreeMap<AuthorIx, ForkProof>,
     /// Authors whose histories seem to differ somewhere, without proof, and the devices that say so.
@@ -286,12 +288,12 @@ impl Core {
 
     /// Whether the workspace is shared with `device`.
     pub(crate) fn is_shared_with(&self, device: DeviceId) -> bool {
-        self.consents.contains(&device)
+        self.consents.contains_key(&device)
     }
 
-    /// The devices that the workspace is shared with.
-    pub(crate) fn consents(&self) -> Vec<DeviceId> {
-        self.consents.iter().copied().collect()
+    /// The devices that the workspace is shared with, and what each may do.
+    pub(crate) fn consents(&self) -> BTreeMap<DeviceId, Access> {
+        self.consents.clone()
     }
 
     /// The positions of the records that the log has and goes on to have: not those that a

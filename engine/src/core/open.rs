@@ -1,6 +1,6 @@
 //! Opening: the log, replayed through the same gate and merge as live batches.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::acknowledged::Acknowledged;
@@ -98,7 +98,7 @@ impl Replay {
             confirmed: 0,
             promising: None,
             after_promise: Vec::new(),
-            consents: BTreeSet::new(),
+            consents: BTreeMap::new(),
             acknowledged: Acknowledged::default(),
             forks: BTreeMap::new(),
             suspected: BTreeMap::new(),
@@ -173,7 +173,7 @@ impl Replay {
             Record::Parked(batch) => {
                 self.core.parked.offer(&batch);
             }
-            Record::Consent { device, shared } => self.core.set_consent(device, shared),
+            Record::Consent { device, access } => self.core.set_consent(device, access),
             Record::Fork(proof) => {
                 let author = self.core.ledger.intern(&mut self.core.authors, proof.author);
                 self.core.forks.insert(author, proof);
@@ -300,7 +300,7 @@ impl Core {
     /// Takes over what only this device knows from a later state of it.
     fn take_over(&mut self, later: &Core) {
         self.consents.clone_from(&later.consents);
-        for &device in &self.consents {
+        for &device in self.consents.keys() {
             let rows = later.authors.sorted().into_iter().filter_map(|(peer, author)| {
                 Some((self.authors.get(peer)?, later.acknowledged.get(device, author)))
             });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Core, Output};
+use crate::access::Access;
 use crate::api::{Event, Outcome};
 use crate::author::AuthorIx;
 use crate::batch::Batch;
@@ -43,7 +44,7 @@ pub(super) enum Pending {
     Parked(Arc<Batch>),
     Consent {
         device: DeviceId,
-        shared: bool,
+        access: Access,
     },
     Fork(ForkProof),
     Identity {
@@ -169,8 +170,8 @@ impl Core {
                 self.settle_receipts();
                 None
             }
-            Pending::Consent { device, shared } => {
-                self.set_consent(device, shared);
+            Pending::Consent { device, access } => {
+                self.set_consent(device, access);
                 self.settle_receipts();
                 None
             }
@@ -184,13 +185,24 @@ impl Core {
         }
     }
 
-    pub(super) fn set_consent(&mut self, device: DeviceId, shared: bool) {
-        if shared {
-            self.consents.insert(device);
-        } else {
-            self.consents.remove(&device);
+    /// A consent is durable.
+    pub(super) fn set_consent(&mut self, device: DeviceId, access: Access) {
+        self.consent(device, access);
+        if access == Access::None {
             self.acknowledged.forget(device);
         }
+    }
+
+    pub(super) fn consent(&mut self, device: DeviceId, access: Access) {
+        match access {
+            Access::None => self.consents.remove(&device),
+            access => self.consents.insert(device, access),
+        };
+    }
+
+    /// What `device` may do with the workspace.
+    pub(crate) fn access_of(&self, device: DeviceId) -> Access {
+        self.consents.get(&device).copied().unwrap_or(Access::None)
     }
 
     fn index_batch(&mut self, position: u64, batch: &Batch) {
@@ -304,8 +316,8 @@ impl Pending {
         match self {
             Pending::Foreign(batch) | Pending::Own(batch) => Record::Ready(Arc::clone(batch)),
             Pending::Parked(batch) => Record::Parked(Arc::clone(batch)),
-            Pending::Consent { device, shared } => {
-                Record::Consent { device: *device, shared: *shared }
+            Pending::Consent { device, access } => {
+                Record::Consent { device: *device, access: *access }
             }
             Pending::Fork(proof) => Record::Fork(*proof),
             Pending::Identity { device, incarnation } => {

@@ -128,6 +128,16 @@ impl Core {
         self.continue_round(id);
     }
 
+    /// The peer lets this device read only: the round goes on without pushes.
+    pub(super) fn push_unwanted(&mut self, id: u64) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        let Some(pushing) = &mut round.pushing else { return };
+        round.report.read_only = true;
+        pushing.open -= 1;
+        pushing.exhausted = true;
+        self.continue_round(id);
+    }
+
     /// The peer has another history of an author than we pushed: leave that author out, and look
     /// where both part.
     pub(super) fn push_parted(&mut self, id: u64, peer: PeerId, common: u64) {
@@ -135,8 +145,8 @@ impl Core {
         let Some(author) = self.authors.get(peer) else {
             return self.finish(id, Err(Reject::Fork { author: peer, common }.into()));
         };
-        if !self.forks.contains_key(&author) {
-            let by = self.rounds.get(&id).map(Round::peer);
+        let by = self.rounds.get(&id).map(Round::peer);
+        if !self.forks.contains_key(&author) && by.is_some_and(|peer| self.heeds(peer)) {
             let parting = Parting { author, at: common.saturating_add(1), proof: None };
             self.part(parting, by, Some(id));
         }

@@ -104,7 +104,7 @@ impl Core {
     pub(super) fn start_round(&mut self, id: u64, peer: DeviceId) {
         let refusal = if self.ended {
             Some(SyncError::Closed)
-        } else if !self.consents.contains(&peer) {
+        } else if !self.consents.contains_key(&peer) {
             Some(SyncError::NoConsent(peer))
         } else if self.rounds.values().any(|round| round.peer == peer) {
             Some(SyncError::UnderWay(peer))
@@ -223,8 +223,38 @@ impl Core {
 
     /// The peer's frontier is known: look at it, then pull, promise and push.
     fn begin_flow(&mut self, id: u64, theirs: &Frontier, excluded: Vec<Exclusion>) {
-        self.weigh_exclusions(&excluded);
         let Some(peer) = self.rounds.get(&id).map(Round::peer) else { return };
+        if self.heeds(peer) {
+            self.weigh_exclusions(&excluded);
+            self.heed_frontier(id, peer, theirs);
+        }
+        let lacking = if self.heeds(peer) { self.lacking_of(theirs) } else { 0 };
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        round.theirs = theirs.clone();
+        round.lacking = lacking;
+        round.excluded = excluded;
+        self.note_frontier(peer, theirs);
+        let nothing_to_pull = !self.heeds(peer);
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        if nothing_to_pull {
+            round.pulling = Pulling::Done;
+        }
+        let had = theirs.vector();
+        round.pushing = Some(Pushing {
+            goal: VersionVector::new(),
+            acked: had.clone(),
+            sent: had.clone(),
+            had,
+            open: 0,
+            loading: true,
+            exhausted: false,
+        });
+        self.once_promised(AfterPromise::Round(id));
+        self.continue_round(id);
+    }
+
+    /// Looks where the peer's histories are not ours, and what it knows of this device.
+    fn heed_frontier(&mut self, id: u64, peer: DeviceId, theirs: &Frontier) {
         self.settle_suspicions(peer, theirs);
         let mut partings = Vec::new();
         for row in theirs.rows() {
@@ -247,25 +277,6 @@ impl Core {
         for parting in partings {
             self.part(parting, Some(peer), Some(id));
         }
-        let lacking = self.lacking_of(theirs);
-        let Some(round) = self.rounds.get_mut(&id) else { return };
-        round.theirs = theirs.clone();
-        round.lacking = lacking;
-        round.excluded = excluded;
-        self.note_frontier(peer, theirs);
-        let Some(round) = self.rounds.get_mut(&id) else { return };
-        let had = theirs.vector();
-        round.pushing = Some(Pushing {
-            goal: VersionVector::new(),
-            acked: had.clone(),
-            sent: had.clone(),
-            had,
-            open: 0,
-            loading: true,
-            exhausted: false,
-        });
-        self.once_promised(AfterPromise::Round(id));
-        self.continue_round(id);
     }
 
     /// Gives every round the chance to go on.
@@ -384,6 +395,9 @@ impl Core {
     fn refused(&mut self, id: u64, kind: Asked, reject: Reject) {
         if let (Asked::Push, Reject::Fork { author, common }) = (kind, &reject) {
             return self.push_parted(id, *author, *common);
+        }
+        if (kind, &reject) == (Asked::Push, &Reject::ReadOnly) {
+            return self.push_unwanted(id);
         }
         if (kind, &reject) == (Asked::Pull, &Reject::Behind) {
             return self.fetch_snapshot(id);

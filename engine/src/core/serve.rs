@@ -7,6 +7,7 @@ use super::admit::{Admission, Parting};
 use super::promise::AfterPromise;
 use super::select::{Wanted, select};
 use super::{Core, LoadPurpose, Output};
+use crate::access::Access;
 use crate::author::AuthorIx;
 use crate::batch::{AuthorRow, Batch};
 use crate::counters::Counter;
@@ -51,7 +52,7 @@ impl Core {
     }
 
     fn turned_away(&self, from: DeviceId, workspace: WorkspaceId) -> Option<Reject> {
-        if workspace != self.config.workspace || !self.consents.contains(&from) {
+        if workspace != self.config.workspace || !self.consents.contains_key(&from) {
             Some(Reject::NotShared)
         } else if self.ended {
             Some(Reject::Unavailable)
@@ -70,10 +71,10 @@ impl Core {
     /// any more since that was prepared. `None` if nothing goes out.
     pub(super) fn let_out(&mut self, output: Output) -> Option<Output> {
         match output {
-            Output::Ask { to, .. } if !self.consents.contains(&to) => None,
+            Output::Ask { to, .. } if !self.consents.contains_key(&to) => None,
             Output::Answer { call, response } => {
                 let asked_by = self.open_answers.remove(&call).expect("a call is answered once");
-                let shared = self.consents.contains(&asked_by);
+                let shared = self.consents.contains_key(&asked_by);
                 let response = if shared { response } else { Response::Refused(Reject::NotShared) };
                 Some(Output::Answer { call, response })
             }
@@ -103,8 +104,10 @@ impl Core {
 
     fn asked_to_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {
         // Whoever asks may know more of us than we do; look before anything new is promised.
-        self.look_for_own_name(&request.have, from);
-        self.weigh_exclusions(&request.excluded);
+        if self.heeds(from) {
+            self.look_for_own_name(&request.have, from);
+            self.weigh_exclusions(&request.excluded);
+        }
         self.once_promised(AfterPromise::Pull { call, request });
     }
 
@@ -193,6 +196,9 @@ impl Core {
     }
 
     fn asked_to_push(&mut self, call: u64, from: DeviceId, batch: Batch) {
+        if !self.heeds(from) {
+            return self.answer(call, Response::Refused(Reject::ReadOnly));
+        }
         if self.pipeline.is_full() || self.joining.is_some() {
             self.counters.note(Counter::AnsweredBusy);
             return self.answer(call, Response::Refused(Reject::Busy));
@@ -291,6 +297,11 @@ impl Core {
                 Admission::Known | Admission::Early | Admission::Refused(_) => {}
             }
         }
+    }
+
+    /// Whether what `from` tells of entries and forks counts here.
+    pub(super) fn heeds(&self, from: DeviceId) -> bool {
+        self.access_of(from) == Access::Full
     }
 
     /// Somebody has own entries up to `sequence`, with our content.

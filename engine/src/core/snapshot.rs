@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::shared::{put_chains, put_rows, read_chains, read_rows};
 use super::{Core, Output};
+use crate::access::Access;
 use crate::api::Chore;
 use crate::author::AuthorIx;
 use crate::batch::Batch;
@@ -21,7 +22,9 @@ use crate::ports::StoreError;
 use crate::record::{ForkProof, Snapshot};
 use crate::state::State;
 
-const SNAPSHOT_VERSION: u8 = 2;
+const SNAPSHOT_VERSION: u8 = 3;
+/// The version that knew no access but a full one.
+const VERSION_WITHOUT_ACCESS: u8 = 2;
 
 /// The last own entry in the base: what comes after it may have to be made again under another
 /// name, and stands in the log.
@@ -99,7 +102,10 @@ impl Core {
         put_varint(&mut out, self.incarnations.len() as u64);
         self.incarnations.iter().for_each(|incarnation| out.extend_from_slice(&incarnation.0));
         put_varint(&mut out, self.consents.len() as u64);
-        self.consents.iter().for_each(|device| out.extend_from_slice(&device.0));
+        for (device, access) in &self.consents {
+            out.extend_from_slice(&device.0);
+            out.push(access.byte());
+        }
         put_varint(&mut out, self.forks.len() as u64);
         for proof in self.forks.values() {
             out.extend_from_slice(proof.author.0.as_bytes());
@@ -109,7 +115,7 @@ impl Core {
         }
         let numbers = put_chains(&mut out, &self.authors, &self.ledger);
         let all = || (0..self.authors.len() as u32).map(AuthorIx);
-        for device in &self.consents {
+        for device in self.consents.keys() {
             let had = all().map(|author| (author, self.acknowledged.get(*device, author)));
             put_rows(&mut out, &numbers, had.filter(|row| row.1 > 0));
         }
@@ -142,8 +148,9 @@ impl Core {
     pub(super) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), DecodeError> {
         let mut reader = Reader::new(&snapshot.bytes);
         let read = &mut reader;
-        if read.u8("a snapshot version")? != SNAPSHOT_VERSION {
-            return Err(DecodeError { offset: 0, expected: "snapshot version 2" });
+        let version = read.u8("a snapshot version")?;
+        if !matches!(version, VERSION_WITHOUT_ACCESS | SNAPSHOT_VERSION) {
+            return Err(DecodeError { offset: 0, expected: "snapshot version 2 or 3" });
         }
         let device = DeviceId(read.array("a device id")?);
         self.edits.imported = read.u8("0 or 1")? == 1;
@@ -151,7 +158,9 @@ impl Core {
             self.incarnations.push(Incarnation(read.array("an incarnation")?));
         }
         for _ in 0..read.bounded(snapshot.bytes.len() / 32, "a count of devices")? {
-            self.consents.insert(DeviceId(read.array("a device id")?));
+            let device = DeviceId(read.array("a device id")?);
+            let known = version != VERSION_WITHOUT_ACCESS;
+            self.consent(device, if known { read.access()? } else { Access::Full });
         }
         for _ in 0..read.bounded(MAX_AUTHORS, "a count of forks")? {
             let proof = ForkProof {
@@ -173,7 +182,7 @@ impl Core {
             let rows = read_rows(read, numbers.len())?.into_iter();
             Ok(rows.map(|(place, sequence)| (numbers[place], sequence)).collect::<Vec<_>>())
         };
-        for &device in &self.consents {
+        for &device in self.consents.keys() {
             self.acknowledged.replace(device, rows(read)?.into_iter());
         }
         self.root = Root { sequence: read.varint("a sequence")?, seen: rows(read)? };

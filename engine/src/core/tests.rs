@@ -10,6 +10,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Core, Input, Output, Replay, Replayed, Seeds};
+use crate::access::Access;
 use crate::api::Config;
 use crate::batch::Batch;
 use crate::entry::{LogEntry, Position};
@@ -51,7 +52,7 @@ impl Bench {
         let (witness, base) = (None, None);
         let mut bench = Bench { core, log, number, witness, next_call: 0, base, answers };
         bench.settle();
-        bench.core.share_with(stranger(), true).unwrap();
+        bench.core.share_with(stranger(), Access::Full).unwrap();
         bench.settle();
         bench
     }
@@ -284,7 +285,7 @@ fn a_stranger_learns_nothing() {
     let workspace = WorkspaceId(Uuid::from_u128(2));
     let ask = |workspace| Request::Frontier(FrontierRequest { workspace, digest: Hash([0; 32]) });
     let wrong = bench.answer_to(ask(workspace));
-    bench.core.share_with(stranger(), false).unwrap();
+    bench.core.share_with(stranger(), Access::None).unwrap();
     bench.settle();
     let unshared = bench.answer_to(ask(WORKSPACE));
     assert_eq!(wrong, Response::Refused(Reject::NotShared));

@@ -31,7 +31,7 @@ impl<P: Ports> SyncOrchestrator<P> {
     pub async fn reachable(&self) -> Result<Vec<PeerInfo>, CallError> {
         let shared = self.workspace.shared_with();
         let mut peers = self.workspace.network().discover().await?;
-        peers.retain(|peer| shared.contains(&peer.device));
+        peers.retain(|peer| shared.contains_key(&peer.device));
         Ok(peers)
     }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
+use crate::access::Access;
 use crate::api::{EditError, Receipt};
 use crate::core::{Core, Input, Output, Rebuild};
 use crate::entry::LogEntry;
@@ -99,10 +100,10 @@ impl RecordedCore {
     pub(super) fn share_with(
         &mut self,
         device: DeviceId,
-        shared: bool,
+        access: Access,
     ) -> Result<Receipt, EditError> {
-        self.step(|| Step::Share { device, shared });
-        let result = self.core.share_with(device, shared);
+        self.step(|| Step::Share { device, access });
+        let result = self.core.share_with(device, access);
         self.gave(true, result.as_ref().map(std::slice::from_ref));
         result
     }

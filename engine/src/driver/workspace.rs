@@ -1,11 +1,13 @@
 //! The handle on an opened workspace.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::inner::Shared;
 use super::recorded::RecordedCore;
 use super::{Driver, Ports, Subscription, open_core};
+use crate::access::Access;
 use crate::api::{Config, EditError, OpenError, Outcome, Progress, Receipt, SyncError, SyncReport};
 use crate::core::history;
 use crate::counters::Counters;
@@ -103,13 +105,14 @@ impl<P: Ports> Workspace<P> {
         self.change(|core| core.resolve(now_ms, conflict, resolution))
     }
 
-    /// Gives another device access to this workspace, or takes it. Until a consent is durable
-    /// nothing leaves this device, and nobody is answered. What left before cannot be called back.
+    /// Says what another device may do with this workspace. Until a consent is durable nothing leaves
+    /// this device for it, and it is not answered; what is taken from it is taken at once. What left
+    /// before cannot be called back.
     ///
     /// # Errors
     /// If the workspace is closed or its store failed.
-    pub fn share_with(&self, device: DeviceId, shared: bool) -> Result<Receipt, EditError> {
-        self.change(|core| core.share_with(device, shared))
+    pub fn share_with(&self, device: DeviceId, access: Access) -> Result<Receipt, EditError> {
+        self.change(|core| core.share_with(device, access))
     }
 
     /// Imports a log from before sync, given as its payloads in order: its live state becomes part
@@ -198,7 +201,7 @@ impl<P: Ports> Workspace<P> {
     }
 
     /// The devices that the workspace is shared with, ascending.
-    pub fn shared_with(&self) -> Vec<DeviceId> {
+    pub fn shared_with(&self) -> BTreeMap<DeviceId, Access> {
         self.shared.lock().core().consents()
     }
 

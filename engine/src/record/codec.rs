@@ -4,7 +4,7 @@
 //! record := version 1 device:32 incarnation:16                         Identity
 //!         | version 2 batch                                            Ready
 //!         | version 3 batch                                            Parked
-//!         | version 4 device:32 shared:u8                              Consent
+//!         | version 4 device:32 access:u8                              Consent
 //!         | version 5 author:16 common:varint ours:32 theirs:32        Fork
 //!         | version 6 author:16 after:varint                           Disown
 //! ```
@@ -65,10 +65,10 @@ impl Record {
                 out.push(PARKED);
                 batch.encode_onto(&mut out);
             }
-            Record::Consent { device, shared } => {
+            Record::Consent { device, access } => {
                 out.push(CONSENT);
                 out.extend_from_slice(&device.0);
-                out.push(u8::from(*shared));
+                out.push(access.byte());
             }
             Record::Fork(ForkProof { author, common, ours, theirs }) => {
                 out.push(FORK);
@@ -102,9 +102,7 @@ impl Record {
             },
             READY => Record::Ready(Arc::new(Batch::decode(read.rest())?)),
             PARKED => Record::Parked(Arc::new(Batch::decode(read.rest())?)),
-            CONSENT => {
-                Record::Consent { device: device(read)?, shared: read.bounded(1, "0 or 1")? == 1 }
-            }
+            CONSENT => Record::Consent { device: device(read)?, access: read.access()? },
             FORK => Record::Fork(ForkProof {
                 author: author(read)?,
                 common: read.sequence(0, "a sequence below 2^62")?,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::batch::Batch;
 use crate::graph::{ConflictKind, Subject};
 use crate::hash::Hash;
@@ -27,12 +28,12 @@ pub enum Record {
     Ready(Arc<Batch>),
     /// Entries that wait for their causes. They stand again in a `Ready` once they came.
     Parked(Arc<Batch>),
-    /// Whether the workspace is shared with a device; the last word counts.
+    /// What a device may do with the workspace; the last word counts.
     Consent {
         /// The other device.
         device: DeviceId,
-        /// Whether it may ask and be asked.
-        shared: bool,
+        /// What it may do.
+        access: Access,
     },
     /// An author's history has two branches; nothing of it is accepted any more.
     Fork(ForkProof),

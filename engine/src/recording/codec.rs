@@ -11,7 +11,7 @@
 //! 8 Image    := the image
 //! 9 Edit     := now operations             12 Import := operations
 //! 10 Resolve := now conflict:16 (0 | 1 count dot* | 2 | 3 type)
-//! 11 Share   := device:32 shared:u8
+//! 11 Share   := device:32 access:u8
 //! 16 Gave    := count (kind:u8 hash:8)*
 //! 20 Appended := result ()     21 Loaded := ticket result (count (length record)*)
 //! 22 Promised, 23 SnapshotSaved, 24 Rebased := result ()
@@ -111,10 +111,10 @@ pub(super) fn put(out: &mut Vec<u8>, step: &Step<'_>) -> Result<(), PayloadError
             out.extend_from_slice(conflict.0.as_bytes());
             put_resolution(out, resolution);
         }
-        Step::Share { device, shared } => {
+        Step::Share { device, access } => {
             out.push(SHARE);
             out.extend_from_slice(&device.0);
-            out.push(u8::from(*shared));
+            out.push(access.byte());
         }
         Step::Import(operations) => {
             out.push(IMPORT);

@@ -103,7 +103,7 @@ impl Stage {
             Step::Resolve { now_ms, conflict, resolution } => {
                 Done::Gave(one(core.resolve(now_ms, conflict, &resolution)))
             }
-            Step::Share { device, shared } => Done::Gave(one(core.share_with(device, shared))),
+            Step::Share { device, access } => Done::Gave(one(core.share_with(device, access))),
             Step::Import(operations) => {
                 Done::Gave(Mark::of_edit(core.import(&operations).as_deref()))
             }

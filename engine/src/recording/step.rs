@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::access::Access;
 use crate::core::Input;
 use crate::entry::LogEntry;
 use crate::graph::{ConflictId, Resolution};
@@ -55,8 +56,8 @@ pub enum Step<'a> {
     Share {
         /// The device.
         device: DeviceId,
-        /// Whether it has access from now on.
-        shared: bool,
+        /// What it may do from now on.
+        access: Access,
     },
     /// A legacy log was imported, folded to these operations.
     Import(Cow<'a, [LogEntry]>),

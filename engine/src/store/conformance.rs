@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use futures_util::poll;
 
+use crate::access::Access;
 use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::graph::{ConflictKind, Subject};
 use crate::hash::Hash;
@@ -71,8 +72,8 @@ pub async fn every_record_kind_survives<S: Store>(mut place: impl FnMut() -> S) 
         Record::Identity { device: DeviceId([9; 32]), incarnation: Incarnation([1; 16]) },
         ready(1, 5, 0),
         Record::Parked(Arc::new(batch(2, 5, 600))),
-        Record::Consent { device: DeviceId([0xff; 32]), shared: true },
-        Record::Consent { device: DeviceId([0xff; 32]), shared: false },
+        Record::Consent { device: DeviceId([0xff; 32]), access: Access::Full },
+        Record::Consent { device: DeviceId([0xff; 32]), access: Access::None },
         Record::Fork(ForkProof { author, common: 7, ours: Hash([1; 32]), theirs: Hash([2; 32]) }),
         Record::Disown { author, after: u64::from(u32::MAX) + 1 },
     ];
@@ -273,7 +274,8 @@ async fn all(store: &impl Store, end: u64) -> Vec<Record> {
 fn consent(n: u64) -> Record {
     let mut device = DeviceId([0; 32]);
     device.0[..8].copy_from_slice(&n.to_le_bytes());
-    Record::Consent { device, shared: n.is_multiple_of(2) }
+    let access = if n.is_multiple_of(2) { Access::Full } else { Access::None };
+    Record::Consent { device, access }
 }
 
 /// A record of at most `entries` entries with payloads of that many bytes, which no compression

@@ -240,6 +240,7 @@ impl Witness for MemoryWitness {
 
 #[cfg(test)]
 mod tests {
+    use crate::access::Access;
     use futures_executor::block_on;
 
     use super::*;
@@ -247,7 +248,8 @@ mod tests {
     use crate::store::conformance;
 
     fn consent(shared: bool) -> Record {
-        Record::Consent { device: DeviceId([3; 32]), shared }
+        let access = if shared { Access::Full } else { Access::None };
+        Record::Consent { device: DeviceId([3; 32]), access }
     }
 
     #[test]

@@ -90,6 +90,7 @@ const REJECT_TOO_MANY_AUTHORS: u8 = 6;
 const REJECT_FORK: u8 = 7;
 const REJECT_BEHIND: u8 = 8;
 const REJECT_TOO_LONG: u8 = 9;
+const REJECT_READ_ONLY: u8 = 10;
 
 const FRONTIER_REQUEST_BYTES: usize = 2 + 16 + 32;
 const IN_STEP_RESPONSE_BYTES: usize = 2;
@@ -275,6 +276,7 @@ fn put_reject(out: &mut Vec<u8>, reject: &Reject) {
         }
         Reject::Behind => out.push(REJECT_BEHIND),
         Reject::TooLong => out.push(REJECT_TOO_LONG),
+        Reject::ReadOnly => out.push(REJECT_READ_ONLY),
     }
 }
 
@@ -299,6 +301,7 @@ fn reject(read: &mut Reader<'_>) -> Result<Reject, DecodeError> {
         },
         REJECT_BEHIND => Reject::Behind,
         REJECT_TOO_LONG => Reject::TooLong,
+        REJECT_READ_ONLY => Reject::ReadOnly,
         _ => return Err(code.error("a refusal's code")),
     })
 }

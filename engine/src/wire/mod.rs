@@ -198,6 +198,9 @@ pub enum Reject {
     /// The workspace is unknown here or not shared with the asking device; which of both is not said.
     #[error("the workspace is not shared with this device")]
     NotShared,
+    /// The asking device may read and no more.
+    #[error("the peer lets this device read, not write")]
+    ReadOnly,
     /// Too much is under way here; ask again later.
     #[error("the peer is busy")]
     Busy,

@@ -10,8 +10,8 @@ use graphshell_sync::backend::{LocalFilesystemBackend, NoNetwork};
 use graphshell_sync::ports::{StoreError, SyncBackend};
 use graphshell_sync::store::disk::{DeviceWitness, DiskStore, KeySource};
 use graphshell_sync::{
-    Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SystemClock, SystemEntropy,
-    Workspace,
+    Access, Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SystemClock,
+    SystemEntropy, Workspace,
 };
 use uuid::Uuid;
 
@@ -121,13 +121,13 @@ fn restored_backup_goes_on_under_a_new_name() {
     // A device that published nothing cannot be synced with.
     let phones = LocalFilesystemBackend::new(&shared, WORKSPACE, phone, "phone");
     with_network(&place.path().join("phone"), 2, phones, |story| {
-        let receipt = story.workspace.share_with(laptop, true).expect("it is open");
+        let receipt = story.workspace.share_with(laptop, Access::Full).expect("it is open");
         block_on(story.workspace.settled(receipt));
         story.edit(7).expect("it is durable");
         let _ = block_on(story.workspace.sync_with_peer(laptop));
     });
     let (backup, name) = with_network(&folder, 1, network(), |story| {
-        let receipt = story.workspace.share_with(phone, true).expect("it is open");
+        let receipt = story.workspace.share_with(phone, Access::Full).expect("it is open");
         block_on(story.workspace.settled(receipt));
         story.edit(0).expect("it is durable");
         (Image::of(&folder), story.workspace.peer_id())

@@ -6,7 +6,7 @@ use futures_executor::block_on;
 use graphshell_sync::ports::{Store, StoreError};
 use graphshell_sync::store::disk::{DiskStore, KeySource};
 use graphshell_sync::store::{MemoryStore, conformance};
-use graphshell_sync::{DeviceId, Record, Snapshot, WorkspaceId};
+use graphshell_sync::{Access, DeviceId, Record, Snapshot, WorkspaceId};
 use uuid::Uuid;
 
 use crate::folder::Dice;
@@ -81,7 +81,8 @@ fn record(dice: &mut Dice) -> Record {
     match [0, 30, 400, 3_000, 40_000][dice.below(5)] {
         0 => {
             let device = DeviceId(dice.bytes(32).try_into().expect("32 bytes"));
-            Record::Consent { device, shared: dice.below(2) == 0 }
+            let access = [Access::None, Access::ReadOnly, Access::Full][dice.below(3)];
+            Record::Consent { device, access }
         }
         payload => conformance::ready(seed, 1 + dice.below(3) as u64, payload),
     }

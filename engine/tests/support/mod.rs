@@ -17,7 +17,7 @@ use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Request, Response, SnapshotRequest,
 };
 use graphshell_sync::{
-    Config, DeviceId, LogEntry, NodeId, OpenError, Ports, Position, SyncError, SyncReport,
+    Access, Config, DeviceId, LogEntry, NodeId, OpenError, Ports, Position, SyncError, SyncReport,
     Workspace, WorkspaceId,
 };
 use uuid::Uuid;
@@ -296,7 +296,8 @@ impl World {
     pub fn share(&mut self, all: &[(&Device, &Workspace<Device>)]) {
         for (one, workspace) in all {
             for (other, _) in all.iter().filter(|(other, _)| other.id != one.id) {
-                let receipt = workspace.share_with(other.id, true).expect("it can be shared");
+                let receipt =
+                    workspace.share_with(other.id, Access::Full).expect("it can be shared");
                 self.run(workspace.settled(receipt));
             }
         }

@@ -1,5 +1,6 @@
 //! Steps and outputs in words.
 
+use graphshell_sync::Access;
 use graphshell_sync::ports::StoreError;
 use graphshell_sync::recording::{Input, Output, Rebuild, Step};
 use graphshell_sync::{Event, LogEntry, Outcome, Record};
@@ -36,10 +37,11 @@ pub(super) fn step(step: &Step<'_>) -> String {
         Step::Resolve { conflict, resolution, .. } => {
             format!("the user settles the conflict {conflict} by {resolution:?}")
         }
-        Step::Share { device, shared: true } => format!("the workspace is shared with {device}"),
-        Step::Share { device, shared: false } => {
-            format!("the workspace is shared with {device} no more")
-        }
+        Step::Share { device, access } => match access {
+            Access::Full => format!("the workspace is shared with {device}"),
+            Access::ReadOnly => format!("the workspace is shared with {device}, to read"),
+            Access::None => format!("the workspace is shared with {device} no more"),
+        },
         Step::Import(operations) => {
             format!("a legacy log of {} operations is imported", operations.len())
         }

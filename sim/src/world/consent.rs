@@ -1,9 +1,8 @@
 //! With whom a peer's user shares the workspace: everybody at the start, and as the plan says.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use graphshell_sync::{EditError, Outcome, Receipt};
+use graphshell_sync::{Access, EditError, Outcome, Receipt};
 use tokio::time::sleep;
 
 use super::user::{Done, UnderWay, User};
@@ -49,8 +48,10 @@ impl<'a> User<'a> {
         }
         let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
         let lacking = || {
-            let shared: BTreeSet<_> = self.workspace.shared_with().into_iter().collect();
-            others.clone().filter(move |&other| !shared.contains(&self.world.peer(other).device))
+            let shared = self.workspace.shared_with();
+            others
+                .clone()
+                .filter(move |&other| !shared.contains_key(&self.world.peer(other).device))
         };
         let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
         for receipt in receipts {
@@ -62,7 +63,7 @@ impl<'a> User<'a> {
     /// Shares the workspace with another peer.
     pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
         let device = self.world.peer(other).device;
-        match self.workspace.share_with(device, true) {
+        match self.workspace.share_with(device, Access::Full) {
             Ok(receipt) => Some(receipt),
             Err(EditError::Unavailable) => None,
             Err(error) => {
@@ -78,7 +79,7 @@ impl<'a> User<'a> {
         let other = self.world.peer(other);
         let name = &other.name;
         self.world.tell(self.me, format_args!("shares the workspace with {name} no more"), &[]);
-        let Ok(receipt) = self.workspace.share_with(other.device, false) else { return };
+        let Ok(receipt) = self.workspace.share_with(other.device, Access::None) else { return };
         self.world.peer(self.me).withdrawing.borrow_mut().insert(other.device);
         self.world.count("consents withdrawn");
         let workspace = self.workspace;

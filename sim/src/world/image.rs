@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use graphshell_sync::ports::Promise;
-use graphshell_sync::{Batch, DeviceId, Dot, Hash, PeerId, Record, Snapshot, VersionVector};
+use graphshell_sync::{
+    Access, Batch, DeviceId, Dot, Hash, PeerId, Record, Snapshot, VersionVector,
+};
 
 /// A device's disk and keyring. Cloning it is a backup.
 #[derive(Clone, Debug, Default)]
@@ -105,8 +107,8 @@ impl Image {
     fn apply(&mut self, record: &Record) -> Result<(), Contradiction> {
         match record {
             Record::Ready(batch) => return self.held.add(batch),
-            Record::Consent { device, shared: true } => _ = self.shared.insert(*device),
-            Record::Consent { device, shared: false } => _ = self.shared.remove(device),
+            Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
+            Record::Consent { device, .. } => _ = self.shared.insert(*device),
             Record::Disown { author, after } => self.held.disown(*author, *after),
             Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
         }

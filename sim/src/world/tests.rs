@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use graphshell_sync::ports::{CallError, Clock, Handler, Promise, Store, SyncBackend, Witness};
 use graphshell_sync::store::conformance;
 use graphshell_sync::wire::{FrontierRequest, Request, Response};
-use graphshell_sync::{DeviceId, Hash, Incarnation, Record};
+use graphshell_sync::{Access, DeviceId, Hash, Incarnation, Record};
 use tokio::time::{sleep, timeout};
 
 use super::Options;
@@ -298,7 +298,7 @@ fn what_wakes_itself_for_ever_fails_the_run() {
 }
 
 fn records(count: u8) -> Vec<Record> {
-    let record = |n| Record::Consent { device: DeviceId([n; 32]), shared: true };
+    let record = |n| Record::Consent { device: DeviceId([n; 32]), access: Access::Full };
     (0..count).map(record).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::handover::{cut, part, whole};
 use super::{Bench, add, pull, stranger};
+use crate::access::Access;
 use crate::api::{Chore, Event, SyncError};
 use crate::core::{Input, Output};
 use crate::hash::Hash;
@@ -162,7 +163,7 @@ fn a_snapshot_is_let_go_once_nobody_fetches_it() {
 #[test]
 fn records_that_a_compaction_is_about_to_drop_are_not_in_the_log() {
     let mut bench = Bench::new(1);
-    bench.core.share_with(stranger(), false).unwrap();
+    bench.core.share_with(stranger(), Access::None).unwrap();
     bench.edit(1, &[add(1)]);
     bench.settle();
     bench.core.want_compaction();

@@ -1,6 +1,7 @@
 //! Snapshots that are handed to another device: what leaves, when, and what a strange one can do.
 
 use super::{Bench, WORKSPACE, add, pull, stranger};
+use crate::access::Access;
 use crate::core::Output;
 use crate::entry::LogEntry;
 use crate::hash::Hash;
@@ -22,13 +23,13 @@ pub(super) fn whole(bench: &mut Bench) -> SnapshotPart {
 /// A device whose log was cut, and one more entry behind the cut.
 pub(super) fn cut() -> Bench {
     let mut bench = Bench::new(1);
-    bench.core.share_with(stranger(), false).unwrap();
+    bench.core.share_with(stranger(), Access::None).unwrap();
     bench.edit(1, &[add(1), add(2)]);
     bench.settle();
     bench.core.want_compaction();
     bench.settle();
     assert_eq!(bench.base.as_ref().map(|&(_, first)| first), Some(bench.log.len() as u64));
-    bench.core.share_with(stranger(), true).unwrap();
+    bench.core.share_with(stranger(), Access::Full).unwrap();
     bench.edit(1, &[add(3)]);
     bench.settle();
     bench
@@ -95,7 +96,7 @@ fn parts_are_those_of_one_snapshot_whatever_comes_meanwhile() {
 #[test]
 fn a_stranger_is_handed_nothing() {
     let mut bench = cut();
-    bench.core.share_with(stranger(), false).unwrap();
+    bench.core.share_with(stranger(), Access::None).unwrap();
     bench.settle();
     let refused = bench.answer_to(part(None, 0, 50));
     assert_eq!(refused, Response::Refused(Reject::NotShared));

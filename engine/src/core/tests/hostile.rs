@@ -1,9 +1,11 @@
 //! What a member that lies, or is a member no more, gets out of the core.
 
 use super::*;
+use crate::access::Access;
 use crate::counters::Counter;
 use crate::id::PeerId;
 use crate::limits::MAX_PARKED_BATCHES;
+use crate::wire::{Exclusion, FrontierRow};
 
 #[test]
 fn a_flood_of_gaps_is_turned_away_once_the_buffer_is_full() {
@@ -37,7 +39,7 @@ fn an_answer_that_waits_is_not_given_to_whom_consent_was_withdrawn_from() {
     let Some(Output::Append(records)) = bench.core.poll_output() else {
         panic!("the batch goes to the disk first");
     };
-    bench.core.share_with(stranger(), false).unwrap();
+    bench.core.share_with(stranger(), Access::None).unwrap();
     bench.log.extend(records);
     bench.core.handle(Input::Appended(Ok(())));
     bench.settle();
@@ -68,4 +70,49 @@ fn a_device_renamed_as_it_opened_takes_yet_another_name_when_it_must() {
     }
     assert_eq!(named[0], second);
     assert!(named.len() == 2 && ![first, second].contains(&named[1]), "{named:?}");
+}
+
+#[test]
+fn a_device_that_may_read_is_told_everything_and_changes_nothing() {
+    let mut author = Bench::new(1);
+    author.edit(1, &[add(1)]);
+    author.settle();
+    let mut bench = Bench::new(2);
+    bench.edit(1, &[add(2)]);
+    bench.settle();
+    bench.core.share_with(stranger(), Access::ReadOnly).unwrap();
+    bench.settle();
+    let (log, state) = (bench.log.len(), bench.core.state_bytes());
+    let refused = bench.push(&author.batches()[0]);
+    assert_eq!(refused, Response::Refused(Reject::ReadOnly));
+    // It says that it knows more of this device than there is, and of another branch.
+    let peer = bench.core.peer_id();
+    let (sequence, hash, branch) = (9, Hash([7; 32]), Hash([8; 32]));
+    let have = Frontier::new(vec![FrontierRow { peer, sequence, hash }]);
+    let excluded = vec![Exclusion { peer, common: 0, branch }];
+    let budget = Budget::FULL;
+    bench.answer_to(Request::Pull(PullRequest { workspace: WORKSPACE, have, excluded, budget }));
+    let answer = bench.answer_to(pull(Frontier::default()));
+    assert!(matches!(answer, Response::Batch { batch: Some(_), .. }), "{answer:?}");
+    bench.edit(2, &[add(3)]);
+    bench.settle();
+    let answer = bench.answer_to(pull(bench.core.frontier()));
+    assert!(matches!(answer, Response::Batch { batch: Some(_), .. }), "nothing is held back");
+    assert_eq!((bench.core.peer_id(), bench.log.len()), (peer, log + 1));
+    assert_ne!(bench.core.state_bytes(), state, "the own edit alone");
+    assert_eq!(bench.core.graph().nodes.len(), 2);
+}
+
+#[test]
+fn access_outlives_a_power_cut_and_a_snapshot() {
+    let mut bench = Bench::new(1);
+    bench.core.share_with(stranger(), Access::ReadOnly).unwrap();
+    bench.settle();
+    assert_eq!(bench.reopened().access_of(stranger()), Access::ReadOnly);
+    bench.core.want_compaction();
+    bench.settle();
+    let (base, _) = bench.base.clone().expect("the log was cut");
+    let mut anew = replayed(1, &[], None);
+    anew.restore(&base).unwrap();
+    assert_eq!(anew.access_of(stranger()), Access::ReadOnly);
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::access::Access;
 use crate::testing::{self, record};
 
 proptest! {
@@ -33,9 +34,9 @@ fn error_names_what_is_wrong_and_where() {
     let at = |offset, expected| Err(RecordError::Malformed(DecodeError { offset, expected }));
     assert_eq!(Record::decode(&[]), at(0, "a record format version"));
     assert_eq!(Record::decode(&[1, 99]), at(1, "a record's tag"));
-    let mut consent = Record::Consent { device: DeviceId([3; 32]), shared: true }.encode();
-    *consent.last_mut().unwrap() = 2;
-    assert_eq!(Record::decode(&consent), at(34, "0 or 1"));
+    let mut consent = Record::Consent { device: DeviceId([3; 32]), access: Access::Full }.encode();
+    *consent.last_mut().unwrap() = 3;
+    assert_eq!(Record::decode(&consent), at(34, "0, 1 or 2"));
     assert_eq!(
         Record::decode(&[1, 2, 7]),
         Err(RecordError::Batch(BatchError::Version { found: 7 }))

@@ -48,7 +48,7 @@ pub(in crate::recording) fn read(bytes: &[u8]) -> Result<Step<'static>, DecodeEr
             let conflict = ConflictId(read.uuid("a conflict's id")?);
             Step::Resolve { now_ms, conflict, resolution: Cow::Owned(resolution(read)?) }
         }
-        SHARE => Step::Share { device: device(read)?, shared: flag(read)? },
+        SHARE => Step::Share { device: device(read)?, access: read.access()? },
         IMPORT => Step::Import(Cow::Owned(operations(read)?)),
         LOOKED => Step::Looked,
         WANT_SNAPSHOT => Step::WantSnapshot,

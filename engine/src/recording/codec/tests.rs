@@ -12,7 +12,9 @@ use crate::entry::EdgeType;
 use crate::graph::ConflictId;
 use crate::id::Incarnation;
 use crate::ports::{Promise, SetAside};
-use crate::testing::{self, device, dot, entry, record, request, response, uuid, workspace};
+use crate::testing::{
+    self, access, device, dot, entry, record, request, response, uuid, workspace,
+};
 
 fn result<T: std::fmt::Debug>(
     value: impl Strategy<Value = T>,
@@ -106,7 +108,7 @@ fn step() -> impl Strategy<Value = Step<'static>> {
             conflict: ConflictId(id),
             resolution: Cow::Owned(resolution),
         }),
-        (device(), any::<bool>()).prop_map(|(device, shared)| Step::Share { device, shared }),
+        (device(), access()).prop_map(|(device, access)| Step::Share { device, access }),
         operations().prop_map(|all| Step::Import(Cow::Owned(all))),
         input().prop_map(|input| Step::Input(Cow::Owned(input))),
         Just(Step::Looked),

@@ -225,7 +225,7 @@ impl<J: Journal> Log<J> {
         entropy: &dyn Entropy,
         base: &Snapshot,
         first: u64,
-        peers: Vec<(crate::id::DeviceId, bool)>,
+        peers: Vec<(crate::id::DeviceId, crate::access::Access)>,
     ) -> Result<(), StoreError> {
         let dropped = self.blocks.partition_point(|block| block.end() <= first);
         let before = match dropped {

@@ -55,6 +55,7 @@ use self::rows::Rows;
 use self::seal::Sealer;
 use self::state::{Found, State};
 use super::medium::{Medium, Part};
+use crate::access::Access;
 use crate::graph::{ConflictKind, Subject};
 use crate::id::{DeviceId, WorkspaceId};
 use crate::ports::{Entropy, Opened, SetAside, StoreError};
@@ -248,7 +249,7 @@ impl<M: Medium> Vault<M> {
                     base.position
                 )));
             }
-            let peers = rows.peers.iter().map(|(&device, &shared)| (device, shared)).collect();
+            let peers = rows.peers.iter().map(|(&device, &access)| (device, access)).collect();
             log.rebase(sealer, entropy, base, first, peers)?;
             // From here on the log has its base: whatever goes wrong, the next opening tells.
             rows.authors = base.vector.iter().collect();
@@ -312,7 +313,9 @@ impl<M: Medium> Vault<M> {
         Ok(Summary {
             vector: found.rows.authors.into(),
             conflicts: found.conflicts,
-            shared_with: peers.filter_map(|(device, shared)| shared.then_some(device)).collect(),
+            shared_with: peers
+                .filter_map(|(device, access)| (access != Access::None).then_some(device))
+                .collect(),
             watermark: inside.state.watermark().end,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::access::Access;
 use crate::id::{DeviceId, PeerId};
 use crate::record::Record;
 use crate::vector::VersionVector;
@@ -10,7 +11,7 @@ use crate::vector::VersionVector;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) authors: BTreeMap<PeerId, u64>,
-    pub(super) peers: BTreeMap<DeviceId, bool>,
+    pub(super) peers: BTreeMap<DeviceId, Access>,
 }
 
 /// Rows that records changed.
@@ -21,7 +22,7 @@ pub(super) struct Touched {
 }
 
 impl Rows {
-    pub(super) fn new(vector: &VersionVector, peers: &[(DeviceId, bool)]) -> Self {
+    pub(super) fn new(vector: &VersionVector, peers: &[(DeviceId, Access)]) -> Self {
         Rows { authors: vector.iter().collect(), peers: peers.iter().copied().collect() }
     }
 
@@ -43,8 +44,8 @@ impl Rows {
                     };
                     touched.authors.insert(*author);
                 }
-                Record::Consent { device, shared } => {
-                    self.peers.insert(*device, *shared);
+                Record::Consent { device, access } => {
+                    self.peers.insert(*device, *access);
                     touched.peers.insert(*device);
                 }
                 Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}

@@ -12,6 +12,7 @@ use super::log::Mark;
 use super::rows::{Rows, Touched};
 use super::seal::{Name, SealError, Sealer};
 use super::stored::{self, Footing};
+use crate::access::Access;
 use crate::codec::{DecodeError, Reader, put_varint};
 use crate::graph::{ConflictId, ConflictKind, Subject};
 use crate::id::{DeviceId, PeerId};
@@ -27,7 +28,7 @@ const META_TABLE: Table = TableDefinition::new("meta");
 pub(super) const VERSION_VECTOR_TABLE: Table = TableDefinition::new("version_vector");
 /// What was listed for a person to settle when the last snapshot or base was taken.
 pub(super) const CONFLICT_TABLE: Table = TableDefinition::new("conflicts");
-/// With whom the workspace is shared, or was.
+/// What each device may do, or might do once.
 pub(super) const PEER_TABLE: Table = TableDefinition::new("peers");
 /// The chunks of the last snapshot.
 pub(super) const SNAPSHOT_TABLE: Table = TableDefinition::new("snapshot");
@@ -113,7 +114,9 @@ impl State {
         for (key, row) in self.rows(sealer, PEER_TABLE, "peers", meta.peers)? {
             let device = key.try_into().ok().map(DeviceId);
             let device = device.ok_or_else(|| unusable("peers: expected a device id"))?;
-            found.rows.peers.insert(device, row == [1]);
+            let access = row.first().copied().and_then(Access::from_byte);
+            let access = access.ok_or_else(|| unusable("peers: expected an access level"))?;
+            found.rows.peers.insert(device, access);
         }
         for (_, row) in self.rows(sealer, CONFLICT_TABLE, "conflicts", meta.conflicts)? {
             let conflict = stored::decode_conflict(&row);
@@ -192,7 +195,7 @@ impl State {
                 touched.authors.iter().map(author),
             )?;
             let peer = |device: &DeviceId| {
-                (device.0, rows.peers.get(device).map(|&shared| [u8::from(shared)]))
+                (device.0, rows.peers.get(device).map(|access| [access.byte()]))
             };
             write.rows(PEER_TABLE, "peers", touched.peers.iter().map(peer))
         })
@@ -225,7 +228,7 @@ impl State {
                 authors.map(|(a, sequence)| (a.0.into_bytes(), Some(sequence.to_be_bytes())));
             write.rows(VERSION_VECTOR_TABLE, "version_vector", author)?;
             let peers = rows.peers.iter();
-            let peers = peers.map(|(device, &shared)| (device.0, Some([u8::from(shared)])));
+            let peers = peers.map(|(device, access)| (device.0, Some([access.byte()])));
             write.rows(PEER_TABLE, "peers", peers)?;
             write.conflicts(conflicts)
         })

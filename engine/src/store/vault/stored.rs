@@ -5,6 +5,7 @@ use rkyv::util::AlignedVec;
 use uuid::Uuid;
 
 use super::seal::Tag;
+use crate::access::Access;
 use crate::graph::{ConflictKind, Subject};
 use crate::id::{DeviceId, NodeId, PeerId};
 use crate::record::Snapshot;
@@ -19,8 +20,8 @@ struct Contents {
     first: u64,
     /// Of a base: the tag that the first block after it, kept or to come, names as the one before it.
     before: Tag,
-    /// Of a base: whom the workspace was shared with or not, as of its position.
-    peers: Vec<([u8; 32], bool)>,
+    /// Of a base: what each device may do or might do once, as of its position.
+    peers: Vec<([u8; 32], u8)>,
     bytes: Vec<u8>,
 }
 
@@ -29,7 +30,7 @@ struct Contents {
 pub(super) struct Footing {
     pub(super) first: u64,
     pub(super) before: Tag,
-    pub(super) peers: Vec<(DeviceId, bool)>,
+    pub(super) peers: Vec<(DeviceId, Access)>,
 }
 
 pub(super) fn encode(snapshot: &Snapshot, footing: &Footing) -> AlignedVec {
@@ -43,7 +44,7 @@ pub(super) fn encode(snapshot: &Snapshot, footing: &Footing) -> AlignedVec {
         conflicts: snapshot.conflicts.iter().map(encode_conflict).collect(),
         first: footing.first,
         before: footing.before,
-        peers: footing.peers.iter().map(|(device, shared)| (device.0, *shared)).collect(),
+        peers: footing.peers.iter().map(|(device, access)| (device.0, access.byte())).collect(),
         bytes: snapshot.bytes.clone(),
     };
     rkyv::to_bytes::<rancor::Error>(&contents).expect("writing bytes to memory cannot fail")
@@ -66,7 +67,11 @@ pub(super) fn decode(plain: &AlignedVec) -> Option<(Snapshot, Footing)> {
     let footing = Footing {
         first: contents.first.to_native(),
         before: contents.before,
-        peers: contents.peers.iter().map(|row| (DeviceId(row.0), row.1)).collect(),
+        peers: contents
+            .peers
+            .iter()
+            .map(|row| Some((DeviceId(row.0), Access::from_byte(row.1)?)))
+            .collect::<Option<_>>()?,
     };
     Some((snapshot, footing))
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use self::medium::MemoryMedium;
 use super::*;
+use crate::access::Access;
 use crate::batch::{BatchBuilder, NewEntry};
 use crate::entry::{LogEntry, Position};
 use crate::graph::Subject;
@@ -100,7 +101,8 @@ fn pages(number: u64, range: std::ops::Range<u64>) -> Vec<Record> {
 }
 
 fn consent(device: u8, shared: bool) -> Record {
-    Record::Consent { device: DeviceId([device; 32]), shared }
+    let access = if shared { Access::Full } else { Access::None };
+    Record::Consent { device: DeviceId([device; 32]), access }
 }
 
 fn snapshot(position: u64, length: usize) -> Snapshot {
