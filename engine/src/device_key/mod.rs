@@ -111,3 +111,6 @@ impl std::fmt::Debug for DeviceKey {
      the other devices see them, or forget them and pair anew with those that have not"
 )]
 pub struct TooManySuccessions;
+
+#[cfg(test)]
+mod tests;

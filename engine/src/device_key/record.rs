@@ -5,7 +5,8 @@
 //! record := format:u8 secret:32 chain
 //! ```
 //!
-//! The checksum, half a BLAKE3 hash of the record, tells damage from a key: any 32 bytes are one.
+//! The checksum, half a BLAKE3 hash of the record, tells damage from a key: any 32 bytes are one. Every
+//! format is to end with it, so that damage is not taken for a later format.
 
 use zeroize::Zeroizing;
 
@@ -54,10 +55,6 @@ pub(super) fn decode(text: &[u8]) -> Result<DeviceKey, RecordError> {
     }
     let bytes = data_encoding::BASE64URL_NOPAD.decode(text).map(Zeroizing::new);
     let bytes = bytes.map_err(|_| RecordError::Damaged("it is not base64url text"))?;
-    match bytes.first() {
-        Some(&format) if format > FORMAT => return Err(RecordError::Newer(format)),
-        _ => {}
-    }
     let (record, checksum) = bytes
         .len()
         .checked_sub(CHECKSUM_BYTES)
@@ -65,6 +62,10 @@ pub(super) fn decode(text: &[u8]) -> Result<DeviceKey, RecordError> {
         .ok_or(RecordError::Damaged("it is too short"))?;
     if *checksum != blake3::hash(record).as_bytes()[..CHECKSUM_BYTES] {
         return Err(RecordError::Damaged("its checksum is wrong"));
+    }
+    match record.first() {
+        Some(&format) if format > FORMAT => return Err(RecordError::Newer(format)),
+        _ => {}
     }
     let read = |reader: &mut Reader<'_>| {
         let format = reader.clone();

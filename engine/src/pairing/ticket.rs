@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The checksum, the first bytes of a BLAKE3 hash, tells a slip in copying from a wrong proof, which
-//! would count against the invitation. A ticket is a secret until it is used.
+//! would count against the invitation. Every version is to end with it. A ticket is a secret until it is used.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -105,20 +105,19 @@ impl Ticket {
         if bytes.len() > MAX_TICKET_BYTES {
             return Err(TicketError::TooLong(bytes.len()));
         }
-        match bytes.first() {
-            None => return Err(TicketError::Damaged("it ends too early")),
-            // What another version looks like, its checksum included, is not known here.
-            Some(&version) if version != PAIRING_VERSION => {
-                return Err(TicketError::Version(version));
-            }
-            Some(_) => {}
-        }
         let length = bytes.len().checked_sub(CHECKSUM_BYTES);
         let (content, checksum) = length
             .map(|length| bytes.split_at(length))
             .ok_or(TicketError::Damaged("it ends too early"))?;
         if *checksum != blake3::hash(content).as_bytes()[..CHECKSUM_BYTES] {
             return Err(TicketError::Damaged("its checksum is wrong"));
+        }
+        match content.first() {
+            None => return Err(TicketError::Damaged("it is empty")),
+            Some(&version) if version != PAIRING_VERSION => {
+                return Err(TicketError::Version(version));
+            }
+            Some(_) => {}
         }
         let mut reader = Reader::new(content);
         let ticket = Self::read(&mut reader)?;
