@@ -19,6 +19,7 @@ use crate::id::DeviceId;
 use crate::limits::PROGRESS_MS;
 use crate::ports::{Clock, Entropy};
 use crate::system::{SystemClock, SystemEntropy};
+use crate::vector::VersionVector;
 
 type Report = Result<SyncReport, SyncError>;
 
@@ -48,6 +49,7 @@ pub fn auto_sync<P: Ports>(
         shared: BTreeSet::new(),
         known: BTreeSet::new(),
         asked: BTreeMap::new(),
+        others: VersionVector::default(),
         peers: BTreeMap::new(),
     };
     (handle, shell.run())
@@ -117,12 +119,15 @@ struct Shell<P: Ports> {
     known: BTreeSet<DeviceId>,
     /// How many requests of each device were answered when it was last looked.
     asked: BTreeMap<DeviceId, u64>,
+    /// What of others was applied then.
+    others: VersionVector,
     peers: BTreeMap<DeviceId, Peer>,
 }
 
 impl<P: Ports> Shell<P> {
     async fn run(mut self) {
         let mut rounds: FuturesUnordered<_> = FuturesUnordered::new();
+        self.others = self.by_others();
         self.look_at_consents();
         self.look_at_connections();
         loop {
@@ -171,13 +176,11 @@ impl<P: Ports> Shell<P> {
             }
             // An edit that is about this device only: who has access.
             Event::Settled { .. } => self.look_at_consents(),
-            Event::Changed(_) => {
-                self.look_who_asked();
-                self.tell(Trigger::Arrived);
-            }
+            Event::Changed(_) => self.look_what_came(),
             Event::Reset | Event::Lagged(_) | Event::Rotated { .. } => {
                 self.look_at_consents();
-                self.look_who_asked();
+                self.look_what_came();
+                // An edit's fate may be among what was missed.
                 self.tell(Trigger::Changed);
             }
             _ => {}
@@ -212,7 +215,19 @@ impl<P: Ports> Shell<P> {
         self.known = connected;
     }
 
-    fn look_who_asked(&mut self) {
+    /// What is applied, but for the entries of this device.
+    fn by_others(&self) -> VersionVector {
+        let me = self.workspace.peer_id();
+        self.workspace.version_vector().iter().filter(|&(peer, _)| peer != me).collect()
+    }
+
+    /// The graph moved. An own edit is no news until it is durable, and its fate tells that.
+    fn look_what_came(&mut self) {
+        let others = self.by_others();
+        if others == self.others {
+            return;
+        }
+        self.others = others;
         let asked = self.backend.asked();
         for (&device, &times) in &asked {
             if self.asked.get(&device) != Some(&times) {
@@ -220,6 +235,7 @@ impl<P: Ports> Shell<P> {
             }
         }
         self.asked = asked;
+        self.tell(Trigger::Arrived);
     }
 
     fn wish(&mut self, device: DeviceId, sender: oneshot::Sender<Report>) {

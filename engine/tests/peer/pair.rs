@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{Device, pair, two};
+use crate::support::{Device, pair, pair_with, two};
 
 #[test]
 fn paired_devices_have_the_same_graph() {
@@ -128,4 +128,23 @@ fn ticket_for_people_is_text_without_a_picture_where_nobody_looks() {
     assert!(text.contains("graphshell-peer pair graphshell") && !text.contains('█'), "{text}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn read_only_device_sees_everything_and_changes_nothing() {
+    let (ada, ben) = (Device::new("ada"), Device::empty("ben"));
+    pair_with(&ada, &ben, &["--read-only"]);
+    assert_eq!(ada.json(&["peers"])[0]["access"], "read_only");
+    let watch = ada.watch();
+    ada.ok(&["add", "https://a.example/"]);
+    ben.ok(&["sync"]);
+    assert!(ben.export().contains("a.example"));
+    ben.ok(&["add", "https://b.example/"]);
+    let _ = ben.run(&["sync"]);
+    ada.ok(&["sync"]);
+    assert!(!ada.export().contains("b.example"));
+    ada.ok(&["share", "ben"]);
+    ben.ok(&["sync"]);
+    assert_eq!(ada.export(), ben.export());
+    assert_eq!(watch.interrupt().code, 0);
 }

@@ -83,10 +83,10 @@ impl Addresses {
                 let Some(found) = found.upgrade() else { return };
                 let mut found = found.lock().expect("no code that holds this lock panics");
                 match event {
-                    DiscoveryEvent::Discovered { endpoint_info, .. } => {
-                        if found.len() < MAX_KNOWN_DEVICES {
-                            found.insert(DeviceId(*endpoint_info.endpoint_id.as_bytes()));
-                        }
+                    DiscoveryEvent::Discovered { endpoint_info, .. }
+                        if found.len() < MAX_KNOWN_DEVICES =>
+                    {
+                        found.insert(DeviceId(*endpoint_info.endpoint_id.as_bytes()));
                     }
                     DiscoveryEvent::Expired { endpoint_id } => {
                         found.remove(&DeviceId(*endpoint_id.as_bytes()));

@@ -45,7 +45,7 @@ pub(super) async fn attend(shared: &Arc<Shared>, link: Link) {
                 }
             }
             stream = connection.accept_bi(), if may_accept => match stream {
-                Ok(streams) => served.push(serve(shared, &link, Exchange::new(streams))),
+                Ok(streams) => served.push(serve(shared, &link, Exchange::new(streams, &shared.meter))),
                 Err(error) => break error,
             },
         }
@@ -71,7 +71,7 @@ impl Drop for Leaving<'_> {
 }
 
 /// Reads one request, has it answered, writes the answer.
-async fn serve(shared: &Shared, link: &Link, mut exchange: Exchange) -> Result<(), Offence> {
+async fn serve(shared: &Shared, link: &Link, mut exchange: Exchange<'_>) -> Result<(), Offence> {
     let device = link.device;
     let _permit = shared.serving.acquire().await;
     let frame = match exchange.read(shared.deadlines.pace()).await {

@@ -107,7 +107,7 @@ async fn ask(shared: &Arc<Shared>, to: DeviceId, request: Request) -> Result<Res
 async fn exchange(shared: &Shared, link: &Link, frame: &[u8]) -> Result<Vec<u8>, FrameFault> {
     let _counted = link.call();
     let streams = link.connection.open_bi().await.map_err(FrameFault::Connection)?;
-    let mut exchange = Exchange::new(streams);
+    let mut exchange = Exchange::new(streams, &shared.meter);
     exchange.write(frame, shared.deadlines.pace()).await?;
     // The other side may have to wait for its disk: only the call's deadline counts.
     let answer = exchange.read(shared.deadlines.answer()).await?;

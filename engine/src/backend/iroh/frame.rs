@@ -1,10 +1,12 @@
 //! One frame over a stream, bounded in length and time.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use iroh::endpoint::{ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::time::timeout;
 
+use super::info::Meter;
 use crate::limits::MAX_FRAME_BYTES;
 
 /// The code with which a stream is reset when nobody waits for it any more.
@@ -56,15 +58,16 @@ impl From<WriteError> for FrameFault {
 
 /// Both directions of one request. Dropped before its end it is reset, so that the other side does
 /// not take half a frame for a whole one, and does not go on sending.
-pub(super) struct Exchange {
-    pub(super) send: SendStream,
-    pub(super) receive: RecvStream,
+pub(super) struct Exchange<'a> {
+    send: SendStream,
+    receive: RecvStream,
+    meter: &'a Meter,
     over: bool,
 }
 
-impl Exchange {
-    pub(super) fn new((send, receive): (SendStream, RecvStream)) -> Self {
-        Exchange { send, receive, over: false }
+impl<'a> Exchange<'a> {
+    pub(super) fn new((send, receive): (SendStream, RecvStream), meter: &'a Meter) -> Self {
+        Exchange { send, receive, meter, over: false }
     }
 
     /// Everything was said.
@@ -82,6 +85,7 @@ impl Exchange {
                 let Some(chunk) = chunk.map_err(|_| FrameFault::TooSlow)?? else {
                     return Ok(frame);
                 };
+                self.meter.received.fetch_add(chunk.len() as u64, Ordering::Relaxed);
                 frame.extend_from_slice(&chunk);
                 if frame.len() > MAX_FRAME_BYTES {
                     return Err(FrameFault::TooLong);
@@ -97,6 +101,7 @@ impl Exchange {
             for piece in frame.chunks(WRITE_BYTES) {
                 let written = timeout(pace.stall, self.send.write_all(piece)).await;
                 written.map_err(|_| FrameFault::TooSlow)??;
+                self.meter.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
             }
             self.send.finish().map_err(|_| FrameFault::Abandoned)
         };
@@ -104,7 +109,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         if !self.over {
             // Streams of a connection that has ended are closed already.

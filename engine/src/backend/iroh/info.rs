@@ -1,5 +1,6 @@
 //! What a host may want to know about the network.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use iroh::TransportAddr;
@@ -45,6 +46,32 @@ pub enum NetworkEvent {
         /// What was wrong.
         why: String,
     },
+}
+
+/// Bytes of requests and answers, with all devices since the backend was made. What QUIC adds is
+/// not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that were handed to connections.
+    pub sent: u64,
+    /// Bytes that were read from them.
+    pub received: u64,
+}
+
+/// See [`Traffic`].
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    pub(super) sent: AtomicU64,
+    pub(super) received: AtomicU64,
+}
+
+impl Meter {
+    pub(super) fn read(&self) -> Traffic {
+        Traffic {
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// A connection as it is now.

@@ -71,10 +71,11 @@ use crate::wire::{
 use addresses::Addresses;
 use frame::Pace;
 use gate::Gate;
+use info::Meter;
 use pool::Pool;
 
 pub use close::CloseCode;
-pub use info::{ConnectionInfo, NetworkEvent};
+pub use info::{ConnectionInfo, NetworkEvent, Traffic};
 pub use options::{EndpointError, EndpointOptions, Relay};
 
 /// The name of this protocol in the handshake.
@@ -170,6 +171,7 @@ impl Builder {
             addresses,
             gate: Gate::default(),
             pool: Pool::new(device),
+            meter: Meter::default(),
             serving: Semaphore::new(MAX_SERVED_REQUESTS),
             waiting: Semaphore::new(MAX_WAITING_DEVICES),
         };
@@ -190,6 +192,7 @@ struct Shared {
     addresses: Addresses,
     gate: Gate,
     pool: Pool,
+    meter: Meter,
     /// Requests that may be read, answered or written now.
     serving: Semaphore,
     /// Devices that may wait now to be known.
@@ -277,6 +280,11 @@ impl IrohBackend {
     /// Closes the connections with a device. Either side may connect again.
     pub fn disconnect(&self, device: DeviceId) {
         self.shared().pool.disconnect(device, CloseCode::Disconnected, "asked to disconnect");
+    }
+
+    /// How many bytes of requests and answers went over connections.
+    pub fn traffic(&self) -> Traffic {
+        self.shared().meter.read()
     }
 
     /// How many requests each connected device has been answered over its connections.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use graphshell_sync::device_key::Lineage;
 use graphshell_sync::pairing::{Host, Introduction, Paired, PairingError};
 use graphshell_sync::ports::Clock;
-use graphshell_sync::{DeviceId, Outcome, SystemClock, Workspace};
+use graphshell_sync::{Access, DeviceId, Outcome, SystemClock, Workspace};
 use iroh::TransportAddr;
 use tokio::sync::{mpsc, oneshot};
 
@@ -80,7 +80,7 @@ impl Book {
     pub(super) async fn allow(&self, device: DeviceId, access: Share) -> Result<(), String> {
         let receipt = self
             .workspace
-            .share_with(device, access != Share::Stopped)
+            .share_with(device, access.into())
             .map_err(|error| error.to_string())?;
         match self.workspace.settled(receipt).await {
             Outcome::Durable(_) => Ok(()),
@@ -90,10 +90,7 @@ impl Book {
 
     /// What a device may do.
     pub(super) fn access(&self, device: DeviceId) -> Share {
-        match self.workspace.shared_with().contains(&device) {
-            true => Share::Full,
-            false => Share::Stopped,
-        }
+        self.workspace.shared_with().get(&device).map_or(Share::Stopped, |&access| access.into())
     }
 
     /// Writes down a device that was paired.
@@ -185,7 +182,7 @@ impl Host for PairHost {
     }
 
     async fn paired(&self, paired: &Paired) -> Result<(), String> {
-        self.book.add(paired, share_of(paired)).await?;
+        self.book.add(paired, paired.access.into()).await?;
         self.desk.tell(DeskEvent::Paired(Box::new(paired.clone())));
         Ok(())
     }
@@ -232,11 +229,22 @@ impl Host for PairHost {
     }
 }
 
-/// What was agreed.
-pub(super) fn share_of(paired: &Paired) -> Share {
-    match paired.access {
-        graphshell_sync::Access::None => Share::Stopped,
-        graphshell_sync::Access::ReadOnly => Share::ReadOnly,
-        graphshell_sync::Access::Full => Share::Full,
+impl From<Access> for Share {
+    fn from(access: Access) -> Self {
+        match access {
+            Access::None => Share::Stopped,
+            Access::ReadOnly => Share::ReadOnly,
+            Access::Full => Share::Full,
+        }
+    }
+}
+
+impl From<Share> for Access {
+    fn from(share: Share) -> Self {
+        match share {
+            Share::Stopped => Access::None,
+            Share::ReadOnly => Access::ReadOnly,
+            Share::Full => Access::Full,
+        }
     }
 }

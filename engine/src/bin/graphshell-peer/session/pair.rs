@@ -80,7 +80,7 @@ impl Session {
                     }
                 }
                 DeskEvent::Paired(paired) => {
-                    let access = super::host::share_of(&paired);
+                    let access = Share::from(paired.access);
                     let name = self.profile.name_of(paired.device);
                     out.tell(Item::Paired { device: paired.device, name, access }).await?;
                     return Ok(paired.device);
