@@ -1,6 +1,7 @@
 //! A device that this workspace is shared with changes its key.
 
 use super::{Ports, Workspace};
+use crate::access::Access;
 use crate::api::{EditError, Receipt};
 use crate::device_key::Lineage;
 use crate::id::DeviceId;
@@ -8,7 +9,7 @@ use crate::id::DeviceId;
 /// What a workspace made of a device's new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
-    /// The new key is allowed what an earlier one was, and the earlier ones nothing any more, as soon
+    /// The new key is allowed what the latest earlier one was that was allowed anything, and the earlier ones nothing any more, as soon
     /// as this receipt is durable.
     Moved(Receipt),
     /// The new key was allowed something before, and the earlier ones are not.
@@ -32,18 +33,19 @@ impl<P: Ports> Workspace<P> {
         }
         self.change(|core| {
             let consents = core.look().consents();
-            let earlier = lineage.earlier().iter().filter(|device| consents.contains(device));
-            let earlier: Vec<DeviceId> = earlier.copied().collect();
-            let known = consents.contains(&new);
-            if earlier.is_empty() {
+            let allowed = |device: &DeviceId| Some((*device, *consents.get(device)?));
+            let earlier: Vec<(DeviceId, Access)> =
+                lineage.earlier().iter().filter_map(allowed).collect();
+            let known = consents.contains_key(&new);
+            let Some(&(_, access)) = earlier.last() else {
                 return Ok(if known { Followed::Already } else { Followed::NotTrusted });
-            }
+            };
             let mut receipt = None;
             if !known {
-                receipt = Some(core.share_with(new, true)?);
+                receipt = Some(core.share_with(new, access)?);
             }
-            for device in earlier {
-                receipt = Some(core.share_with(device, false)?);
+            for (device, _) in earlier {
+                receipt = Some(core.share_with(device, Access::None)?);
             }
             Ok(receipt.map_or(Followed::Already, Followed::Moved))
         })

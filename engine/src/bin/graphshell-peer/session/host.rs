@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use graphshell_sync::device_key::Lineage;
-use graphshell_sync::pairing::{Host, Introduction, Paired, PairingError};
+use graphshell_sync::pairing::{Followed, Host, Introduction, Paired, PairingError};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::{Access, DeviceId, Outcome, SystemClock, Workspace};
 use iroh::TransportAddr;
@@ -189,19 +189,16 @@ impl Host for PairHost {
 
     async fn succeeded(&self, lineage: &Lineage) -> Result<bool, String> {
         let new = lineage.device();
-        let workspace = self.book.profile.read().workspace;
-        if lineage.workspace().is_some_and(|only| only != workspace) {
-            return Ok(false);
+        let followed = self.book.workspace.follow(lineage).map_err(|error| error.to_string())?;
+        match followed {
+            Followed::NotTrusted => return Ok(false),
+            Followed::Already => {}
+            Followed::Moved(receipt) => {
+                if let Outcome::Refused(error) = self.book.workspace.settled(receipt).await {
+                    return Err(error.to_string());
+                }
+            }
         }
-        let trusted = lineage
-            .earlier()
-            .iter()
-            .map(|&old| (old, self.book.access(old)))
-            .filter(|(_, access)| *access != Share::Stopped)
-            .collect::<Vec<_>>();
-        let Some(&(_, access)) = trusted.last() else {
-            return Ok(self.book.access(new) != Share::Stopped);
-        };
         let moved = |contents: &mut crate::profile::Contents| {
             for old in lineage.earlier() {
                 if let Some(peer) = contents.peers.remove(old) {
@@ -211,10 +208,6 @@ impl Host for PairHost {
             contents.peers.get(&new).cloned()
         };
         let peer = self.book.profile.change(moved).map_err(|failure| failure.what)?;
-        self.book.allow(new, access).await?;
-        for (old, _) in trusted {
-            self.book.allow(old, Share::Stopped).await?;
-        }
         let backend = self.book.workspace.network().backend();
         if let (Some(backend), Some(peer)) = (backend, peer)
             && let Some(address) = crate::network::address(new, &peer)
