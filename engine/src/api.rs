@@ -144,6 +144,19 @@ impl SyncReport {
     }
 }
 
+/// How far a round has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries that were taken from the peer.
+    pub pulled: u64,
+    /// Entries that it had and this device had not, as far as the round knows yet.
+    pub to_pull: u64,
+    /// Entries that the peer durably has by now.
+    pub pushed: u64,
+    /// Entries that it lacked.
+    pub to_push: u64,
+}
+
 /// A round ended before its goal. What it moved until then stays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyncError {

@@ -96,12 +96,14 @@
 //!
 //! Without the feature `store` no store that lasts: [`store::MemoryStore`] ends with the program, and
 //! whoever embeds the engine writes a [`ports::Store`] and examines it with [`store::conformance`].
-//! With it there is `store::disk`: the log and a database in a folder, sealed. No network but a
-//! shared folder ([`backend`]). `ARCHITECTURE.md` beside this crate's manifest explains the inside.
+//! With it there is `store::disk`: the log and a database in a folder, sealed. Without the feature
+//! `iroh` no network but a shared folder ([`backend`]); with it there is `backend::iroh`: devices that
+//! reach each other by their public keys, and sync by themselves ([`autosync`]). `ARCHITECTURE.md` beside this crate's manifest explains the inside.
 
 mod access;
 mod api;
 mod author;
+pub mod autosync;
 pub mod backend;
 mod batch;
 mod codec;
@@ -131,7 +133,7 @@ pub mod wire;
 
 pub use access::Access;
 pub use api::{
-    Chore, Config, EditError, Event, OpenError, Outcome, Receipt, SyncError, SyncReport,
+    Chore, Config, EditError, Event, OpenError, Outcome, Progress, Receipt, SyncError, SyncReport,
 };
 pub use batch::{AuthorRow, BATCH_VERSION, Batch, BatchError};
 pub use codec::DecodeError;

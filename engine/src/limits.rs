@@ -78,6 +78,49 @@ pub const MAX_VECTOR_FILE_BYTES: usize = 512 * 1024;
 /// Most author ranges of one folder's batch files that are remembered; other files are read anew.
 pub const MAX_INDEXED_RANGES: usize = 256 * 1024;
 
+/// Devices with which connections are kept at once; one more is told to come again.
+pub const MAX_CONNECTED_DEVICES: usize = 64;
+/// Connections with one device: one that it dialed, one that was dialed from here.
+pub const MAX_CONNECTIONS_OF_DEVICE: usize = 2;
+/// Requests of the other side that one connection carries at once. A round has at most a pull and
+/// [`MAX_OPEN_PUSHES`] under way.
+pub const MAX_CONNECTION_STREAMS: u32 = 8;
+/// Requests of all devices that are read, answered or written at once; the others wait.
+pub const MAX_SERVED_REQUESTS: usize = MAX_OPEN_ANSWERS;
+/// Devices that wait at once to be known or turned away; one more is told to come again.
+pub const MAX_WAITING_DEVICES: usize = 64;
+/// Bytes that one stream may bring before they are read: a whole frame needs no second permission.
+pub const STREAM_WINDOW_BYTES: u32 = 768 * 1024;
+/// Bytes that one connection may bring before they are read.
+pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// Bytes that may be on their way to one device without its word that they came.
+pub const SEND_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
+/// How often a connection shows that it is alive, in milliseconds.
+pub const KEEP_ALIVE_MS: u32 = 3_000;
+/// After how long a silent connection is taken for dead, in milliseconds.
+pub const IDLE_TIMEOUT_MS: u32 = 10_000;
+/// How long the making of a connection may take, in milliseconds.
+pub const CONNECT_DEADLINE_MS: u64 = 15_000;
+/// How long one call may take, making a connection included, in milliseconds. A slow link needs half
+/// a minute for the frames of a round that are under way at once.
+pub const CALL_DEADLINE_MS: u64 = 60_000;
+/// How long one frame may take to come or to go, in milliseconds.
+pub const FRAME_DEADLINE_MS: u64 = 45_000;
+/// How long a frame may stand still on its way, in milliseconds.
+pub const STALL_DEADLINE_MS: u64 = 15_000;
+/// How long it may take to find out whether a device is known, in milliseconds.
+pub const ADMISSION_DEADLINE_MS: u64 = 10_000;
+/// How long a connection that is one too many may still be used, in milliseconds.
+pub const RETIREMENT_MS: u64 = 5_000;
+/// Addresses that are kept of one device.
+pub const MAX_ADDRESSES: usize = 32;
+/// Devices whose addresses are kept.
+pub const MAX_KNOWN_DEVICES: usize = 1024;
+/// How often the progress of a round is looked at, in milliseconds.
+pub const PROGRESS_MS: u64 = 200;
+/// Events of the network that one slow subscriber may fall behind before it is told that it lagged.
+pub const MAX_NETWORK_EVENTS: usize = 256;
+
 /// Bytes of records at which a block of the stored log is full; one longer record has a block of
 /// its own.
 pub const BLOCK_TARGET_BYTES: usize = 128 * 1024;
@@ -153,6 +196,25 @@ const _: () =
 const _: () = assert!(
     MAX_AUTHORS * 256 + 4096 <= MAX_VECTOR_FILE_BYTES,
     "a frontier of every author, written as JSON with a name, can be read back"
+);
+const _: () = assert!(
+    MAX_CONNECTION_STREAMS > MAX_OPEN_PUSHES + 1 && MAX_FRAME_BYTES <= STREAM_WINDOW_BYTES as usize,
+    "a round's requests fit one connection, and a frame its stream"
+);
+const _: () = assert!(
+    STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES
+        && MAX_CONNECTED_DEVICES * MAX_CONNECTIONS_OF_DEVICE * CONNECTION_WINDOW_BYTES as usize
+            + MAX_SERVED_REQUESTS * 2 * MAX_FRAME_BYTES
+            <= 384 * 1024 * 1024,
+    "what all devices together can make this one keep is bounded"
+);
+const _: () = assert!(
+    3 * KEEP_ALIVE_MS <= IDLE_TIMEOUT_MS
+        && STALL_DEADLINE_MS >= IDLE_TIMEOUT_MS as u64
+        && STALL_DEADLINE_MS <= FRAME_DEADLINE_MS
+        && FRAME_DEADLINE_MS <= CALL_DEADLINE_MS
+        && CONNECT_DEADLINE_MS + ADMISSION_DEADLINE_MS < CALL_DEADLINE_MS,
+    "a connection outlives two lost signs of life, a frame its pauses, a call its frames"
 );
 const _: () = assert!(
     MAX_PAIRING_ADDRESSES * (1 + 2 + MAX_RELAY_URL_BYTES) + 256 <= MAX_PAIRING_FRAME_BYTES

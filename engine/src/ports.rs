@@ -151,11 +151,17 @@ pub trait SyncBackend {
     /// directly need do nothing.
     async fn announce(&self, frontier: Frontier) -> Result<(), CallError>;
     /// Answers other devices through `handler` until dropped.
+    ///
+    /// The driver polls this after each step of the core, so a backend that looks at
+    /// [`Handler::admits`] whenever it is polled notices at once whom the user excluded.
     async fn serve<H: Handler>(&self, handler: H);
 }
 
 /// The engine's half of serving: what a backend calls with a request that reached it.
 pub trait Handler: Clone {
+    /// Whether the user shares the workspace with `from` now. A backend that knows who is there before
+    /// anything is said turns others away, and reads nothing of theirs.
+    fn admits(&self, from: DeviceId) -> bool;
     /// The answer to `request` from the authenticated device `from`.
     async fn handle(&self, from: DeviceId, request: Request) -> Response;
 }

@@ -72,7 +72,7 @@ fn story(recorders: [&Recorder; 2], room: (u64, u64)) -> [(Device, Workspace<Dev
     world.run(at_laptop.checkpoint()).unwrap();
     world.sync(&at_laptop, &phone).unwrap();
     world.run(at_laptop.compact()).unwrap();
-    at_phone.share_with(support::device(9), true).unwrap();
+    at_phone.share_with(support::device(9), Access::Full).unwrap();
     world.edit(&at_phone, &[secret(41)]);
     world.sync(&at_phone, &laptop).unwrap();
     [(laptop, at_laptop), (phone, at_phone)]

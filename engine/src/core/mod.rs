@@ -40,6 +40,7 @@ mod offer;
 mod open;
 mod parked;
 mod pipeline;
+mod progress;
 mod promise;
 mod push;
 mod round;
@@ -286,6 +287,11 @@ impl Core {
         let mut out = Vec::new();
         self.state.encode(&self.authors, &mut out);
         out
+    }
+
+    /// Whether the workspace is shared with `device`.
+    pub(crate) fn is_shared_with(&self, device: DeviceId) -> bool {
+        self.consents.contains_key(&device)
     }
 
     /// The devices that the workspace is shared with, and what each may do.

@@ -36,6 +36,8 @@ pub(super) struct Round {
     pub(super) pushing: Option<Pushing>,
     /// What the peer had at the start; before it answered, what we asked whether it has.
     pub(super) theirs: Frontier,
+    /// How many entries of it were not here then.
+    pub(super) lacking: u64,
     /// What it said that it cannot use.
     pub(super) excluded: Vec<Exclusion>,
     /// Authors of which it refused a push: what it surely shares with us.
@@ -121,6 +123,7 @@ impl Core {
             pulling: Pulling::Idle,
             pushing: None,
             theirs: Frontier::default(),
+            lacking: 0,
             excluded: Vec::new(),
             parted: BTreeMap::new(),
             doubts: BTreeMap::new(),
@@ -225,8 +228,10 @@ impl Core {
             self.weigh_exclusions(&excluded);
             self.heed_frontier(id, peer, theirs);
         }
+        let lacking = if self.heeds(peer) { self.lacking_of(theirs) } else { 0 };
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.theirs = theirs.clone();
+        round.lacking = lacking;
         round.excluded = excluded;
         self.note_frontier(peer, theirs);
         let nothing_to_pull = !self.heeds(peer);

@@ -215,6 +215,10 @@ impl<P: Ports> Clone for Serving<P> {
 }
 
 impl<P: Ports> Handler for Serving<P> {
+    fn admits(&self, from: DeviceId) -> bool {
+        self.shared.lock().core().is_shared_with(from)
+    }
+
     async fn handle(&self, from: DeviceId, request: Request) -> Response {
         let answer = self.shared.lock().ask(from, request);
         answer.await.unwrap_or(Response::Refused(Reject::Unavailable))

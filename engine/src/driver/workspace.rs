@@ -8,7 +8,7 @@ use super::inner::Shared;
 use super::recorded::RecordedCore;
 use super::{Driver, Ports, Subscription, open_core};
 use crate::access::Access;
-use crate::api::{Config, EditError, OpenError, Outcome, Receipt, SyncError, SyncReport};
+use crate::api::{Config, EditError, OpenError, Outcome, Progress, Receipt, SyncError, SyncReport};
 use crate::core::history;
 use crate::counters::Counters;
 use crate::entry::{LogEntry, SyncedLogEntry};
@@ -193,6 +193,11 @@ impl<P: Ports> Workspace<P> {
         let result = result.await.unwrap_or(Err(SyncError::Closed));
         drop(guard);
         result
+    }
+
+    /// How far the round with a device has come, if one that was begun here is under way.
+    pub fn progress(&self, peer: DeviceId) -> Option<Progress> {
+        self.shared.lock().core().progress(peer)
     }
 
     /// The devices that the workspace is shared with, ascending.

@@ -58,6 +58,10 @@ fn count(world: &World, what: &str) -> u64 {
 struct Counting(Rc<Cell<u32>>);
 
 impl Handler for Counting {
+    fn admits(&self, _from: DeviceId) -> bool {
+        true
+    }
+
     async fn handle(&self, _from: DeviceId, _request: Request) -> Response {
         self.0.set(self.0.get() + 1);
         Response::InStep
