@@ -6,7 +6,7 @@ use graphshell_sync::recording::{
     Difference, NextStep, NotRecorded, Played, Player, RECORDING_VERSION, Recorder, Recording,
     RecordingError, Step, redact,
 };
-use graphshell_sync::{LogEntry, Resolution, SystemEntropy, Workspace};
+use graphshell_sync::{Access, LogEntry, Resolution, SystemEntropy, Workspace};
 use support::{Device, World, add, page, title};
 
 const ROOM: usize = 4 << 20;

@@ -253,4 +253,4 @@ pub enum TicketError {
 
 #[cfg(test)]
 #[path = "ticket/tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -119,3 +119,23 @@ proptest! {
         }
     }
 }
+
+/// The seeds of the fuzzer's decoders 7 to 9; run by hand.
+#[test]
+#[ignore = "writes the fuzzer's seeds"]
+fn write_fuzz_corpus_of_pairing() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/decode");
+    let write = |name: String, choice: u8, bytes: &[u8]| {
+        std::fs::write(format!("{folder}/{name}"), [&[choice], bytes].concat()).unwrap();
+    };
+    let ticket = crate::pairing::ticket::tests::ticket().encode();
+    write("ticket-00".to_owned(), 7, &ticket);
+    write("ticket-01".to_owned(), 7, &ticket[..ticket.len() - 4]);
+    for (number, frame) in all().iter().enumerate() {
+        write(format!("frame-{number:02}"), 8, &frame.encode());
+        if let Frame::Present(chain) = frame {
+            write("chain-00".to_owned(), 9, &Succession::encode_chain(chain));
+            write("chain-01".to_owned(), 9, &Succession::encode_chain(&chain[..1]));
+        }
+    }
+}

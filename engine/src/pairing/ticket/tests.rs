@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 
-fn ticket() -> Ticket {
+pub(in crate::pairing) fn ticket() -> Ticket {
     let device = SecretKey::from_bytes(&[1; 32]).public();
     let address = EndpointAddr::from_parts(
         device,
