@@ -109,6 +109,8 @@ mod batch;
 mod codec;
 mod core;
 mod counters;
+#[cfg(feature = "iroh")]
+pub mod device_key;
 mod driver;
 mod entry;
 mod graph;
@@ -116,6 +118,8 @@ mod hash;
 mod id;
 pub mod legacy;
 pub mod limits;
+#[cfg(feature = "iroh")]
+pub mod pairing;
 pub mod ports;
 mod record;
 pub mod recording;

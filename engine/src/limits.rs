@@ -134,6 +134,39 @@ pub const MAX_SEALED_BYTES: usize = MAX_BLOCK_BYTES + MAX_BLOCK_BYTES / 128 + 12
 /// Memory that the store's database may keep pages in, in bytes.
 pub const STATE_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Most successions that a device's key carries: so often it may change before they are forgotten.
+/// *Format.*
+pub const MAX_SUCCESSIONS: usize = 4;
+/// Longest name of a device, in bytes of UTF-8. *Format.*
+pub const MAX_DEVICE_NAME_BYTES: usize = 64;
+/// Most addresses that one device tells another of itself while pairing. *Format.*
+pub const MAX_PAIRING_ADDRESSES: usize = 16;
+/// Longest URL of a relay that is told, in bytes. *Format.*
+pub const MAX_RELAY_URL_BYTES: usize = 255;
+/// Longest ticket, in bytes, before it is made a text. *Format.*
+pub const MAX_TICKET_BYTES: usize = 4608;
+/// Longest frame of a pairing, in bytes, without its length. *Format.*
+pub const MAX_PAIRING_FRAME_BYTES: usize = 4608;
+/// Most invitations of one device that are remembered, ended ones included.
+pub const MAX_INVITATIONS: usize = 32;
+/// Wrong proofs after which an invitation holds no more.
+pub const MAX_WRONG_PROOFS: u32 = 3;
+/// Attempts with the right proof that ended in the middle after which an invitation holds no more.
+pub const MAX_BROKEN_PAIRINGS: u32 = 5;
+/// Most devices at once that have connected to pair and not yet proven anything.
+pub const MAX_UNPROVEN_PAIRINGS: usize = 16;
+/// Bytes that a device which pairs may send ahead of what was read.
+pub const PAIRING_RECEIVE_WINDOW_BYTES: u32 = 16 * 1024;
+/// How long a ticket is tried after it expired by the clock of the device that joins, in
+/// milliseconds: the inviter's clock counts.
+pub const PAIRING_CLOCK_SKEW_MS: u64 = 10 * 60 * 1000;
+/// How long a joiner waits for a connection, in seconds.
+pub const PAIRING_CONNECT_SECONDS: u64 = 15;
+/// How long either side waits for a frame that no user has to think about, in seconds.
+pub const PAIRING_STEP_SECONDS: u64 = 10;
+/// How long either side waits for both users' answers, in seconds.
+pub const PAIRING_DECISION_SECONDS: u64 = 180;
+
 /// Bytes that one entry can take beside its payload: flags, author, time, kind, length, and one
 /// vector component for every author.
 pub const MAX_HEADER_BYTES: usize = 64 + MAX_AUTHORS * 13;
@@ -182,4 +215,16 @@ const _: () = assert!(
         && FRAME_DEADLINE_MS <= CALL_DEADLINE_MS
         && CONNECT_DEADLINE_MS + ADMISSION_DEADLINE_MS < CALL_DEADLINE_MS,
     "a connection outlives two lost signs of life, a frame its pauses, a call its frames"
+);
+const _: () = assert!(
+    MAX_PAIRING_ADDRESSES * (1 + 2 + MAX_RELAY_URL_BYTES) + 256 <= MAX_PAIRING_FRAME_BYTES
+        && MAX_SUCCESSIONS * 256 <= MAX_PAIRING_FRAME_BYTES
+        && MAX_PAIRING_FRAME_BYTES <= u16::MAX as usize
+        && MAX_PAIRING_FRAME_BYTES <= PAIRING_RECEIVE_WINDOW_BYTES as usize,
+    "every address that is told, and every succession, fits a frame, and that its length"
+);
+const _: () = assert!(
+    MAX_PAIRING_ADDRESSES * (1 + 2 + MAX_RELAY_URL_BYTES) + MAX_DEVICE_NAME_BYTES + 256
+        <= MAX_TICKET_BYTES,
+    "every address that is told fits a ticket"
 );

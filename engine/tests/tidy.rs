@@ -21,6 +21,16 @@ const CHECKED_OTHERWISE: &[(&str, &str)] = &[
     ("cargo sim shrink 0x0", "cargo sim shrink 0x0 --canary"),
     ("cargo sim explain 0x0", "cargo sim explain 0x0 --canary --text"),
     ("cargo sim explain 0x0 --text", "cargo sim explain 0x0 --canary --text"),
+    // More features of the same package.
+    (
+        "cargo test --package graphshell-sync --features store",
+        "cargo test --package graphshell-sync --features peer",
+    ),
+    // The same in another profile, into another folder.
+    (
+        "cargo install --path engine --features peer",
+        "cargo build --package graphshell-sync --features peer",
+    ),
     // Compiled only: what it measures depends on the machine.
     (
         "cargo bench --package graphshell-benches",

@@ -4,7 +4,9 @@
 //! encodes to the very bytes it was read from. The first byte of an input chooses the decoder.
 #![no_main]
 
+use graphshell_sync::device_key::{Lineage, Succession};
 use graphshell_sync::legacy::{decode_legacy, encode_legacy, fold};
+use graphshell_sync::pairing::{Ticket, canonical_frame};
 use graphshell_sync::recording::Recording;
 use graphshell_sync::wire::{Request, Response};
 use graphshell_sync::{Batch, LogEntry, Record};
@@ -62,6 +64,31 @@ fuzz_target!(|input: &[u8]| {
         6 => {
             if let Ok(recording) = Recording::decode(bytes.to_vec()) {
                 assert!(recording.cut().is_none_or(|rest| rest <= bytes.len()));
+            }
+        }
+        7 => {
+            if let Ok(ticket) = Ticket::decode(bytes) {
+                assert_eq!(ticket.encode(), bytes);
+            }
+            // Guessing its checksum is not what a fuzzer is for.
+            let checksum = blake3::hash(bytes);
+            let sealed = [bytes, &checksum.as_bytes()[..4]].concat();
+            if let Ok(ticket) = Ticket::decode(&sealed) {
+                assert_eq!(ticket.encode(), sealed);
+                assert_eq!(ticket.to_string().parse(), Ok(ticket));
+            }
+        }
+        8 => {
+            if let Ok(frame) = canonical_frame(bytes) {
+                assert_eq!(frame, bytes);
+            }
+        }
+        9 => {
+            if let Ok(chain) = Succession::decode_chain(bytes) {
+                assert_eq!(Succession::encode_chain(&chain), bytes);
+                if let Some(last) = chain.last() {
+                    let _ = Lineage::verify(last.new, &chain);
+                }
             }
         }
         _ => {}

@@ -188,7 +188,7 @@ impl<P: Ports> Shell<P> {
     }
 
     fn look_at_consents(&mut self) {
-        let shared: BTreeSet<DeviceId> = self.workspace.shared_with().into_iter().collect();
+        let shared: BTreeSet<DeviceId> = self.workspace.shared_with().into_keys().collect();
         for &device in shared.difference(&self.shared.clone()) {
             self.tell(Trigger::Allowed(device));
             self.peers.entry(device).or_default();

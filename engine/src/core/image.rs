@@ -70,6 +70,7 @@ impl Core {
             parked: _,
             pipeline: _,
             incarnations: _,
+            names: _,
             consents: _,
             acknowledged: _,
             forks: _,

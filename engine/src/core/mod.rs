@@ -106,6 +106,9 @@ pub(crate) struct Core {
     me: AuthorIx,
     /// Own incarnations that the log tells of, in order.
     incarnations: Vec<Incarnation>,
+    /// Names that this device has authored under, as far as the log, or what it stands on, tells: its
+    /// key may have been another one.
+    names: BTreeSet<PeerId>,
     /// The device of the last of them.
     named_device: DeviceId,
     /// The present one.
@@ -288,20 +291,14 @@ impl Core {
         out
     }
 
-<<<<<<< HEAD
+    /// Whether the workspace is shared with `device`.
+    pub(crate) fn is_shared_with(&self, device: DeviceId) -> bool {
+        self.consents.contains_key(&device)
+    }
+
     /// The devices that the workspace is shared with, and what each may do.
     pub(crate) fn consents(&self) -> BTreeMap<DeviceId, Access> {
         self.consents.clone()
-=======
-    /// Whether the workspace is shared with `device`.
-    pub(crate) fn is_shared_with(&self, device: DeviceId) -> bool {
-        self.consents.contains(&device)
-    }
-
-    /// The devices that the workspace is shared with.
-    pub(crate) fn consents(&self) -> Vec<DeviceId> {
-        self.consents.iter().copied().collect()
->>>>>>> net
     }
 
     /// The positions of the records that the log has and goes on to have: not those that a

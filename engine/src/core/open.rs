@@ -1,6 +1,6 @@
 //! Opening: the log, replayed through the same gate and merge as live batches.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::acknowledged::Acknowledged;
@@ -89,6 +89,7 @@ impl Replay {
             edits: Edits::starting_at(first_receipt),
             me,
             incarnations: Vec::new(),
+            names: BTreeSet::new(),
             incarnation: seeds.first,
             named_device: config.device,
             named: false,
@@ -151,6 +152,7 @@ impl Replay {
                 core.me = core.ledger.intern(&mut core.authors, peer);
                 core.root = Root::default();
                 core.incarnations.push(incarnation);
+                core.names.insert(peer);
                 (core.incarnation, core.named) = (incarnation, true);
                 core.named_device = device;
             }
@@ -267,6 +269,7 @@ impl Replay {
             if self.lost {
                 // The base that is written next says so, in the place of a record.
                 core.incarnations.push(core.incarnation);
+                core.names.insert(core.peer_id());
                 (core.named, core.named_device) = (true, core.config.device);
                 core.promise(0);
             }
@@ -318,6 +321,7 @@ impl Core {
         let new = later.incarnations.iter().filter(|&incarnation| !known(incarnation)).copied();
         let new: Vec<_> = new.collect();
         self.incarnations.extend(new);
+        self.names.extend(&later.names);
         self.edits.imported |= later.edits.imported;
         later.parked.iter().for_each(|batch| {
             self.parked.offer(batch);
@@ -374,12 +378,9 @@ impl Core {
             self.ledger.chain_mut(author).set_durable(last);
         }
         self.index.push(position, spans, batch.memory());
-        let of_own = |peer| {
-            let own = |&incarnation| peer == PeerId::derive(self.config.device, incarnation);
-            self.incarnations.iter().any(own)
-        };
         let genesis = batch.entries().find(|entry| entry.flags & FLAG_GENESIS != 0);
-        if genesis.is_some_and(|entry| of_own(batch.authors()[usize::from(entry.author)].peer)) {
+        let author = genesis.map(|entry| batch.authors()[usize::from(entry.author)].peer);
+        if author.is_some_and(|author| self.names.contains(&author)) {
             self.edits.imported = true;
         }
         self.merge(batch);

@@ -12,7 +12,7 @@ use crate::author::AuthorIx;
 use crate::batch::Batch;
 use crate::counters::Counter;
 use crate::entry::{FLAG_GENESIS, LogEntry};
-use crate::id::{DeviceId, Incarnation};
+use crate::id::{DeviceId, Incarnation, PeerId};
 use crate::limits::MAX_INFLIGHT_BATCHES;
 use crate::ports::StoreError;
 use crate::record::{ForkProof, Record};
@@ -177,6 +177,7 @@ impl Core {
             }
             Pending::Identity { device, incarnation } => {
                 self.incarnations.push(incarnation);
+                self.names.insert(PeerId::derive(device, incarnation));
                 self.named_device = device;
                 None
             }

@@ -228,8 +228,10 @@ impl Core {
             self.weigh_exclusions(&excluded);
             self.heed_frontier(id, peer, theirs);
         }
+        let lacking = if self.heeds(peer) { self.lacking_of(theirs) } else { 0 };
         let Some(round) = self.rounds.get_mut(&id) else { return };
         round.theirs = theirs.clone();
+        round.lacking = lacking;
         round.excluded = excluded;
         self.note_frontier(peer, theirs);
         let nothing_to_pull = !self.heeds(peer);
@@ -275,28 +277,6 @@ impl Core {
         for parting in partings {
             self.part(parting, Some(peer), Some(id));
         }
-<<<<<<< HEAD
-=======
-        let lacking = self.lacking_of(theirs);
-        let Some(round) = self.rounds.get_mut(&id) else { return };
-        round.theirs = theirs.clone();
-        round.lacking = lacking;
-        round.excluded = excluded;
-        self.note_frontier(peer, theirs);
-        let Some(round) = self.rounds.get_mut(&id) else { return };
-        let had = theirs.vector();
-        round.pushing = Some(Pushing {
-            goal: VersionVector::new(),
-            acked: had.clone(),
-            sent: had.clone(),
-            had,
-            open: 0,
-            loading: true,
-            exhausted: false,
-        });
-        self.once_promised(AfterPromise::Round(id));
-        self.continue_round(id);
->>>>>>> net
     }
 
     /// Gives every round the chance to go on.

@@ -155,7 +155,9 @@ impl Core {
         let device = DeviceId(read.array("a device id")?);
         self.edits.imported = read.u8("0 or 1")? == 1;
         for _ in 0..read.bounded(MAX_AUTHORS, "a count of incarnations")? {
-            self.incarnations.push(Incarnation(read.array("an incarnation")?));
+            let incarnation = Incarnation(read.array("an incarnation")?);
+            self.incarnations.push(incarnation);
+            self.names.insert(PeerId::derive(device, incarnation));
         }
         for _ in 0..read.bounded(snapshot.bytes.len() / 32, "a count of devices")? {
             let device = DeviceId(read.array("a device id")?);

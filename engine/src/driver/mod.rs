@@ -6,6 +6,8 @@
 //! the core. Most steps take as long as merging one batch; those that take a snapshot, cut the log,
 //! hand a snapshot over or join one take as long as writing down the whole workspace.
 
+#[cfg(feature = "iroh")]
+mod follow;
 mod inner;
 mod orchestrator;
 mod port_set;
@@ -31,6 +33,8 @@ use crate::wire::{Reject, Request, Response};
 
 use inner::Shared;
 
+#[cfg(feature = "iroh")]
+pub use follow::Followed;
 pub use orchestrator::SyncOrchestrator;
 pub use port_set::PortSet;
 pub(crate) use replay::open_core;

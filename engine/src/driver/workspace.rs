@@ -27,7 +27,7 @@ use crate::wire::Frontier;
 /// Edits and reads return at once. The graph that readers see moves from batch to batch, and shows
 /// local edits as soon as they are made; whether an edit is durable its [`Receipt`] tells.
 pub struct Workspace<P: Ports> {
-    shared: Arc<Shared<P>>,
+    pub(super) shared: Arc<Shared<P>>,
 }
 
 impl<P: Ports> Clone for Workspace<P> {
@@ -301,7 +301,7 @@ impl<P: Ports> Workspace<P> {
         let _ = closed.await;
     }
 
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         change: impl FnOnce(&mut RecordedCore) -> Result<T, EditError>,
     ) -> Result<T, EditError> {

@@ -67,6 +67,11 @@ impl Device {
         }
     }
 
+    /// The same device under another key.
+    pub fn under(&self, id: DeviceId) -> Self {
+        Device { id, net: Net { me: id, hub: self.net.hub.clone() }, ..self.clone() }
+    }
+
     pub fn set_clock(&self, now_ms: u64) {
         *self.now_ms.lock().unwrap() = now_ms;
     }

@@ -34,7 +34,8 @@ pub struct EndpointOptions {
     /// Through whom it can be reached.
     pub relay: Relay,
     /// Where to listen; `None` means on all addresses, on a port of the system's choosing. Port 0
-    /// means the same for one address.
+    /// means the same for one address. With the unspecified address of one family (`0.0.0.0`) the
+    /// other family is listened on as well, on a port of the system's choosing.
     pub bind: Option<SocketAddr>,
     /// Whether to ask the router for a way in from outside (UPnP, PCP, NAT-PMP).
     pub port_mapping: bool,
@@ -82,10 +83,10 @@ impl EndpointOptions {
             builder = builder.portmapper_config(PortmapperConfig::Disabled);
         }
         if let Some(address) = self.bind {
-            builder = builder
-                .clear_ip_transports()
-                .bind_addr(address)
-                .map_err(|error| failed(error.to_string()))?;
+            if !address.ip().is_unspecified() {
+                builder = builder.clear_ip_transports();
+            }
+            builder = builder.bind_addr(address).map_err(|error| failed(error.to_string()))?;
         }
         builder.bind().await.map_err(|error: BindError| failed(format!("{error:#}")))
     }

@@ -29,7 +29,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 
 /// [`read`] of what is relied on from then on, so that a power cut does not take it away: a program
 /// that was killed may have left the file's name unsynced.
-pub(super) fn read_to_rely_on(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(crate) fn read_to_rely_on(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let bytes = read(path)?;
     if bytes.is_some() {
         sync_folder_of(path)?;
@@ -41,7 +41,7 @@ pub(super) fn read_to_rely_on(path: &Path) -> Result<Option<Vec<u8>>, StoreError
 ///
 /// # Errors
 /// [`StoreError::Refused`] if `path` is as it was, [`StoreError::Failed`] if that is unknown.
-pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let aside = beside(path, ".new");
     // Left by somebody who died while writing it.
     let _ = fs::remove_file(&aside);
@@ -54,7 +54,7 @@ pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
 }
 
 /// Puts `contents` at `path`, where nothing may be yet, durably.
-pub(super) fn create(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn create(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let aside = beside(path, ".new");
     let _ = fs::remove_file(&aside);
     // A link, unlike a renaming, replaces nothing.

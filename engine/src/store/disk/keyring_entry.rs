@@ -9,9 +9,9 @@ use crate::ports::StoreError;
 
 /// Where a secret lies in the keyring.
 #[derive(Clone, Debug)]
-pub(super) struct KeyringEntry {
-    pub(super) service: String,
-    pub(super) user: String,
+pub(crate) struct KeyringEntry {
+    pub(crate) service: String,
+    pub(crate) user: String,
 }
 
 impl KeyringEntry {
@@ -26,8 +26,20 @@ impl KeyringEntry {
         StoreError::Failed(format!("{self}: {error}"))
     }
 
+    /// Whether there is a keyring at all.
+    ///
+    /// # Errors
+    /// If one runs but gives no answer.
+    pub(crate) fn runs(&self) -> Result<bool, StoreError> {
+        match self.read() {
+            Ok(_) => Ok(true),
+            Err(StoreError::Refused(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The secret's text, if there is one.
-    pub(super) fn read(&self) -> Result<Option<String>, StoreError> {
+    pub(crate) fn read(&self) -> Result<Option<String>, StoreError> {
         match self.entry()?.get_password() {
             Ok(text) => Ok(Some(text)),
             Err(Error::NoEntry) => Ok(None),
@@ -36,7 +48,7 @@ impl KeyringEntry {
     }
 
     /// Puts a text in the place of the one before. Some keyrings take no other bytes than text.
-    pub(super) fn write(&self, text: &str) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, text: &str) -> Result<(), StoreError> {
         self.entry()?.set_password(text).map_err(|error| self.failed(&error))
     }
 }

@@ -57,14 +57,8 @@ impl KeySource {
     ) -> Result<Self, StoreError> {
         let path = path.into();
         let entry = KeyringEntry { service: service.into(), user: user.into() };
-        if path.exists() {
-            return Ok(KeySource(Kind::KeyFile(path)));
-        }
-        match entry.read() {
-            Ok(_) => Ok(KeySource(Kind::Keyring(entry))),
-            Err(StoreError::Refused(_)) => Ok(KeySource(Kind::KeyFile(path))),
-            Err(error) => Err(error),
-        }
+        let keyring = !path.exists() && entry.runs()?;
+        Ok(KeySource(if keyring { Kind::Keyring(entry) } else { Kind::KeyFile(path) }))
     }
 
     /// Whether the key lies in the keyring.
@@ -152,7 +146,7 @@ fn in_file(path: &Path, folder: &Path, new: bool) -> Result<KeyBytes, StoreError
 }
 
 /// Refuses a key that others may read.
-fn check_private(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check_private(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     if let Ok(metadata) = path.metadata() {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;

@@ -1,0 +1,253 @@
+//! Disagreements in words, and their settlement.
+
+use std::collections::BTreeMap;
+
+use graphshell_sync as engine;
+use graphshell_sync::{
+    ConflictKind, Dot, EdgeKind, EdgeType, Graph, LogEntry, NodeId, Resolution, Subject,
+};
+
+use super::pages::label;
+use super::{Dialog, Session};
+use crate::failure::{Failure, Kind, Result};
+use crate::item::{Act, Claim, Conflict, Item, Named};
+use crate::profile::short;
+
+impl Session {
+    pub(super) async fn conflicts(&self, out: &Dialog) -> Result<()> {
+        let graph = self.workspace.graph();
+        let labels = self.labels(&graph).await;
+        for conflict in &graph.conflicts {
+            out.tell(Item::Conflict(self.in_words(&labels, conflict))).await?;
+        }
+        out.tell(Item::Conflicts { open: graph.conflicts.len() as u64 }).await
+    }
+
+    pub(super) async fn resolve(&self, name: &str, choice: &str, out: &Dialog) -> Result<()> {
+        let conflicts = self.workspace.conflicts();
+        let conflict = find(&conflicts, name)?;
+        let resolution = parse(conflict, choice)?;
+        let receipt = self.workspace.resolve(conflict.id, &resolution).map_err(|error| {
+            Failure::failed(format!("the disagreement was not settled: {error}"))
+        })?;
+        self.settle(receipt).await?;
+        let open = self.workspace.conflicts().len() as u64;
+        out.tell(Item::Resolved { conflict: conflict.id, choice: choice.to_owned(), open }).await
+    }
+
+    /// What a conflict is about, for a line of `watch`.
+    pub(super) async fn label_of(&self, conflict: &engine::Conflict) -> String {
+        let labels = self.labels(&self.workspace.graph()).await;
+        match conflict.subject {
+            Subject::Node(node) => named(&labels, node).label,
+            Subject::Pair(from, to) => {
+                format!("{} → {}", named(&labels, from).label, named(&labels, to).label)
+            }
+        }
+    }
+
+    /// What the pages of conflicts are called. Removed ones are looked up in the history.
+    async fn labels(&self, graph: &Graph) -> BTreeMap<NodeId, String> {
+        let mut labels = BTreeMap::new();
+        for conflict in &graph.conflicts {
+            let ids = match conflict.subject {
+                Subject::Node(node) => vec![node],
+                Subject::Pair(from, to) => vec![from, to],
+            };
+            let claimed = conflict.claims.iter().filter_map(|claim| ends(&claim.change)).flatten();
+            for id in ids.into_iter().chain(claimed) {
+                let shown = graph.nodes.get(&id).map(|node| label(id, node)).unwrap_or_default();
+                labels.insert(id, shown);
+            }
+        }
+        if labels.iter().any(|(id, shown)| shown.is_empty() || *shown == short(&id.to_string())) {
+            let mut known: BTreeMap<NodeId, (String, String)> = BTreeMap::new();
+            for entry in self.workspace.history().await.unwrap_or_default() {
+                match entry.entry {
+                    LogEntry::AddNode { node_id, url, .. }
+                    | LogEntry::UpdateNodeUrl { node_id, new_url: url } => {
+                        known.entry(node_id).or_default().1 = url;
+                    }
+                    LogEntry::UpdateNodeTitle { node_id, title } => {
+                        known.entry(node_id).or_default().0 = title;
+                    }
+                    _ => {}
+                }
+            }
+            for (id, shown) in &mut labels {
+                if let Some((title, url)) = known.remove(id)
+                    && (shown.is_empty() || *shown == short(&id.to_string()))
+                {
+                    *shown = if title.is_empty() { url } else { title };
+                }
+            }
+        }
+        labels
+    }
+
+    fn in_words(&self, labels: &BTreeMap<NodeId, String>, conflict: &engine::Conflict) -> Conflict {
+        let (page, to) = match conflict.subject {
+            Subject::Node(node) => (named(labels, node), None),
+            Subject::Pair(from, to) => (named(labels, from), Some(named(labels, to))),
+        };
+        let act = |stamp: engine::Stamp| Act {
+            author: stamp.dot.peer,
+            by: self.author_name(stamp.dot.peer),
+            at_ms: stamp.timestamp_ms,
+        };
+        let claims = conflict.claims.iter().zip(1..).map(|(claim, number)| Claim {
+            number,
+            act: act(claim.stamp),
+            what: words(labels, &claim.change),
+            value: conflict.kind == ConflictKind::DeleteVsUpdate,
+        });
+        Conflict {
+            id: conflict.id,
+            kind: conflict.kind,
+            page,
+            to,
+            removals: conflict.removals.iter().map(|&stamp| act(stamp)).collect(),
+            claims: claims.collect(),
+        }
+    }
+}
+
+fn named(labels: &BTreeMap<NodeId, String>, id: NodeId) -> Named {
+    let label = labels.get(&id).filter(|label| !label.is_empty()).cloned();
+    Named { id, label: label.unwrap_or_else(|| short(&id.to_string())) }
+}
+
+/// The pages between which a change leads.
+fn ends(change: &LogEntry) -> Option<[NodeId; 2]> {
+    match *change {
+        LogEntry::AddEdge { from, to, .. }
+        | LogEntry::AssertEdge { from, to }
+        | LogEntry::AddTraversal { from, to, .. } => Some([from, to]),
+        _ => None,
+    }
+}
+
+fn words(labels: &BTreeMap<NodeId, String>, change: &LogEntry) -> String {
+    let pair = |from: NodeId, to: NodeId| {
+        format!("from {:?} to {:?}", named(labels, from).label, named(labels, to).label)
+    };
+    match change {
+        LogEntry::UpdateNodeTitle { title, .. } => format!("gave it the title {title:?}"),
+        LogEntry::UpdateNodeUrl { new_url, .. } => format!("gave it the address {new_url:?}"),
+        LogEntry::MoveNode { position, .. } => {
+            format!("put it at {},{}", position.x(), position.y())
+        }
+        LogEntry::PinNode { is_pinned: true, .. } => "pinned it".to_owned(),
+        LogEntry::PinNode { is_pinned: false, .. } => "unpinned it".to_owned(),
+        LogEntry::AddTraversal { from, to, .. } => format!("went {}", pair(*from, *to)),
+        LogEntry::AssertEdge { from, to } => format!("linked {}", pair(*from, *to)),
+        LogEntry::AddEdge { from, to, edge_type } => {
+            format!("made a {} link {}", type_name(*edge_type), pair(*from, *to))
+        }
+        _ => "did something that this version does not know".to_owned(),
+    }
+}
+
+/// What people call a type of link.
+pub(crate) fn type_name(edge_type: EdgeType) -> &'static str {
+    match edge_type {
+        EdgeType::Hyperlink => "hyperlink",
+        EdgeType::History => "history",
+        EdgeType::UserGrouped => "group",
+    }
+}
+
+fn find<'a>(conflicts: &'a [engine::Conflict], name: &str) -> Result<&'a engine::Conflict> {
+    let lower = name.to_lowercase();
+    let mut found = conflicts
+        .iter()
+        .filter(|conflict| !lower.is_empty() && conflict.id.to_string().starts_with(&lower));
+    match (found.next(), found.next()) {
+        (Some(conflict), None) => Ok(conflict),
+        (None, _) => {
+            Err(Failure::new(Kind::NotFound, format!("no disagreement is listed as {name:?}"))
+                .next("`graphshell-peer conflicts` lists them; somebody else may have settled it"))
+        }
+        (Some(one), Some(other)) => Err(Failure::new(
+            Kind::NotFound,
+            format!("several disagreements begin with {name:?}: {} and {}", one.id, other.id),
+        )
+        .next("write more of the id")),
+    }
+}
+
+/// The resolution that a person's word stands for.
+fn parse(conflict: &engine::Conflict, choice: &str) -> Result<Resolution> {
+    let edges = conflict.kind == ConflictKind::ConcurrentEdgeTypes;
+    let values = conflict.kind == ConflictKind::DeleteVsUpdate;
+    let edge_type = [EdgeType::Hyperlink, EdgeType::History, EdgeType::UserGrouped]
+        .into_iter()
+        .find(|&edge_type| type_name(edge_type) == choice);
+    match (choice, edge_type) {
+        ("delete", _) if !edges => Ok(Resolution::KeepDeleted),
+        ("restore", _) if !edges => Ok(Resolution::Restore { chosen: Vec::new() }),
+        ("both", _) if edges => Ok(Resolution::KeepBoth),
+        (_, Some(edge_type)) if edges => Ok(Resolution::KeepEdge { edge_type }),
+        (choice, _) if values && choice.starts_with("restore=") => {
+            Ok(Resolution::Restore { chosen: chosen(conflict, &choice["restore=".len()..])? })
+        }
+        _ => Err(Failure::new(
+            Kind::Usage,
+            format!("{choice:?} is no way to settle this disagreement"),
+        )
+        .next(format!("choose one of: {}", choices(conflict).join(", ")))),
+    }
+}
+
+fn chosen(conflict: &engine::Conflict, numbers: &str) -> Result<Vec<Dot>> {
+    let claim = |number: &str| {
+        let index = number.trim().parse::<usize>().ok()?.checked_sub(1)?;
+        Some(conflict.claims.get(index)?.stamp.dot)
+    };
+    let mut dots = Vec::new();
+    for number in numbers.split(',') {
+        let dot = claim(number).ok_or_else(|| {
+            let most = conflict.claims.len();
+            Failure::new(Kind::Usage, format!("this disagreement has no change {number:?}"))
+                .next(format!("expected numbers from 1 to {most} with commas between"))
+        })?;
+        // Several values of one entry come together.
+        if !dots.contains(&dot) {
+            dots.push(dot);
+        }
+    }
+    Ok(dots)
+}
+
+fn choices(conflict: &engine::Conflict) -> Vec<String> {
+    match conflict.kind {
+        ConflictKind::DeleteVsUpdate => {
+            let most = conflict.claims.len();
+            vec![
+                "delete".to_owned(),
+                "restore".to_owned(),
+                format!("restore=N (N from 1 to {most})"),
+            ]
+        }
+        ConflictKind::ConcurrentStructuralChange => vec!["delete".to_owned(), "restore".to_owned()],
+        ConflictKind::ConcurrentEdgeTypes => {
+            let mut types = vec!["both".to_owned()];
+            for claim in &conflict.claims {
+                if let LogEntry::AddEdge { edge_type, .. } = claim.change
+                    && !types.iter().any(|known| known == type_name(edge_type))
+                {
+                    types.push(type_name(edge_type).to_owned());
+                }
+            }
+            types
+        }
+    }
+}
+
+/// What an edge's kind is called.
+pub(crate) fn kind_name(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Asserted => "linked",
+        EdgeKind::Typed(edge_type) => type_name(edge_type),
+    }
+}

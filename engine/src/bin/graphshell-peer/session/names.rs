@@ -1,0 +1,180 @@
+//! Who is behind an author: devices that know each other tell what they know.
+//!
+//! An author's id is a hash of its device's key and a random incarnation, so whoever is told both can see
+//! that they belong together. The names that come with it are hearsay, and only shown.
+
+use std::time::Duration;
+
+use graphshell_sync::ports::Witness;
+use graphshell_sync::store::disk::DeviceWitness;
+use graphshell_sync::{DeviceId, Incarnation, PeerId};
+use iroh::endpoint::Connection;
+use iroh::protocol::{AcceptError, ProtocolHandler};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::Session;
+use super::host::Book;
+use crate::command::Share;
+use crate::profile::{Author, Contents, tidy_name};
+
+/// The protocol's name.
+pub(super) const ALPN: &[u8] = b"/graphshell-peer/names/1";
+/// Most authors that are told and kept; a workspace has no more.
+const MAX_AUTHORS: usize = graphshell_sync::limits::MAX_AUTHORS;
+/// Longest answer, in bytes.
+const MAX_BYTES: usize = 512 * 1024;
+/// How long an exchange may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// One author.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    device: DeviceId,
+    /// 32 hexadecimal digits.
+    incarnation: String,
+    name: String,
+}
+
+/// Answers devices that the graph is shared with.
+#[derive(Clone)]
+pub(super) struct Names {
+    pub(super) book: Book,
+    pub(super) device: DeviceId,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+impl ProtocolHandler for Names {
+    async fn accept(&self, connection: Connection) -> Result<(), AcceptError> {
+        let device = DeviceId(*connection.remote_id().as_bytes());
+        if self.book.access(device) == Share::Stopped {
+            connection.close(2u32.into(), b"the workspace is not shared with you");
+            return Ok(());
+        }
+        self.book.note_own_author(self.device).await;
+        let rows = rows(&self.book.profile.read(), self.device);
+        let text = serde_json::to_vec(&rows).unwrap_or_default();
+        let answer = async {
+            let mut stream = connection.open_uni().await?;
+            if stream.write_all(&text).await.is_ok() && stream.finish().is_ok() {
+                connection.closed().await;
+            }
+            Ok::<_, AcceptError>(())
+        };
+        timeout(DEADLINE, answer).await.unwrap_or(Ok(()))
+    }
+}
+
+/// What this device tells: itself, and whom it knows.
+fn rows(contents: &Contents, me: DeviceId) -> Vec<Row> {
+    let mut rows: Vec<Row> = contents
+        .authors
+        .values()
+        .map(|author| Row {
+            device: author.device,
+            incarnation: author.incarnation.clone(),
+            name: match contents.peers.get(&author.device) {
+                _ if author.device == me => contents.name.clone(),
+                Some(peer) => peer.name.clone(),
+                None => author.name.clone(),
+            },
+        })
+        .collect();
+    rows.truncate(MAX_AUTHORS);
+    rows
+}
+
+impl Session {
+    /// Asks a device for authors, if there are any that nobody knows here. Nothing depends on it.
+    pub(super) async fn learn_names(&self, device: DeviceId) {
+        self.book().note_own_author(self.device).await;
+        let known = self.profile.read().authors;
+        let strangers: Vec<PeerId> = self
+            .workspace
+            .version_vector()
+            .iter()
+            .map(|(peer, _)| peer)
+            .filter(|peer| !known.contains_key(peer))
+            .collect();
+        let Some(backend) = self.workspace.network().backend() else { return };
+        let Some(peer) = self.profile.read().peers.remove(&device) else { return };
+        let Some(address) = crate::network::address(device, &peer) else { return };
+        if strangers.is_empty() {
+            return;
+        }
+        let ask = async {
+            let connection = backend.endpoint().connect(address, ALPN).await.ok()?;
+            let mut stream = connection.accept_uni().await.ok()?;
+            let text = stream.read_to_end(MAX_BYTES).await.ok()?;
+            connection.close(0u32.into(), b"");
+            serde_json::from_slice::<Vec<Row>>(&text).ok()
+        };
+        let Ok(Some(rows)) = timeout(DEADLINE, ask).await else { return };
+        let learned: Vec<(PeerId, Author)> = rows
+            .into_iter()
+            .filter_map(checked)
+            .filter(|(author, _)| strangers.contains(author))
+            .collect();
+        let _ = self.profile.change(|contents| {
+            for (author, row) in learned {
+                if contents.authors.len() < MAX_AUTHORS {
+                    contents.authors.entry(author).or_insert(row);
+                }
+            }
+        });
+    }
+}
+
+impl Book {
+    /// Writes down who authors here, once that has left this device; before, nobody can ask.
+    pub(super) async fn note_own_author(&self, device: DeviceId) {
+        let author = self.workspace.peer_id();
+        if self.profile.read().authors.contains_key(&author) {
+            return;
+        }
+        let Ok(witness) = DeviceWitness::beside(&self.profile.file("store")) else { return };
+        let Ok(Some(promise)) = witness.read().await else { return };
+        if PeerId::derive(device, promise.incarnation) != author {
+            return;
+        }
+        let incarnation = data_encoding::HEXLOWER.encode(&promise.incarnation.0);
+        let _ = self.profile.change(|contents| {
+            let name = contents.name.clone();
+            contents.authors.insert(author, Author { device, incarnation, name });
+        });
+    }
+}
+
+/// The author that a row proves.
+fn checked(row: Row) -> Option<(PeerId, Author)> {
+    let bytes = data_encoding::HEXLOWER.decode(row.incarnation.as_bytes()).ok()?;
+    let incarnation = Incarnation(bytes.try_into().ok()?);
+    let name = tidy_name(&row.name);
+    let author = Author { device: row.device, incarnation: row.incarnation, name };
+    Some((PeerId::derive(row.device, incarnation), author))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_proves_its_author_and_no_other() {
+        let row = |incarnation: &str| Row {
+            device: DeviceId([7; 32]),
+            incarnation: incarnation.to_owned(),
+            name: "  my\tphone ".to_owned(),
+        };
+        let (author, kept) = checked(row(&"0f".repeat(16))).unwrap();
+        assert_eq!(author, PeerId::derive(DeviceId([7; 32]), Incarnation([0x0f; 16])));
+        assert_eq!(kept.name, "my phone");
+        for nonsense in ["", "0f", &"0g".repeat(16), &"0f".repeat(17)] {
+            assert!(checked(row(nonsense)).is_none(), "{nonsense}");
+        }
+    }
+}
