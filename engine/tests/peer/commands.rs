@@ -91,14 +91,18 @@ fn ambiguous_name_lists_the_candidates() {
     ada.ok(&["add", "https://a.example/", "--title", "Rust one"]);
     ada.ok(&["add", "https://b.example/", "--title", "Rust two"]);
     let error = ada.fails(4, &["show", "rust"]);
-    assert!(error.contains("https://a.example/") && error.contains("https://b.example/"), "{error}");
+    assert!(
+        error.contains("https://a.example/") && error.contains("https://b.example/"),
+        "{error}"
+    );
 }
 
 #[test]
 fn texts_cannot_steer_the_terminal() {
     let ada = Device::new("ada");
     ada.ok(&["add", "https://a.example/", "--title", "evil \u{1b}[2J\u{202e} \u{9b}31m title"]);
-    for args in [&["list"][..], &["show", "evil"], &["export", "--format", "dot"], &["rm", "evil"]] {
+    for args in [&["list"][..], &["show", "evil"], &["export", "--format", "dot"], &["rm", "evil"]]
+    {
         let text = ada.ok(args);
         let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
         assert!(!text.contains(steers), "{args:?}: {text:?}");

@@ -59,7 +59,13 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "General")]
     pub(crate) verbose: u8,
     /// Read the passphrase from the first line of FILE
-    #[arg(long, global = true, value_name = "FILE", help_heading = "General", conflicts_with = "passphrase_env")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "General",
+        conflicts_with = "passphrase_env"
+    )]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Read the passphrase from the environment variable NAME
     #[arg(long, global = true, value_name = "NAME", help_heading = "General")]
@@ -173,7 +179,9 @@ pub(crate) enum KeyPlace {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Begin a graph on this device
-    #[command(after_help = "Examples:\n  graphshell-peer init --name laptop\n  graphshell-peer init --key passphrase --relay default")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer init --name laptop\n  graphshell-peer init --key passphrase --relay default"
+    )]
     Init {
         #[command(flatten)]
         create: CreateArgs,
@@ -209,7 +217,9 @@ pub(crate) enum Verb {
         network: NetworkArgs,
     },
     /// Change what a paired device may do
-    #[command(after_help = "Examples:\n  graphshell-peer share phone --read-only\n  graphshell-peer share phone --stop")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer share phone --read-only\n  graphshell-peer share phone --stop"
+    )]
     Share {
         /// Name of the device, or the beginning of its key
         peer: String,
@@ -221,7 +231,9 @@ pub(crate) enum Verb {
         stop: bool,
     },
     /// Add a page
-    #[command(after_help = "Examples:\n  graphshell-peer add https://www.rust-lang.org/ --title 'Rust'\n  graphshell-peer add https://example.com/ --at 120,-40")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer add https://www.rust-lang.org/ --title 'Rust'\n  graphshell-peer add https://example.com/ --at 120,-40"
+    )]
     Add {
         /// The page's address
         url: String,
@@ -233,7 +245,9 @@ pub(crate) enum Verb {
         at: Option<At>,
     },
     /// Change a page
-    #[command(after_help = "Examples:\n  graphshell-peer edit rust --title 'The Rust language'\n  graphshell-peer edit 3f2a9c1e --pin")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer edit rust --title 'The Rust language'\n  graphshell-peer edit 3f2a9c1e --pin"
+    )]
     Edit {
         /// Its address, or the beginning of its title or id
         node: String,
@@ -286,7 +300,9 @@ pub(crate) enum Verb {
         node: String,
     },
     /// List the pages
-    #[command(after_help = "Examples:\n  graphshell-peer list\n  graphshell-peer list rust\n  graphshell-peer list --json | jq -r .url")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer list\n  graphshell-peer list rust\n  graphshell-peer list --json | jq -r .url"
+    )]
     List {
         /// Only pages with this in their title or address
         search: Option<String>,
@@ -351,7 +367,9 @@ pub(crate) enum Verb {
         choice: String,
     },
     /// Write the whole graph to stdout
-    #[command(after_help = "Examples:\n  graphshell-peer export > graph.json\n  graphshell-peer export --format html > bookmarks.html\n  graphshell-peer export --format dot | dot -Tsvg > graph.svg")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer export > graph.json\n  graphshell-peer export --format html > bookmarks.html\n  graphshell-peer export --format dot | dot -Tsvg > graph.svg"
+    )]
     Export {
         /// JSON, a bookmarks file for any browser, or a drawing for Graphviz
         #[arg(long, value_enum, default_value = "json")]
@@ -360,23 +378,31 @@ pub(crate) enum Verb {
     /// List the devices that this one was paired with
     Peers,
     /// Give a device nothing any more, and forget it
-    #[command(after_help = "Example:\n  graphshell-peer forget 'old phone'\n\nWhat it has already stays there.")]
+    #[command(
+        after_help = "Example:\n  graphshell-peer forget 'old phone'\n\nWhat it has already stays there."
+    )]
     Forget {
         /// Name of the device, or the beginning of its key
         peer: String,
     },
     /// Give this device a new key; others take it over at the next sync
-    #[command(long_about = "Give this device a new key, for example after the old one may have been seen by somebody. \
-        The old key signs for the new one, and each paired device takes it over when both meet next.")]
+    #[command(
+        long_about = "Give this device a new key, for example after the old one may have been seen by somebody. \
+        The old key signs for the new one, and each paired device takes it over when both meet next."
+    )]
     Rotate,
     /// Write man pages into a folder
-    #[command(after_help = "Example:\n  graphshell-peer man ./man && man -l ./man/graphshell-peer.1")]
+    #[command(
+        after_help = "Example:\n  graphshell-peer man ./man && man -l ./man/graphshell-peer.1"
+    )]
     Man {
         /// The folder; it is made
         folder: PathBuf,
     },
     /// Write completions for a shell to stdout
-    #[command(after_help = "Examples:\n  graphshell-peer completions bash > graphshell-peer.bash\n  graphshell-peer completions fish > graphshell-peer.fish")]
+    #[command(
+        after_help = "Examples:\n  graphshell-peer completions bash > graphshell-peer.bash\n  graphshell-peer completions fish > graphshell-peer.fish"
+    )]
     Completions {
         /// The shell
         shell: Shell,
@@ -393,10 +419,9 @@ impl std::str::FromStr for At {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |text: &str| text.trim().parse::<f32>().ok();
         let parts = text.split_once(',').and_then(|(x, y)| Some((number(x)?, number(y)?)));
-        parts
-            .and_then(|(x, y)| graphshell_sync::Position::new(x, y).ok())
-            .map(At)
-            .ok_or_else(|| "expected two finite numbers with a comma between, as in 120,-40".to_owned())
+        parts.and_then(|(x, y)| graphshell_sync::Position::new(x, y).ok()).map(At).ok_or_else(
+            || "expected two finite numbers with a comma between, as in 120,-40".to_owned(),
+        )
     }
 }
 

@@ -178,7 +178,18 @@ pub(crate) fn is_page(url: &str) -> bool {
     let starts = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
     let valid = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     let scheme = scheme.to_ascii_lowercase();
-    let own = ["javascript", "vbscript", "data", "place", "about", "chrome", "edge", "brave", "folder", "blob"];
+    let own = [
+        "javascript",
+        "vbscript",
+        "data",
+        "place",
+        "about",
+        "chrome",
+        "edge",
+        "brave",
+        "folder",
+        "blob",
+    ];
     starts && valid && !rest.is_empty() && !own.contains(&scheme.as_str())
 }
 
@@ -245,7 +256,9 @@ mod tests {
 
     #[test]
     fn cut_files_are_read_as_far_as_they_go() {
-        let text = format!("{HEAD}<DL><DT><H3>é</H3><DL><DT><A HREF=\"https://a.example/\">世界</A></DL></DL>");
+        let text = format!(
+            "{HEAD}<DL><DT><H3>é</H3><DL><DT><A HREF=\"https://a.example/\">世界</A></DL></DL>"
+        );
         for end in HEAD.len()..text.len() {
             if text.is_char_boundary(end) {
                 assert!(parse(&text[..end]).unwrap().bookmarks.len() <= 1);
@@ -255,12 +268,26 @@ mod tests {
 
     #[test]
     fn only_addresses_of_pages_are_taken() {
-        for url in ["https://a.example/", "http://a", "ftp://a/", "file:///a", "gemini://a", "mailto:a@b"] {
+        for url in
+            ["https://a.example/", "http://a", "ftp://a/", "file:///a", "gemini://a", "mailto:a@b"]
+        {
             assert!(is_page(url), "{url}");
         }
-        for url in ["", "a", "a b:c", "JavaScript:alert(1)", "data:text/html,x", "place:sort=8", "about:blank", "https:"] {
+        for url in [
+            "",
+            "a",
+            "a b:c",
+            "JavaScript:alert(1)",
+            "data:text/html,x",
+            "place:sort=8",
+            "about:blank",
+            "https:",
+        ] {
             assert!(!is_page(url), "{url}");
         }
-        assert_eq!(escape_html("<a \"b\" & 'c'>\u{1b}"), "&lt;a &quot;b&quot; &amp; &#39;c&#39;&gt; ");
+        assert_eq!(
+            escape_html("<a \"b\" & 'c'>\u{1b}"),
+            "&lt;a &quot;b&quot; &amp; &#39;c&#39;&gt; "
+        );
     }
 }

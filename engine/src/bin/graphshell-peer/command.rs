@@ -89,10 +89,7 @@ impl Command {
     pub(crate) fn needs_network(&self) -> bool {
         matches!(
             self,
-            Command::Invite { .. }
-                | Command::Join { .. }
-                | Command::Sync { .. }
-                | Command::Watch
+            Command::Invite { .. } | Command::Join { .. } | Command::Sync { .. } | Command::Watch
         )
     }
 }

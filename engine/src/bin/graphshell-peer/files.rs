@@ -8,9 +8,8 @@ use crate::failure::{Failure, Result};
 
 /// What a file holds; `None` if it is not there.
 pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
-    let failed = |error: &io::Error| {
-        Failure::failed(format!("cannot read {}: {error}", path.display()))
-    };
+    let failed =
+        |error: &io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

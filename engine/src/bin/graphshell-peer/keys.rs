@@ -73,13 +73,15 @@ pub(crate) fn choose(wanted: Option<KeyPlace>) -> Result<KeyPlace> {
         device_key::KeyPlace::keyring_or_file(SERVICE, "probe", nowhere)
     };
     match wanted {
-        Some(KeyPlace::Keyring) => match runs() {
-            Ok(place) if place.is_keyring() => Ok(KeyPlace::Keyring),
-            Ok(_) => Err(Failure::failed("no keyring runs here")
-                .next("use --key file or --key passphrase")),
-            Err(error) => Err(Failure::failed(format!("the keyring gives no answer: {error}"))
-                .next("unlock it, or use --key file")),
-        },
+        Some(KeyPlace::Keyring) => {
+            match runs() {
+                Ok(place) if place.is_keyring() => Ok(KeyPlace::Keyring),
+                Ok(_) => Err(Failure::failed("no keyring runs here")
+                    .next("use --key file or --key passphrase")),
+                Err(error) => Err(Failure::failed(format!("the keyring gives no answer: {error}"))
+                    .next("unlock it, or use --key file")),
+            }
+        }
         Some(place) => Ok(place),
         None => match runs() {
             Ok(place) if place.is_keyring() => Ok(KeyPlace::Keyring),

@@ -129,9 +129,8 @@ pub(crate) fn locate(named: Option<PathBuf>) -> Result<PathBuf> {
                     .next("name one with --profile DIR")
             })?,
     };
-    std::path::absolute(&folder).map_err(|error| {
-        Failure::new(Kind::Profile, format!("{}: {error}", folder.display()))
-    })
+    std::path::absolute(&folder)
+        .map_err(|error| Failure::new(Kind::Profile, format!("{}: {error}", folder.display())))
 }
 
 /// Whether a profile is there.

@@ -159,8 +159,11 @@ mod unix {
         pub(crate) fn bind(profile: &Profile) -> Result<Self> {
             let path = profile.file(SOCKET);
             let failed = |error: io::Error| {
-                Failure::failed(format!("cannot listen for commands at {}: {error}", path.display()))
-                    .next("a socket's path may have about 100 bytes: move the profile to a shorter one")
+                Failure::failed(format!(
+                    "cannot listen for commands at {}: {error}",
+                    path.display()
+                ))
+                .next("a socket's path may have about 100 bytes: move the profile to a shorter one")
             };
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),

@@ -152,7 +152,9 @@ fn command(verb: Verb) -> Result<Command> {
         | Verb::Sync { .. }
         | Verb::Watch { .. }
         | Verb::Man { .. }
-        | Verb::Completions { .. } => return Err(Failure::failed("this is no command of a session")),
+        | Verb::Completions { .. } => {
+            return Err(Failure::failed("this is no command of a session"));
+        }
     })
 }
 
@@ -180,9 +182,7 @@ async fn make_profile(
         Ok(device)
     };
     match made.await {
-        Ok(device) => {
-            Ok(Created { profile: folder.to_owned(), workspace, device, name, key })
-        }
+        Ok(device) => Ok(Created { profile: folder.to_owned(), workspace, device, name, key }),
         Err(failure) => {
             profile.discard();
             Err(failure)

@@ -1,7 +1,7 @@
 //! Texts for people: made harmless, wrapped to the terminal, times in words.
 
-use graphshell_sync::ports::Clock;
 use graphshell_sync::SystemClock;
+use graphshell_sync::ports::Clock;
 
 /// Narrower than this nothing is laid out.
 pub(crate) const MIN_WIDTH: usize = 20;
@@ -39,7 +39,8 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let mut begun = false;
     for word in text[lead..].split(' ') {
         let mut word = word;
-        if begun && console::measure_text_width(&line) + 1 + console::measure_text_width(word) > width
+        if begun
+            && console::measure_text_width(&line) + 1 + console::measure_text_width(word) > width
         {
             lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
             begun = false;

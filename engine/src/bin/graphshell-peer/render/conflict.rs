@@ -17,7 +17,9 @@ pub(super) fn lines(conflict: &Conflict) -> Vec<(usize, String)> {
             format!("{page:?} was deleted, and changed by somebody who had not seen that.")
         }
         ConflictKind::ConcurrentStructuralChange => {
-            format!("{page:?} was deleted, and linked or visited by somebody who had not seen that.")
+            format!(
+                "{page:?} was deleted, and linked or visited by somebody who had not seen that."
+            )
         }
         ConflictKind::ConcurrentEdgeTypes => {
             let to = conflict.to.as_ref().map(|to| clean(&to.label)).unwrap_or_default();
@@ -42,7 +44,10 @@ pub(super) fn lines(conflict: &Conflict) -> Vec<(usize, String)> {
             choice("delete", "it stays deleted, as it is now");
             choice("restore", "it comes back as it was changed last");
             if conflict.claims.iter().filter(|claim| claim.value).count() > 1 {
-                choice("restore=1", "it comes back with the change of this number, or of several (1,2)");
+                choice(
+                    "restore=1",
+                    "it comes back with the change of this number, or of several (1,2)",
+                );
             }
         }
         ConflictKind::ConcurrentEdgeTypes => {

@@ -35,7 +35,9 @@ pub(super) fn bad(text: &str) -> String {
 /// A line of a failure.
 pub(super) fn error(line: &str) -> String {
     match line.strip_prefix("error:") {
-        Some(rest) => format!("{}{rest}", Style::new().for_stderr().red().bold().apply_to("error:")),
+        Some(rest) => {
+            format!("{}{rest}", Style::new().for_stderr().red().bold().apply_to("error:"))
+        }
         None => line.to_owned(),
     }
 }

@@ -106,18 +106,20 @@ impl Text {
                 field(out, "device", &created.device.to_string())?;
                 let keys = match created.key {
                     crate::args::KeyPlace::Keyring => "in the system's keyring",
-                    crate::args::KeyPlace::File => "in files of the profile, which only you may read",
-                    crate::args::KeyPlace::Passphrase => "sealed with your passphrase; it cannot be recovered",
+                    crate::args::KeyPlace::File => {
+                        "in files of the profile, which only you may read"
+                    }
+                    crate::args::KeyPlace::Passphrase => {
+                        "sealed with your passphrase; it cannot be recovered"
+                    }
                 };
                 field(out, "keys", keys)
             }
             Item::Peer(peer) => peer_lines(peer, out),
             Item::Round(round) => say(out, 2, &round_line(round)),
-            Item::Synced { devices: 0, .. } => say(
-                out,
-                0,
-                "No device to sync with. `graphshell-peer pair` takes one in.",
-            ),
+            Item::Synced { devices: 0, .. } => {
+                say(out, 0, "No device to sync with. `graphshell-peer pair` takes one in.")
+            }
             Item::Synced { devices, failed: 0 } if *devices > 1 => {
                 say(out, 0, &format!("{devices} devices have the same now."))
             }
@@ -214,7 +216,8 @@ impl Text {
             match width {
                 _ if roomy => {
                     let title = fit(&title, column);
-                    let pad = " ".repeat(column.saturating_sub(console::measure_text_width(&title)));
+                    let pad =
+                        " ".repeat(column.saturating_sub(console::measure_text_width(&title)));
                     let room = width.map(|width| width.saturating_sub(column + 12));
                     let url = format!("{url}{marks}");
                     let url = room.map_or(url.clone(), |room| fit(&url, room));
@@ -268,7 +271,9 @@ fn join(title: &str, url: &str) -> String {
 /// A line of prose, wrapped.
 fn say(out: &mut impl Write, indent: usize, line: &str) -> io::Result<()> {
     match style::prose_width() {
-        Some(width) => wrap(line, width, indent).iter().try_for_each(|line| writeln!(out, "{line}")),
+        Some(width) => {
+            wrap(line, width, indent).iter().try_for_each(|line| writeln!(out, "{line}"))
+        }
         None => writeln!(out, "{line}"),
     }
 }
@@ -304,7 +309,8 @@ fn link_line(link: &Link) -> String {
         (Did::Listed, false) => format!("  ← {}", clean(&link.from_label)),
         _ => format!("{} → {}", clean(&link.from_label), clean(&link.to_label)),
     };
-    let mut facts: Vec<String> = link.kinds.iter().map(|kind| kind_name(*kind).to_owned()).collect();
+    let mut facts: Vec<String> =
+        link.kinds.iter().map(|kind| kind_name(*kind).to_owned()).collect();
     if link.visits > 0 {
         let last = link.last_visit_ms.map(|at| format!(", last {}", ago(at))).unwrap_or_default();
         facts.push(format!("{}{last}", counted(link.visits, "visit", "visits")));
@@ -332,7 +338,9 @@ fn round_line(round: &Round) -> String {
             let next = failure.next.as_ref().map(|next| format!(" ({next})")).unwrap_or_default();
             format!("{name}: {}{}", style::bad(&clean(&failure.what)), clean(&next))
         }
-        None if round.sent == 0 && round.received == 0 => format!("{name}: nothing new on either side"),
+        None if round.sent == 0 && round.received == 0 => {
+            format!("{name}: nothing new on either side")
+        }
         None => {
             let sent = counted(round.sent, "operation", "operations");
             format!("{name}: {sent} sent, {} received", grouped(round.received))
@@ -398,8 +406,15 @@ fn happening(event: &Happening) -> String {
         Happening::Watching { name, addresses, pages, peers } => {
             let pages = counted(*pages, "page", "pages");
             let peers = counted(*peers, "peer", "peers");
-            let at = if addresses.is_empty() { String::new() } else { format!(" at {}", addresses.join(", ")) };
-            format!("{} watches{at}: {pages}, {peers}. Ctrl-C ends it.", style::strong(&clean(name)))
+            let at = if addresses.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", addresses.join(", "))
+            };
+            format!(
+                "{} watches{at}: {pages}, {peers}. Ctrl-C ends it.",
+                style::strong(&clean(name))
+            )
         }
         Happening::Connected { name, path, .. } => {
             format!("{} {} ({})", style::good("connected"), clean(name), clean(path))
@@ -418,7 +433,11 @@ fn happening(event: &Happening) -> String {
         }
         Happening::ConflictOpened { conflict, label } => {
             let id = short(&conflict.to_string());
-            format!("{} {id} about {:?}: see `graphshell-peer conflicts`", style::bad("disagreement"), clean(label))
+            format!(
+                "{} {id} about {:?}: see `graphshell-peer conflicts`",
+                style::bad("disagreement"),
+                clean(label)
+            )
         }
         Happening::ConflictSettled { conflict } => {
             format!("{} {}", style::good("settled"), short(&conflict.to_string()))

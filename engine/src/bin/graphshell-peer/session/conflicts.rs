@@ -27,10 +27,9 @@ impl Session {
         let conflicts = self.workspace.conflicts();
         let conflict = find(&conflicts, name)?;
         let resolution = parse(conflict, choice)?;
-        let receipt = self
-            .workspace
-            .resolve(conflict.id, &resolution)
-            .map_err(|error| Failure::failed(format!("the disagreement was not settled: {error}")))?;
+        let receipt = self.workspace.resolve(conflict.id, &resolution).map_err(|error| {
+            Failure::failed(format!("the disagreement was not settled: {error}"))
+        })?;
         self.settle(receipt).await?;
         let open = self.workspace.conflicts().len() as u64;
         out.tell(Item::Resolved { conflict: conflict.id, choice: choice.to_owned(), open }).await
@@ -224,7 +223,11 @@ fn choices(conflict: &engine::Conflict) -> Vec<String> {
     match conflict.kind {
         ConflictKind::DeleteVsUpdate => {
             let most = conflict.claims.len();
-            vec!["delete".to_owned(), "restore".to_owned(), format!("restore=N (N from 1 to {most})")]
+            vec![
+                "delete".to_owned(),
+                "restore".to_owned(),
+                format!("restore=N (N from 1 to {most})"),
+            ]
         }
         ConflictKind::ConcurrentStructuralChange => vec!["delete".to_owned(), "restore".to_owned()],
         ConflictKind::ConcurrentEdgeTypes => {

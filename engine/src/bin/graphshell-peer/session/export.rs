@@ -20,9 +20,11 @@ impl Session {
     pub(super) async fn export(&self, format: Format, out: &Dialog) -> Result<()> {
         let graph = self.workspace.graph();
         let text = match format {
-            Format::Json => serde_json::to_string_pretty(&graph)
-                .map(|text| text + "\n")
-                .map_err(|error| Failure::failed(format!("the graph cannot be written: {error}")))?,
+            Format::Json => {
+                serde_json::to_string_pretty(&graph).map(|text| text + "\n").map_err(|error| {
+                    Failure::failed(format!("the graph cannot be written: {error}"))
+                })?
+            }
             Format::Html => html(&graph),
             Format::Dot => dot(&graph),
         };
@@ -43,7 +45,8 @@ impl Session {
 fn html(graph: &Graph) -> String {
     let mut inside: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
     let mut grouped = BTreeSet::new();
-    let is_folder = |id: &NodeId| graph.nodes.get(id).is_some_and(|node| node.url.starts_with(FOLDER));
+    let is_folder =
+        |id: &NodeId| graph.nodes.get(id).is_some_and(|node| node.url.starts_with(FOLDER));
     for ((from, to), edge) in &graph.edges {
         let kind = EdgeKind::Typed(EdgeType::UserGrouped);
         if is_folder(from) && graph.nodes.contains_key(to) && edge.kinds.contains(&kind) {
@@ -145,7 +148,12 @@ mod tests {
 
     #[test]
     fn circles_of_folders_end_and_nothing_is_left_out() {
-        let nodes = [(1, "folder:/a", "a"), (2, "folder:/b", "b"), (3, "https://c.example/", "<c>"), (4, "javascript:evil()", "d")];
+        let nodes = [
+            (1, "folder:/a", "a"),
+            (2, "folder:/b", "b"),
+            (3, "https://c.example/", "<c>"),
+            (4, "javascript:evil()", "d"),
+        ];
         let text = html(&graph(&nodes, &[(1, 2), (2, 1), (2, 3)]));
         assert_eq!(text.matches("<H3>").count(), 2);
         assert_eq!(text.matches("<DL>").count(), text.matches("</DL>").count());

@@ -78,10 +78,8 @@ pub(super) struct Book {
 impl Book {
     /// Lets a device do something, durably.
     pub(super) async fn allow(&self, device: DeviceId, access: Share) -> Result<(), String> {
-        let receipt = self
-            .workspace
-            .share_with(device, access.into())
-            .map_err(|error| error.to_string())?;
+        let receipt =
+            self.workspace.share_with(device, access.into()).map_err(|error| error.to_string())?;
         match self.workspace.settled(receipt).await {
             Outcome::Durable(_) => Ok(()),
             Outcome::Refused(error) => Err(error.to_string()),
@@ -131,9 +129,10 @@ impl Book {
 
     /// Remembers where a device is reached now, and that a round with it succeeded.
     pub(super) fn synced(&self, device: DeviceId) {
-        let path = self.workspace.network().backend().and_then(|backend| {
-            backend.connection(device).and_then(|connection| connection.path)
-        });
+        let path =
+            self.workspace.network().backend().and_then(|backend| {
+                backend.connection(device).and_then(|connection| connection.path)
+            });
         let _ = self.profile.change(|contents| {
             let Some(peer) = contents.peers.get_mut(&device) else { return };
             peer.synced_ms = Some(SystemClock.now_ms());

@@ -26,9 +26,8 @@ impl Session {
         let path = file.to_owned();
         // A large file takes a while, and others are waiting for this thread.
         let read = tokio::task::spawn_blocking(move || bookmarks::read(&path)).await;
-        let found = read.map_err(|_| {
-            Failure::failed(format!("{} cannot be read as HTML", file.display()))
-        })??;
+        let found = read
+            .map_err(|_| Failure::failed(format!("{} cannot be read as HTML", file.display())))??;
         let (operations, report) =
             plan(&self.workspace.graph(), self.profile.read().workspace, &found);
         self.apply_in_chunks(&operations).await?;
@@ -142,7 +141,8 @@ impl Planner<'_> {
     fn group(&mut self, folder: Option<NodeId>, page: Option<NodeId>) {
         let (Some(from), Some(to)) = (folder, page) else { return };
         let kind = EdgeKind::Typed(EdgeType::UserGrouped);
-        let there = self.graph.edges.get(&(from, to)).is_some_and(|edge| edge.kinds.contains(&kind));
+        let there =
+            self.graph.edges.get(&(from, to)).is_some_and(|edge| edge.kinds.contains(&kind));
         if from != to && !there && self.linked.insert((from, to)) {
             let edge_type = EdgeType::UserGrouped;
             self.operations.push(LogEntry::AddEdge { from, to, edge_type });
@@ -172,7 +172,9 @@ fn percent(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(byte.into()),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(byte.into())
+            }
             _ => text.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -199,7 +201,9 @@ fn chunks(operations: &[LogEntry]) -> Vec<&[LogEntry]> {
                 LogEntry::UpdateNodeTitle { title, .. } => title.len(),
                 _ => 0,
             };
-        if index > first && (index - first >= MAX_CHUNK_OPERATIONS || bytes + size > MAX_CHUNK_BYTES) {
+        if index > first
+            && (index - first >= MAX_CHUNK_OPERATIONS || bytes + size > MAX_CHUNK_BYTES)
+        {
             chunks.push(&operations[first..index]);
             (first, bytes) = (index, 0);
         }
@@ -228,8 +232,16 @@ mod tests {
                 Folder { name: "ü".to_owned(), parent: Some(0) },
             ],
             bookmarks: vec![
-                Bookmark { url: "https://a.example/".to_owned(), title: "A".to_owned(), folder: Some(1) },
-                Bookmark { url: "https://a.example/".to_owned(), title: "again".to_owned(), folder: Some(1) },
+                Bookmark {
+                    url: "https://a.example/".to_owned(),
+                    title: "A".to_owned(),
+                    folder: Some(1),
+                },
+                Bookmark {
+                    url: "https://a.example/".to_owned(),
+                    title: "again".to_owned(),
+                    folder: Some(1),
+                },
                 Bookmark { url: "x".repeat(MAX_URL_BYTES + 1), title: String::new(), folder: None },
             ],
             left_out: 1,
@@ -258,7 +270,9 @@ mod tests {
         let mut operations = vec![long; 40];
         operations.extend(vec![short; 3000]);
         let chunks = chunks(&operations);
-        assert!(chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= MAX_CHUNK_OPERATIONS));
+        assert!(
+            chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= MAX_CHUNK_OPERATIONS)
+        );
         assert_eq!(chunks.concat(), operations);
         assert!(super::chunks(&[]).is_empty());
     }

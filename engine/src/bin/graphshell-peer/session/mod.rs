@@ -25,8 +25,8 @@ use graphshell_sync::pairing::{self, Inviter};
 use graphshell_sync::ports::Entropy;
 use graphshell_sync::store::disk::{DeviceWitness, DiskStore};
 use graphshell_sync::{
-    Config, DeviceId, EditError, LogEntry, NodeId, OpenError, Outcome, PeerId, PortSet, Receipt, SystemClock,
-    SystemEntropy, Workspace,
+    Config, DeviceId, EditError, LogEntry, NodeId, OpenError, Outcome, PeerId, PortSet, Receipt,
+    SystemClock, SystemEntropy, Workspace,
 };
 use iroh::protocol::Router;
 use tokio::sync::{mpsc, watch as channel};
@@ -188,7 +188,16 @@ impl Session {
                 });
                 let relayed = settings.relay != RelayChoice::Off;
                 let successions = keys.device.successions().to_vec();
-                Some(Online { backend, router, inviter, desk, auto, successions, relayed, settings })
+                Some(Online {
+                    backend,
+                    router,
+                    inviter,
+                    desk,
+                    auto,
+                    successions,
+                    relayed,
+                    settings,
+                })
             }
             _ => None,
         };
@@ -255,7 +264,9 @@ impl Session {
     }
 
     fn online(&self) -> Result<&Online> {
-        self.online.as_ref().ok_or_else(|| Failure::failed("this session was opened without a network"))
+        self.online
+            .as_ref()
+            .ok_or_else(|| Failure::failed("this session was opened without a network"))
     }
 
     fn book(&self) -> Book {

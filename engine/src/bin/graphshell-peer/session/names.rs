@@ -13,8 +13,8 @@ use iroh::protocol::{AcceptError, ProtocolHandler};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::host::Book;
 use super::Session;
+use super::host::Book;
 use crate::command::Share;
 use crate::profile::{Author, Contents, tidy_name};
 

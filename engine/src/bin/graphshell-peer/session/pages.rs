@@ -23,7 +23,8 @@ impl Session {
     ) -> Result<()> {
         check_url(&url)?;
         let graph = self.workspace.graph();
-        if let Some((&id, node)) = graph.nodes.iter().find(|(_, node)| node.url == url && !node.ghost)
+        if let Some((&id, node)) =
+            graph.nodes.iter().find(|(_, node)| node.url == url && !node.ghost)
         {
             out.tell(page(Did::Kept, id, node)).await?;
             if title.is_some() || at.is_some() {
@@ -85,7 +86,10 @@ impl Session {
     pub(super) async fn link(&self, from: &str, to: &str, out: &Dialog) -> Result<()> {
         let graph = self.workspace.graph();
         let (from, to) = (find(&graph, from)?.0, find(&graph, to)?.0);
-        let there = graph.edges.get(&(from, to)).is_some_and(|edge| edge.kinds.contains(&EdgeKind::Asserted));
+        let there = graph
+            .edges
+            .get(&(from, to))
+            .is_some_and(|edge| edge.kinds.contains(&EdgeKind::Asserted));
         if !there {
             self.apply(&[LogEntry::AssertEdge { from, to }]).await?;
         }
@@ -283,7 +287,10 @@ mod tests {
         assert_eq!(found("BBBB").unwrap(), "https://example.com/");
         let ambiguous = found("ru").unwrap_err();
         assert_eq!(ambiguous.kind, Kind::NotFound);
-        assert!(ambiguous.what.contains("aaaa0001") && ambiguous.what.contains("aaaa0002"), "{ambiguous}");
+        assert!(
+            ambiguous.what.contains("aaaa0001") && ambiguous.what.contains("aaaa0002"),
+            "{ambiguous}"
+        );
         for missing in ["", "nothing", "bbb"] {
             assert_eq!(found(missing).unwrap_err().kind, Kind::NotFound, "{missing}");
         }

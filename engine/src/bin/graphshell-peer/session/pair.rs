@@ -44,7 +44,8 @@ impl Session {
             .invite(contents.workspace, access, TICKET_LIFETIME)
             .map_err(|error| Failure::failed(error.to_string()))?;
         let expires_ms = ticket.invitation().expires_ms;
-        out.tell(Item::Ticket { ticket: ticket.to_string(), expires_ms, name: contents.name }).await?;
+        out.tell(Item::Ticket { ticket: ticket.to_string(), expires_ms, name: contents.name })
+            .await?;
         let waited = timeout(TICKET_LIFETIME, self.attend(&mut events, out)).await;
         online.inviter.withdraw(ticket.invitation().id);
         let device = waited.unwrap_or_else(|_| {
@@ -91,7 +92,8 @@ impl Session {
                         .next("`graphshell-peer pair` makes a new ticket"));
                 }
                 DeskEvent::Failed(why) => {
-                    out.tell(Item::Note { text: format!("somebody tried and failed: {why}") }).await?;
+                    out.tell(Item::Note { text: format!("somebody tried and failed: {why}") })
+                        .await?;
                 }
             }
         }
@@ -226,9 +228,8 @@ impl Session {
             let found = peers.iter().filter(|(device, peer)| fits(device, peer));
             found.map(|(device, peer)| (*device, peer.name.clone())).collect::<Vec<_>>()
         };
-        let mut found = pick(&|device, peer| {
-            peer.name.to_lowercase() == lower || device.to_string() == lower
-        });
+        let mut found =
+            pick(&|device, peer| peer.name.to_lowercase() == lower || device.to_string() == lower);
         if found.is_empty() && !lower.is_empty() {
             found = pick(&|device, peer| {
                 peer.name.to_lowercase().starts_with(&lower)
@@ -267,9 +268,8 @@ impl Session {
             contents.untold.extend(peers);
             contents.untold.len() as u64
         })?;
-        let rotated = tokio::task::spawn_blocking(move || {
-            place.rotate(&SystemEntropy, SystemClock.now_ms())
-        });
+        let rotated =
+            tokio::task::spawn_blocking(move || place.rotate(&SystemEntropy, SystemClock.now_ms()));
         let key = rotated
             .await
             .map_err(|_| Failure::failed("the key was not changed"))?

@@ -61,7 +61,10 @@ impl Session {
             0 => Ok(()),
             _ => Err(Failure::new(
                 Kind::Sync,
-                format!("{failed} of {} could not be synced", crate::text::counted(count, "device", "devices")),
+                format!(
+                    "{failed} of {} could not be synced",
+                    crate::text::counted(count, "device", "devices")
+                ),
             )),
         }
     }
@@ -138,8 +141,10 @@ pub(super) fn sync_failure(name: &str, error: &SyncError) -> Failure {
             failure("does not share this graph with this device (any more)".to_owned())
                 .next("pair both devices again")
         }
-        SyncError::NoConsent(_) => failure("this device does not share the graph with it".to_owned())
-            .next(format!("`graphshell-peer share {name:?}` shares it")),
+        SyncError::NoConsent(_) => {
+            failure("this device does not share the graph with it".to_owned())
+                .next(format!("`graphshell-peer share {name:?}` shares it"))
+        }
         error => failure(error.to_string()),
     }
 }
