@@ -10,55 +10,55 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up; generous, since machines are loaded.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A device: a profile in a folder of its own.
-pub struct Device {
+pub(crate) struct Device {
     folder: TempDir,
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// How a program ended.
-pub struct Done {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Device {
     /// A device without a profile.
-    pub fn empty(name: &str) -> Self {
+    pub(crate) fn empty(name: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("peer").tempdir().unwrap();
         Device { folder, name: name.to_owned() }
     }
 
     /// A device with a graph of its own.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let device = Device::empty(name);
         device.ok(&["init", "--name", name, "--key", "file"]);
         device
     }
 
-    pub fn profile(&self) -> PathBuf {
+    pub(crate) fn profile(&self) -> PathBuf {
         self.folder.path().join("profile")
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_graphshell-peer"));
         command.arg("--profile").arg(self.profile()).args(args).stdin(Stdio::null());
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Done {
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
         done(self.command(args).output().unwrap())
     }
 
     /// What a command that must succeed writes.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let done = self.run(args);
         assert_eq!(done.code, 0, "{} {args:?}\n{}{}", self.name, done.out, done.err);
         assert!(!done.err.contains("panicked"), "{}", done.err);
@@ -66,7 +66,7 @@ impl Device {
     }
 
     /// The same as objects.
-    pub fn json(&self, args: &[&str]) -> Vec<Value> {
+    pub(crate) fn json(&self, args: &[&str]) -> Vec<Value> {
         let mut args = args.to_vec();
         args.push("--json");
         let text = self.ok(&args);
@@ -74,25 +74,25 @@ impl Device {
     }
 
     /// The failure of a command that must fail with this code.
-    pub fn fails(&self, code: i32, args: &[&str]) -> String {
+    pub(crate) fn fails(&self, code: i32, args: &[&str]) -> String {
         let done = self.run(args);
         assert_eq!(done.code, code, "{args:?}\n{}{}", done.out, done.err);
         assert!(!done.err.contains("panicked"), "{}", done.err);
         done.err
     }
 
-    pub fn export(&self) -> String {
+    pub(crate) fn export(&self) -> String {
         self.ok(&["export"])
     }
 
-    pub fn start(&self, args: &[&str]) -> Running {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running::new(command.spawn().unwrap())
     }
 
     /// A running `watch` that has begun.
-    pub fn watch(&self) -> Running {
+    pub(crate) fn watch(&self) -> Running {
         let watch = self.start(&["watch", "--json"]);
         watch.event("watching");
         watch
@@ -108,7 +108,7 @@ fn done(output: Output) -> Done {
 }
 
 /// A program that runs; it is killed when it is dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -137,12 +137,12 @@ impl Running {
         Running { child, stdin, lines: lines_out, errors }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The next object that `fits`; those before it are passed over.
-    pub fn wait_for(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -163,33 +163,33 @@ impl Running {
     }
 
     /// The next item of this type.
-    pub fn item(&self, kind: &str) -> Value {
+    pub(crate) fn item(&self, kind: &str) -> Value {
         self.wait_for(kind, |value| value["type"] == kind)
     }
 
     /// The next event of this kind.
-    pub fn event(&self, kind: &str) -> Value {
+    pub(crate) fn event(&self, kind: &str) -> Value {
         self.wait_for(kind, |value| value["event"]["kind"] == kind)["event"].clone()
     }
 
-    pub fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
         assert!(sent.unwrap().success());
     }
 
     /// Ends it as Ctrl-C does.
-    pub fn interrupt(self) -> Done {
+    pub(crate) fn interrupt(self) -> Done {
         self.signal("INT");
         self.end()
     }
 
     /// Waits until it ends by itself.
-    pub fn end(mut self) -> Done {
+    pub(crate) fn end(mut self) -> Done {
         drop(self.stdin.take());
         let out: Vec<String> = until_end(&self.lines);
         let err: Vec<String> = until_end(&self.errors);
@@ -217,12 +217,12 @@ impl Drop for Running {
 }
 
 /// Pairs two devices; the second joins, and gets a profile if it has none.
-pub fn pair(inviter: &Device, joiner: &Device) {
+pub(crate) fn pair(inviter: &Device, joiner: &Device) {
     pair_with(inviter, joiner, &[]);
 }
 
 /// The same with arguments for the inviter.
-pub fn pair_with(inviter: &Device, joiner: &Device, args: &[&str]) {
+pub(crate) fn pair_with(inviter: &Device, joiner: &Device, args: &[&str]) {
     let mut inviting = vec!["pair", "--yes", "--json"];
     inviting.extend(args);
     let inviting = inviter.start(&inviting);
@@ -235,14 +235,14 @@ pub fn pair_with(inviter: &Device, joiner: &Device, args: &[&str]) {
 }
 
 /// Two devices that share a graph.
-pub fn two() -> (Device, Device) {
+pub(crate) fn two() -> (Device, Device) {
     let (ada, ben) = (Device::new("ada"), Device::empty("ben"));
     pair(&ada, &ben);
     (ada, ben)
 }
 
 /// Writes a bookmarks file with so many pages.
-pub fn many_bookmarks(path: &Path, count: usize) {
+pub(crate) fn many_bookmarks(path: &Path, count: usize) {
     let mut text = String::from("<!DOCTYPE NETSCAPE-Bookmark-file-1>\n<DL><p>\n");
     for number in 0..count {
         text.push_str(&format!(
@@ -254,7 +254,7 @@ pub fn many_bookmarks(path: &Path, count: usize) {
 }
 
 /// Looks until it is so.
-pub fn eventually(what: &str, so: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, so: impl Fn() -> bool) {
     let pause = Duration::from_millis(100);
     let mut waited = Duration::ZERO;
     while !so() {
@@ -265,6 +265,6 @@ pub fn eventually(what: &str, so: impl Fn() -> bool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "other programs need real time")]
-pub fn wait(time: Duration) {
+pub(crate) fn wait(time: Duration) {
     std::thread::sleep(time);
 }

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use graphshell_sync::SystemEntropy;
 use graphshell_sync::device_key::{self, DeviceKey};
 use graphshell_sync::store::disk::KeySource;
+use zeroize::Zeroizing;
 
 use crate::args::{Common, KeyPlace};
 use crate::failure::{Failure, Kind, Result};
@@ -24,10 +25,22 @@ pub(crate) struct Keys {
     pub(crate) device: DeviceKey,
 }
 
+/// What a person has to say before a store opens; overwritten when it is dropped.
+pub(crate) struct Secret(Option<Zeroizing<String>>);
+
+impl Secret {
+    /// Asks for the passphrase, if the profile has one; twice for a `new` one.
+    pub(crate) fn ask(profile: &Profile, common: &Common, new: bool) -> Result<Self> {
+        match profile.read().key {
+            KeyPlace::Passphrase => Ok(Secret(Some(Zeroizing::new(passphrase(common, new)?)))),
+            KeyPlace::Keyring | KeyPlace::File => Ok(Secret(None)),
+        }
+    }
+}
+
 impl Keys {
-    /// The keys of a profile. In a `new` one the device's key is made, and a passphrase is asked for
-    /// twice.
-    pub(crate) fn load(profile: &Profile, common: &Common, new: bool) -> Result<Self> {
+    /// The keys of a profile. In a `new` one the device's key is made.
+    pub(crate) fn load(profile: &Profile, secret: &Secret, new: bool) -> Result<Self> {
         let contents = profile.read();
         let place = place(profile, &contents);
         let failed = |error: graphshell_sync::ports::StoreError| {
@@ -47,7 +60,9 @@ impl Keys {
         let store = match contents.key {
             KeyPlace::Keyring => KeySource::keyring(SERVICE, format!("store {}", contents.slot)),
             KeyPlace::File => KeySource::key_file(profile.file("store.key")),
-            KeyPlace::Passphrase => KeySource::passphrase(passphrase(common, new)?),
+            KeyPlace::Passphrase => {
+                KeySource::passphrase(secret.0.as_ref().map_or("", |text| text.as_str()))
+            }
         };
         Ok(Keys { store, device })
     }

@@ -16,7 +16,7 @@ use crate::args::{Cli, Common, CreateArgs, NetworkArgs, Verb};
 use crate::command::{Command, Edit, Share};
 use crate::failure::{Failure, Kind, Result};
 use crate::item::{Created, Happening, Item};
-use crate::keys::{self, Keys};
+use crate::keys::{self, Keys, Secret};
 use crate::profile::{self, Contents, Profile};
 use crate::remote;
 use crate::render::{Confirm, Options, Renderer};
@@ -53,6 +53,11 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         }
     });
     runtime.shutdown_timeout(LAST_WAIT);
+    let screen = console::Term::stderr();
+    if screen.is_term() {
+        // A question that was interrupted hides it.
+        let _ = screen.show_cursor();
+    }
     result
 }
 
@@ -175,7 +180,8 @@ async fn make_profile(
     contents.network = crate::network::apply(network, contents.network);
     let profile = Arc::new(Profile::create(folder, contents)?);
     let made = async {
-        let keys = Keys::load(&profile, common, true)?;
+        let secret = Secret::ask(&profile, common, true)?;
+        let keys = Keys::load(&profile, &secret, true)?;
         let device = keys.device.device_id();
         let session = Session::open(Arc::clone(&profile), keys, Reach::Nobody).await?;
         session.close().await;
@@ -247,10 +253,10 @@ async fn ended(result: Result<()>, watches: bool, options: Options) -> Result<()
 
 /// Opens the profile; waits a little while another command is at it.
 async fn open(profile: &Arc<Profile>, common: &Common, reach: Reach) -> Result<Arc<Session>> {
+    let secret = Secret::ask(profile, common, false)?;
     let begun = SystemClock.now_ms();
     loop {
-        // Asked again each time: a passphrase that was typed is not kept.
-        let keys = Keys::load(profile, common, false)?;
+        let keys = Keys::load(profile, &secret, false)?;
         match Session::open(Arc::clone(profile), keys, reach.clone()).await {
             Err(failure) if failure.kind == Kind::InUse => {
                 let waited = SystemClock.now_ms().saturating_sub(begun);

@@ -1,9 +1,10 @@
 //! Items as a person reads them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use graphshell_sync::{DeviceId, NodeId};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{conflict, style};
 use crate::command::Share;
@@ -19,21 +20,28 @@ const ROOMY: usize = 72;
 pub(super) struct Text {
     /// Pages of a list, until all are there.
     pages: Vec<Page>,
-    bar: Option<(DeviceId, ProgressBar)>,
+    /// Of the rounds under way; begun again after other output.
+    bars: BTreeMap<DeviceId, ProgressBar>,
+    screen: MultiProgress,
     conflicts: bool,
 }
 
 impl Text {
     pub(super) fn new() -> Self {
-        Text { pages: Vec::new(), bar: None, conflicts: false }
+        Text {
+            pages: Vec::new(),
+            bars: BTreeMap::new(),
+            screen: MultiProgress::new(),
+            conflicts: false,
+        }
     }
 
     /// Shows how far a round is, on stderr; nothing where nobody looks.
     pub(super) fn progress(&mut self, item: &Item) {
         let Item::Progress { device, name, done, total } = item else { return };
-        if self.bar.as_ref().is_none_or(|(of, _)| of != device) {
-            self.end_progress();
-            let bar = ProgressBar::new(*total);
+        let screen = &self.screen;
+        let bar = self.bars.entry(*device).or_insert_with(|| {
+            let bar = screen.add(ProgressBar::new(*total));
             let narrow = style::width(false).is_some_and(|width| width < 60);
             let template = match narrow {
                 true => "{pos}/{len} operations",
@@ -43,16 +51,14 @@ impl Text {
                 bar.set_style(style.progress_chars("##-"));
             }
             bar.set_message(clean(name));
-            self.bar = Some((*device, bar));
-        }
-        if let Some((_, bar)) = &self.bar {
-            bar.set_length(*total);
-            bar.set_position(*done);
-        }
+            bar
+        });
+        bar.set_length(*total);
+        bar.set_position(*done);
     }
 
     fn end_progress(&mut self) {
-        if let Some((_, bar)) = self.bar.take() {
+        for (_, bar) in std::mem::take(&mut self.bars) {
             bar.finish_and_clear();
         }
     }
@@ -280,8 +286,8 @@ fn say(out: &mut impl Write, indent: usize, line: &str) -> io::Result<()> {
 
 /// A name and its value.
 fn field(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
-    let name = format!("{:<10}", format!("{name}:"));
-    say(out, 12, &format!("  {}{value}", style::faint(&name)))
+    let name = format!("{:<11}", format!("{name}:"));
+    say(out, 13, &format!("  {}{value}", style::faint(&name)))
 }
 
 fn shown(page: &Page, out: &mut impl Write) -> io::Result<()> {
