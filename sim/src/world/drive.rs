@@ -4,10 +4,11 @@
 //! power cut can be compared with what it acknowledged.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::iter;
 
 use graphshell_sync::ports::Opened;
-use graphshell_sync::{Record, VersionVector};
+use graphshell_sync::{DeviceId, Record, Snapshot, VersionVector};
 
 use super::choice::Topic;
 use super::disk::{DiskImage, Guilt, SimDisk, Stop, journal, medium};
@@ -65,6 +66,8 @@ struct Kept {
     in_flight: Option<What>,
     /// How far the log reached when the last of it was acknowledged: the database was told.
     acknowledged: u64,
+    /// Bases that told what the log had lost, each with the devices that it lets in.
+    recoveries: Vec<(Snapshot, BTreeSet<DeviceId>)>,
 }
 
 impl Drive {
@@ -90,9 +93,16 @@ impl Drive {
         if log || rest { panics::forgive(work) } else { work() }
     }
 
-    /// The store begins to write this.
-    pub(crate) fn begin(&self, what: What) {
-        self.kept.borrow_mut().in_flight = Some(what);
+    /// The store begins to write this over what the image holds.
+    pub(crate) fn begin(&self, what: What, image: &Image) {
+        let mut kept = self.kept.borrow_mut();
+        if let What::Base(base, _) = &what
+            && image.lost > 0
+            && let Some(after) = what.after(image, None)
+        {
+            kept.recoveries.push((base.clone(), after.shared));
+        }
+        kept.in_flight = Some(what);
     }
 
     /// The store refused what it began to write.
@@ -199,7 +209,7 @@ impl Drive {
         let bases = kept.log.iter().enumerate().filter(|(_, what)| matches!(what, What::Base(..)));
         let mut missing = iter::once(None).chain(bases.map(|(nth, _)| Some(nth)));
         let found = missing.find_map(|missing| {
-            let (writes, image) = shows.once(&kept.log, missing, &source)?;
+            let (writes, image) = shows.once(&kept.log, missing, &source, &kept.recoveries)?;
             Some((missing, writes, image))
         });
         let Some((missing, writes, mut image)) = found else {

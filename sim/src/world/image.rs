@@ -68,6 +68,12 @@ impl Image {
         dropped
     }
 
+    /// The base lets these devices in, as it was found to when it was written.
+    pub(crate) fn base_shares(&mut self, shared: &BTreeSet<DeviceId>) {
+        self.shared.clone_from(shared);
+        self.by_base.1.clone_from(shared);
+    }
+
     /// Takes the place of the snapshot before.
     pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
         self.snapshot = Some(snapshot);

@@ -92,7 +92,7 @@ impl SealedStore {
     pub(super) async fn write(&self, what: What) -> Result<(), StoreError> {
         let drive = self.drive();
         self.call(|vault| {
-            drive.begin(what.clone());
+            drive.begin(what.clone(), &self.world.peer(self.me).image.borrow());
             let written = drive.watch(|| match &what {
                 What::Records(records) => vault.append(records),
                 What::Snapshot(snapshot) => vault.save_snapshot(snapshot),
