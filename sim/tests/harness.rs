@@ -214,7 +214,7 @@ fn reports_that_do_not_fit_exit_2() {
 #[test]
 fn a_sweep_takes_as_long_as_it_is_told() {
     let desk = Desk::new();
-    let said = desk.ends(0, "run --for 1s --edits 40 --json --first-seed 0x100");
+    let said = desk.ends(0, "run --for 1s --profile calm --edits 40 --json --first-seed 0x100");
     let summary = json(said.lines().last().unwrap());
     let seconds = summary["summary"]["seconds"].as_f64().unwrap();
     assert!((1.0..60.0).contains(&seconds), "{seconds}");
