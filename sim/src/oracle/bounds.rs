@@ -24,6 +24,14 @@ pub(crate) fn judge_in_step(peer: usize, bytes: usize) -> Result<(), Finding> {
     ))
 }
 
+/// Judges how many entries `peer` answers to somebody who takes at most `most`; one it may be always.
+pub(crate) fn judge_batch(peer: usize, entries: usize, most: usize) -> Result<(), Finding> {
+    if entries <= most.max(1) {
+        return Ok(());
+    }
+    Err(exceeded(peer, format!("a batch has {entries} entries, at most {most} were asked for")))
+}
+
 fn exceeded(peer: usize, detail: String) -> Finding {
     Finding { property: "bounds hold", peers: vec![peer], operations: Vec::new(), detail }
 }

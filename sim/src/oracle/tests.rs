@@ -5,7 +5,7 @@ use graphshell_sync::{Dot, Graph, Hash, LogEntry, PeerId, SyncedLogEntry, Versio
 use uuid::Uuid;
 
 use super::durability::{self, Acknowledged};
-use super::{View, causality, convergence, forks, model, rounds, versions};
+use super::{View, bounds, causality, convergence, forks, model, rounds, versions};
 use crate::plan::{Edit, node_id};
 use crate::world::image::Holdings;
 
@@ -227,4 +227,11 @@ fn vector_or_time_that_is_not_of_the_moment_is_found() {
 fn a_frame_of_another_version_may_not_be_read() {
     assert_eq!(versions::judge_frame(0, 1, 3, 3), Ok(()));
     assert!(versions::judge_frame(0, 1, 3, 4).is_err());
+}
+
+#[test]
+fn a_batch_longer_than_asked_for_is_found() {
+    assert_eq!(bounds::judge_batch(0, 3, 3), Ok(()));
+    assert_eq!(bounds::judge_batch(0, 1, 0), Ok(()), "one entry gets everybody further");
+    assert!(bounds::judge_batch(0, 4, 3).is_err());
 }

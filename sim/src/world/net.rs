@@ -361,6 +361,10 @@ impl Inner {
             Request::Frontier(request) => (Some(request.digest), held()),
             _ => (None, VersionVector::new()),
         };
+        let most = match &request {
+            Request::Pull(request) => request.budget.entries,
+            _ => u32::MAX,
+        };
         let response = handler.handle(self.world.peer(from).device, request).await;
         peer.fuse.pass().await;
         let sent = durability::judge_response(self.me, &peer.image.borrow().held, &response);
@@ -375,6 +379,9 @@ impl Inner {
         world.judge(privacy::judge_response(me, from, self.shares_with(from), &response));
         let content = privacy::answers_with_content(&response);
         world.judge(privacy::judge_text(me, from, world.at_rest(), content, &body));
+        if let Response::Batch { batch: Some(batch), .. } = &response {
+            world.judge(bounds::judge_batch(me, batch.len(), most as usize));
+        }
         // Both have the same, and the disk holds no more that could be told.
         let in_step = match &response {
             Response::InStep => true,
