@@ -3,6 +3,7 @@
 
 mod support;
 
+mod calls;
 #[cfg(feature = "store")]
 mod cuts;
 mod hostile;
