@@ -4,7 +4,8 @@
 //!
 //! `forward LOCAL-SOCKET OTHER-SOCKET FACE…`: a face is an address of the hosts on the other side. The
 //! halves talk over Unix sockets, which namespaces of the network do not part. On standard input come
-//! lines `DELAY-MS LOSS-PERCENT`; a loss of 100 is a cut.
+//! lines `DELAY-MS LOSS-PERCENT`; a loss of 100 is a cut. Each is answered with how many were dropped
+//! so far.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ struct Half {
     there: PathBuf,
     delay_ms: AtomicU64,
     loss_percent: AtomicU64,
+    dropped: AtomicU64,
 }
 
 pub fn run(args: &[String]) {
@@ -42,7 +44,8 @@ pub fn run(args: &[String]) {
         }
         let here = UnixDatagram::bind(local).unwrap();
         let (delay_ms, loss_percent) = (AtomicU64::new(0), AtomicU64::new(0));
-        let half = Half { faces: bound, here, there: there.into(), delay_ms, loss_percent };
+        let (there, dropped) = (there.into(), AtomicU64::new(0));
+        let half = Half { faces: bound, here, there, delay_ms, loss_percent, dropped };
         println!("ready");
         tokio::join!(half.obey(), half.come_in(), half.go_out());
     });
@@ -57,7 +60,7 @@ impl Half {
                 line.split(' ').map(|word| word.parse().expect("a number")).collect();
             self.delay_ms.store(numbers[0], Ordering::Relaxed);
             self.loss_percent.store(numbers[1], Ordering::Relaxed);
-            println!("done");
+            println!("{}", self.dropped.load(Ordering::Relaxed));
         }
         std::process::exit(0);
     }
@@ -92,7 +95,9 @@ impl Half {
                     random ^= random >> 7;
                     random ^= random << 17;
                     let lost = random % 100 < self.loss_percent.load(Ordering::Relaxed);
-                    if !lost && on_their_way.len() < QUEUE {
+                    if lost {
+                        self.dropped.fetch_add(1, Ordering::Relaxed);
+                    } else if on_their_way.len() < QUEUE {
                         let delay = Duration::from_millis(self.delay_ms.load(Ordering::Relaxed));
                         on_their_way.push_back(async move {
                             tokio::time::sleep(delay).await;

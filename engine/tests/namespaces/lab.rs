@@ -91,19 +91,20 @@ impl Half {
         let orders = child.stdin.take().expect("it is piped");
         let answers = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut half = Half { child, orders, answers };
-        half.expect("ready");
+        assert_eq!(half.answer(), "ready");
         half
     }
 
-    fn expect(&mut self, word: &str) {
+    fn answer(&mut self) -> String {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("a half of the link answers");
-        assert_eq!(line.trim(), word, "a half of the link answers");
+        line.trim().to_owned()
     }
 
-    fn order(&mut self, delay_ms: u64, loss_percent: u64) {
+    /// Returns how many datagrams were dropped so far.
+    fn order(&mut self, delay_ms: u64, loss_percent: u64) -> u64 {
         writeln!(self.orders, "{delay_ms} {loss_percent}").expect("a half of the link obeys");
-        self.expect("done");
+        self.answer().parse().expect("a half of the link answers with a number")
     }
 }
 
@@ -165,17 +166,18 @@ impl Lab {
         (ada, ben)
     }
 
-    /// Delays every datagram, in each direction, and drops some.
-    pub fn make_bad(&mut self, delay_ms: u64, loss_percent: u64) {
-        self.halves.iter_mut().for_each(|half| half.order(delay_ms, loss_percent));
+    /// Delays every datagram, in each direction, and drops some; returns how many were dropped before.
+    pub fn make_bad(&mut self, delay_ms: u64, loss_percent: u64) -> u64 {
+        self.halves.iter_mut().map(|half| half.order(delay_ms, loss_percent)).sum()
     }
 
     pub fn cut(&mut self) {
         self.make_bad(0, 100);
     }
 
-    pub fn heal(&mut self) {
-        self.make_bad(0, 0);
+    /// Lets all pass again; returns how many datagrams were dropped before.
+    pub fn heal(&mut self) -> u64 {
+        self.make_bad(0, 0)
     }
 
     /// Bounds what the hosts can send, so that a transfer takes its time.

@@ -43,6 +43,7 @@ fn lossy_and_slow_link_only_takes_longer() {
     let watch = ben.watch();
     ada.ok(&["sync", "ben"]);
     assert_eq!(ada.export(), ben.export());
+    assert!(lab.heal() > 0, "the link was bad");
     assert_eq!(watch.interrupt().code, 0);
 }
 
@@ -54,17 +55,16 @@ fn transfer_that_was_parted_goes_on_where_it_was() {
     lab.make_narrow("2mbit");
     let watch = ada.watch();
     let fetching = ben.start(&["sync", "ada", "--json"]);
-    let progress = fetching.wait_for("progress in the middle", |item| {
+    fetching.wait_for("progress in the middle", |item| {
         item["type"] == "progress" && item["done"].as_u64() > Some(0)
     });
-    assert!(progress["done"].as_u64() < progress["total"].as_u64(), "{progress}");
     lab.cut();
     let done = fetching.end();
     assert_ne!(done.code, 0, "it cannot have come to its end: {}", done.out);
     let kept = ben.json(&["status"])[0]["operations"].as_u64().expect("a number");
     let all = ada.json(&["status"])[0]["operations"].as_u64().expect("a number");
     assert!(0 < kept && kept < all, "{kept} of {all}");
-    lab.heal();
+    assert!(lab.heal() > 0, "the link was cut");
     eventually("the link is used again", || ben.run(&["sync", "ada"]).code == 0);
     assert_eq!(pages(&ben), PAGES);
     assert_eq!(ada.export(), ben.export());
