@@ -16,6 +16,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Device {
     folder: TempDir,
     pub(crate) name: String,
+    /// The words of a command that starts the program somewhere else; none: it is started here.
+    through: Vec<String>,
 }
 
 /// How a program ended.
@@ -29,7 +31,14 @@ impl Device {
     /// A device without a profile.
     pub(crate) fn empty(name: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("peer").tempdir().unwrap();
-        Device { folder, name: name.to_owned() }
+        Device { folder, name: name.to_owned(), through: Vec::new() }
+    }
+
+    /// The same, its programs started by another command.
+    #[allow(dead_code, reason = "other programs of tests use it")]
+    pub(crate) fn through(mut self, command: &[&str]) -> Self {
+        self.through = command.iter().map(|&word| word.to_owned()).collect();
+        self
     }
 
     /// A device with a graph of its own.
@@ -48,7 +57,10 @@ impl Device {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_graphshell-peer"));
+        let program = env!("CARGO_BIN_EXE_graphshell-peer").to_owned();
+        let mut words = self.through.iter().chain([&program]);
+        let mut command = Command::new(words.next().expect("there is at least the program"));
+        command.args(words);
         command.arg("--profile").arg(self.profile()).args(args).stdin(Stdio::null());
         command
     }
