@@ -11,7 +11,7 @@ use graphshell_sync::backend::iroh::{
 use graphshell_sync::ports::{Store, Witness};
 use graphshell_sync::store::{MemoryStore, MemoryWitness};
 use graphshell_sync::{
-    Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SyncError, SyncReport,
+    Access, Config, DeviceId, LogEntry, NodeId, Outcome, PortSet, Position, SyncError, SyncReport,
     SystemClock, SystemEntropy, Workspace, WorkspaceId,
 };
 use iroh::endpoint::Connection;
@@ -120,7 +120,8 @@ where
     }
 
     pub(crate) async fn shares(&self, device: DeviceId, shared: bool) {
-        let receipt = self.workspace.share_with(device, shared).expect("it can be shared");
+        let access = if shared { Access::Full } else { Access::None };
+        let receipt = self.workspace.share_with(device, access).expect("it can be shared");
         self.settled(receipt).await;
     }
 
