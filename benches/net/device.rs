@@ -126,7 +126,10 @@ impl Device {
         let (one, other) = (Device::new(place).await, Device::new(place).await);
         for (from, to) in [(&one, &other), (&other, &one)] {
             from.backend.add_address(address_of(to.backend.endpoint()));
-            let receipt = from.workspace.share_with(to.id, true).expect("it can be shared");
+            let receipt = from
+                .workspace
+                .share_with(to.id, graphshell_sync::Access::Full)
+                .expect("it can be shared");
             from.workspace.settled(receipt).await;
         }
         (one, other)
