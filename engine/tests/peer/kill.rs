@@ -2,7 +2,8 @@
 
 use crate::support::{many_bookmarks, two};
 
-const PAGES: usize = 10_000;
+/// As many as take longer than it takes to kill a program.
+const PAGES: usize = 40_000;
 
 #[test]
 fn transfer_that_was_killed_goes_on_and_nothing_is_lost() {
@@ -16,13 +17,11 @@ fn transfer_that_was_killed_goes_on_and_nothing_is_lost() {
     // First the one that fetches is killed, then the one that gives.
     let watch = ada.watch();
     let fetching = ben.start(&["sync", "--json"]);
-    let progress = fetching.wait_for("progress in the middle", |item| {
+    fetching.wait_for("progress in the middle", |item| {
         item["type"] == "progress" && item["done"].as_u64() > Some(0)
     });
     fetching.signal("KILL");
     fetching.end();
-    let total = progress["total"].as_u64().unwrap();
-    assert!(progress["done"].as_u64().unwrap() < total, "{progress}");
     let kept = ben.json(&["status"])[0]["operations"].as_u64().unwrap();
     assert!(kept < operations, "it was killed in the middle: {kept} of {operations}");
 

@@ -28,8 +28,8 @@ pub(crate) enum Item {
     Imported(Imported),
     /// A device that was paired.
     Peer(Peer),
-    /// How far a round is.
-    Progress { device: DeviceId, name: String, done: u64, total: u64 },
+    /// How far a round is. The other side may not tell at once how much it has.
+    Progress { device: DeviceId, name: String, done: u64, total: Option<u64> },
     /// What a round did.
     Round(Round),
     /// What was done with all devices.

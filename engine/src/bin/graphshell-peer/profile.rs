@@ -91,6 +91,9 @@ pub(crate) struct PeerEntry {
     /// When the last round with it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) synced_ms: Option<u64>,
+    /// The author of this device that it was told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) knows: Option<PeerId>,
 }
 
 /// The device behind an author of entries.

@@ -125,25 +125,34 @@ mod unix {
         let (mut from, mut to) = stream.into_split();
         let command = serde_json::to_value(command).map_err(|error| gone(&error))?;
         send(&mut to, &Request { version: VERSION, command }).await.map_err(|e| gone(&e))?;
-        loop {
-            match receive::<Reply>(&mut from).await.map_err(|error| gone(&error))? {
-                Some(Reply::Item(item)) => {
-                    let asks = matches!(*item, Item::Fingerprint { .. });
-                    out.tell(*item).await?;
-                    if asks {
-                        // The watch may end the command while a person thinks.
-                        tokio::select! {
-                            answer = out.answer() => {
-                                send(&mut to, &answer).await.map_err(|error| gone(&error))?;
-                            }
-                            ready = from.readable() => ready.map_err(|error| gone(&error))?,
+        // A person may think for long, and the watch may end the command meanwhile.
+        let (asked, mut questions) = mpsc::channel(1);
+        let answer = async {
+            while questions.recv().await.is_some() {
+                let answer = out.answer().await;
+                send(&mut to, &answer).await.map_err(|error| gone(&error))?;
+            }
+            Ok(())
+        };
+        let listen = async {
+            loop {
+                match receive::<Reply>(&mut from).await.map_err(|error| gone(&error))? {
+                    Some(Reply::Item(item)) => {
+                        let asks = matches!(*item, Item::Fingerprint { .. });
+                        out.tell(*item).await?;
+                        if asks {
+                            let _ = asked.send(()).await;
                         }
                     }
+                    Some(Reply::Done) => return Ok(()),
+                    Some(Reply::Failed(failure)) => return Err(failure),
+                    None => return Err(gone(&"it said nothing more")),
                 }
-                Some(Reply::Done) => return Ok(()),
-                Some(Reply::Failed(failure)) => return Err(failure),
-                None => return Err(gone(&"it said nothing more")),
             }
+        };
+        tokio::select! {
+            result = listen => result,
+            Err(failure) = answer => Err(failure),
         }
     }
 

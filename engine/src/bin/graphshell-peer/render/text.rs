@@ -41,19 +41,21 @@ impl Text {
         let Item::Progress { device, name, done, total } = item else { return };
         let screen = &self.screen;
         let bar = self.bars.entry(*device).or_insert_with(|| {
-            let bar = screen.add(ProgressBar::new(*total));
-            let narrow = style::width(false).is_some_and(|width| width < 60);
-            let template = match narrow {
-                true => "{pos}/{len} operations",
-                false => "{msg}  {bar:24} {pos}/{len} operations",
-            };
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("##-"));
-            }
+            let bar = screen.add(ProgressBar::new(0));
             bar.set_message(clean(name));
             bar
         });
-        bar.set_length(*total);
+        let narrow = style::width(false).is_some_and(|width| width < 60);
+        let template = match (narrow, total) {
+            (true, Some(_)) => "{pos}/{len} operations",
+            (true, None) => "{pos} operations",
+            (false, Some(_)) => "{msg}  {bar:24} {pos}/{len} operations",
+            (false, None) => "{msg}  {pos} operations",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("##-"));
+        }
+        bar.set_length(total.unwrap_or(*done));
         bar.set_position(*done);
     }
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use graphshell_sync::device_key::Lineage;
-use graphshell_sync::pairing::{Followed, Host, Introduction, Paired, PairingError};
+use graphshell_sync::pairing::{CloseCode, Followed, Host, Introduction, Paired, PairingError};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::{Access, DeviceId, Outcome, SystemClock, Workspace};
 use iroh::TransportAddr;
@@ -23,8 +23,8 @@ pub(super) enum DeskEvent {
     Asked(Box<Introduction>, oneshot::Sender<bool>),
     /// Both have said yes, and it is written down.
     Paired(Box<Paired>),
-    /// An attempt came to nothing.
-    Failed(String),
+    /// An attempt came to nothing; whether since the other person said no.
+    Failed(String, bool),
 }
 
 /// Where a running `pair` takes what the network says.
@@ -102,7 +102,7 @@ impl Book {
         let write = |contents: &mut crate::profile::Contents| {
             let kept = contents.peers.get(&paired.device).and_then(|peer| peer.synced_ms);
             let paired_ms = SystemClock.now_ms();
-            let entry = PeerEntry { name, direct, relays, paired_ms, synced_ms: kept };
+            let entry = PeerEntry { name, direct, relays, paired_ms, synced_ms: kept, knows: None };
             contents.peers.insert(paired.device, entry);
         };
         self.profile.change(write).map_err(|failure| failure.what)?;
@@ -217,7 +217,8 @@ impl Host for PairHost {
     }
 
     fn failed(&self, _: DeviceId, error: &PairingError) {
-        self.desk.tell(DeskEvent::Failed(error.to_string()));
+        let declined = error.refusal() == Some(CloseCode::Declined);
+        self.desk.tell(DeskEvent::Failed(error.to_string(), declined));
     }
 }
 

@@ -32,7 +32,7 @@ use iroh::protocol::Router;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
-use crate::args::{NetworkArgs, RelayChoice};
+use crate::args::{KeyPlace, NetworkArgs, RelayChoice};
 use crate::command::{Answer, Command};
 use crate::failure::{Failure, Kind, Result};
 use crate::item::Item;
@@ -336,8 +336,9 @@ fn store_failure(profile: &Profile, error: &OpenError) -> Failure {
             Failure::new(Kind::InUse, format!("another program uses the profile {}", profile.folder().display()))
                 .next("wait until it is done, or end it; commands go through a running `watch` by themselves")
         }
-        OpenError::Store(graphshell_sync::ports::StoreError::Damaged(_)) => {
-            failure.next("if a passphrase was asked for, see whether it is right; nothing was changed")
+        _ if profile.read().key == KeyPlace::Passphrase && text.contains("wrong key") => {
+            let what = "the passphrase is not the one that the graph is sealed with";
+            Failure::new(Kind::Profile, what).next("try again; nothing was changed")
         }
         _ => failure,
     }

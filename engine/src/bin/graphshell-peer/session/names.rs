@@ -56,12 +56,13 @@ impl ProtocolHandler for Names {
             connection.close(2u32.into(), b"the workspace is not shared with you");
             return Ok(());
         }
-        self.book.note_own_author(self.device).await;
-        let rows = rows(&self.book.profile.read(), self.device);
-        let text = serde_json::to_vec(&rows).unwrap_or_default();
         let answer = async {
-            let mut stream = connection.open_uni().await?;
-            if stream.write_all(&text).await.is_ok() && stream.finish().is_ok() {
+            let (mut to, mut from) = connection.accept_bi().await?;
+            let told = from.read_to_end(MAX_BYTES).await.unwrap_or_default();
+            self.book.learn(&told);
+            if to.write_all(&self.book.tells(self.device).await).await.is_ok()
+                && to.finish().is_ok()
+            {
                 connection.closed().await;
             }
             Ok::<_, AcceptError>(())
@@ -90,43 +91,63 @@ fn rows(contents: &Contents, me: DeviceId) -> Vec<Row> {
 }
 
 impl Session {
-    /// Asks a device for authors, if there are any that nobody knows here. Nothing depends on it.
+    /// Exchanges authors with a device, if it may know one that nobody knows here, or does not know this
+    /// device's. Nothing depends on it.
     pub(super) async fn learn_names(&self, device: DeviceId) {
-        self.book().note_own_author(self.device).await;
-        let known = self.profile.read().authors;
-        let strangers: Vec<PeerId> = self
-            .workspace
-            .version_vector()
-            .iter()
-            .map(|(peer, _)| peer)
-            .filter(|peer| !known.contains_key(peer))
-            .collect();
+        let book = self.book();
+        book.note_own_author(self.device).await;
+        let mut contents = self.profile.read();
+        let me = Some(self.workspace.peer_id()).filter(|me| contents.authors.contains_key(me));
         let Some(backend) = self.workspace.network().backend() else { return };
-        let Some(peer) = self.profile.read().peers.remove(&device) else { return };
+        let Some(peer) = contents.peers.remove(&device) else { return };
         let Some(address) = crate::network::address(device, &peer) else { return };
-        if strangers.is_empty() {
+        if book.strangers().is_empty() && peer.knows == me {
             return;
         }
-        let ask = async {
+        let exchange = async {
             let connection = backend.endpoint().connect(address, ALPN).await.ok()?;
-            let mut stream = connection.accept_uni().await.ok()?;
-            let text = stream.read_to_end(MAX_BYTES).await.ok()?;
+            let (mut to, mut from) = connection.open_bi().await.ok()?;
+            to.write_all(&book.tells(self.device).await).await.ok()?;
+            to.finish().ok()?;
+            let told = from.read_to_end(MAX_BYTES).await.ok()?;
             connection.close(0u32.into(), b"");
-            serde_json::from_slice::<Vec<Row>>(&text).ok()
+            Some(told)
         };
-        let Ok(Some(rows)) = timeout(DEADLINE, ask).await else { return };
+        let Ok(Some(told)) = timeout(DEADLINE, exchange).await else { return };
+        book.learn(&told);
+        let _ = self.profile.change(|contents| {
+            if let Some(peer) = contents.peers.get_mut(&device) {
+                peer.knows = me;
+            }
+        });
+    }
+}
+
+impl Book {
+    /// Authors of whom it is not known which device they are.
+    fn strangers(&self) -> Vec<PeerId> {
+        let known = self.profile.read().authors;
+        let vector = self.workspace.version_vector();
+        vector.iter().map(|(peer, _)| peer).filter(|peer| !known.contains_key(peer)).collect()
+    }
+
+    /// What this device says.
+    async fn tells(&self, device: DeviceId) -> Vec<u8> {
+        self.note_own_author(device).await;
+        serde_json::to_vec(&rows(&self.profile.read(), device)).unwrap_or_default()
+    }
+
+    /// Writes down what another device said of authors that are in the graph and not known.
+    fn learn(&self, told: &[u8]) {
+        let Ok(rows) = serde_json::from_slice::<Vec<Row>>(told) else { return };
+        let strangers = self.strangers();
         let learned: Vec<(PeerId, Author)> = rows
             .into_iter()
+            .take(MAX_AUTHORS)
             .filter_map(checked)
             .filter(|(author, _)| strangers.contains(author))
             .collect();
-        let _ = self.profile.change(|contents| {
-            for (author, row) in learned {
-                if contents.authors.len() < MAX_AUTHORS {
-                    contents.authors.entry(author).or_insert(row);
-                }
-            }
-        });
+        let _ = self.profile.change(|contents| contents.authors.extend(learned));
     }
 }
 

@@ -46,7 +46,11 @@ impl Session {
         let expires_ms = ticket.invitation().expires_ms;
         out.tell(Item::Ticket { ticket: ticket.to_string(), expires_ms, name: contents.name })
             .await?;
-        let waited = timeout(TICKET_LIFETIME, self.attend(&mut events, out)).await;
+        let holds = || {
+            let open = online.inviter.invitations();
+            open.iter().any(|open| open.id == ticket.invitation().id)
+        };
+        let waited = timeout(TICKET_LIFETIME, self.attend(&mut events, holds, out)).await;
         online.inviter.withdraw(ticket.invitation().id);
         let device = waited.unwrap_or_else(|_| {
             Err(Failure::new(Kind::Declined, "nobody came with the ticket in ten minutes")
@@ -62,6 +66,7 @@ impl Session {
     async fn attend(
         &self,
         events: &mut mpsc::UnboundedReceiver<DeskEvent>,
+        holds: impl Fn() -> bool,
         out: &Dialog,
     ) -> Result<DeviceId> {
         let mut asked = false;
@@ -87,11 +92,11 @@ impl Session {
                     return Ok(paired.device);
                 }
                 // Once digits were shown nobody is asked about others: the answer might be to the former.
-                DeskEvent::Failed(why) if asked => {
+                DeskEvent::Failed(why, declined) if asked || declined || !holds() => {
                     return Err(Failure::new(Kind::Declined, why)
                         .next("`graphshell-peer pair` makes a new ticket"));
                 }
-                DeskEvent::Failed(why) => {
+                DeskEvent::Failed(why, _) => {
                     out.tell(Item::Note { text: format!("somebody tried and failed: {why}") })
                         .await?;
                 }

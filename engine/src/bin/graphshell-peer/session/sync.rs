@@ -15,7 +15,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::item::{Item, Round, Status};
 
 /// Time between two looks at how far a round is.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+const PROGRESS_EVERY: Duration = Duration::from_millis(25);
 /// Rounds that are under way at once.
 const ROUNDS_AT_ONCE: usize = 4;
 
@@ -24,8 +24,11 @@ impl Session {
         self.online()?;
         let devices: Vec<DeviceId> = match peer {
             Some(name) => {
-                let device = self.peer_named(name)?.0;
-                let round = self.round(device, out).await?;
+                let (device, name) = self.peer_named(name)?;
+                let round = self.round(device, out).await.map_err(|failure| {
+                    let what = format!("{name}: {}", failure.what);
+                    Failure { what, ..failure }
+                })?;
                 out.tell(Item::Round(round)).await?;
                 return out.tell(Item::Synced { devices: 1, failed: 0 }).await;
             }
@@ -92,7 +95,8 @@ impl Session {
                     let now = (progress.pulled + progress.pushed, progress.to_pull + progress.to_push);
                     if now != last && now.1 > 0 {
                         last = now;
-                        let (done, total, name) = (now.0, now.1, name.clone());
+                        let total = Some(now.1).filter(|&total| total > now.0);
+                        let (done, name) = (now.0, name.clone());
                         out.tell(Item::Progress { device, name, done, total }).await?;
                     }
                 }
@@ -133,7 +137,7 @@ impl Session {
 
 /// What a person is told of a round that failed.
 pub(super) fn sync_failure(name: &str, error: &SyncError) -> Failure {
-    let failure = |what: String| Failure::new(Kind::Sync, format!("{name}: {what}"));
+    let failure = |what: String| Failure::new(Kind::Sync, what);
     match error {
         SyncError::Call(CallError::Lost(why)) => failure(format!("cannot be reached: {why}"))
             .next("is `graphshell-peer watch` running there, in the same network or with a relay?"),

@@ -184,7 +184,6 @@ impl Session {
             }
             if let PeerState::Failed { why, .. } = &status.state {
                 let why = super::sync::sync_failure(&name, why).what;
-                let why = why.strip_prefix(&format!("{name}: ")).unwrap_or(&why).to_owned();
                 // The same again is no news.
                 if seen.failures.insert(device, why.clone()).as_ref() != Some(&why) {
                     tell(out, Happening::Failed { device, name, why }).await?;
