@@ -66,10 +66,10 @@ pub(super) fn begin(shared: &Arc<Shared>, device: DeviceId) -> Dial {
             },
             Err(fault) => Err(fault),
         };
-        task.pool.dialed(device);
         let told = made.as_ref().map(|joined| joined.link.clone()).map_err(Clone::clone);
         // Nobody may wait any more.
         let _ = sender.send(Some(told));
+        task.pool.dialed(device);
         match made {
             Ok(joined) => {
                 retire(&task, joined.retired);

@@ -253,8 +253,12 @@ impl IrohBackend {
     /// Where a device can be reached, in the place of what was added for it before. At most
     /// [`MAX_ADDRESSES`](crate::limits::MAX_ADDRESSES) addresses of
     /// [`MAX_KNOWN_DEVICES`](crate::limits::MAX_KNOWN_DEVICES) devices are kept.
+    ///
+    /// What asks for the device from now on dials there, also while an older address is being tried.
     pub fn add_address(&self, address: EndpointAddr) {
+        let device = DeviceId(*address.id.as_bytes());
         self.shared().addresses.add(address);
+        self.shared().pool.moved(device);
     }
 
     /// Forgets what was added for a device.

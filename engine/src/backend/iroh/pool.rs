@@ -235,10 +235,22 @@ impl Pool {
         Err(dial)
     }
 
+    /// The device may be somewhere else now: whoever wants it next does not wait for a dial that was
+    /// begun before.
+    pub(super) fn moved(&self, device: DeviceId) {
+        if let Some(peer) = self.lock().get_mut(&device) {
+            peer.dialing = None;
+        }
+    }
+
     /// A dial has ended, well or not.
     pub(super) fn dialed(&self, device: DeviceId) {
         let mut peers = self.lock();
         let Some(peer) = peers.get_mut(&device) else { return };
+        if peer.dialing.as_ref().is_some_and(Dial::is_under_way) {
+            // Another one took its place.
+            return;
+        }
         peer.dialing = None;
         if peer.links().next().is_none() {
             peers.remove(&device);
