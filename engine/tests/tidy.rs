@@ -24,7 +24,7 @@ const CHECKED_OTHERWISE: &[(&str, &str)] = &[
     // More features of the same package.
     (
         "cargo test --package graphshell-sync --features store",
-        "cargo test --package graphshell-sync --features peer",
+        "cargo test --package graphshell-sync --features peer,relay-tests",
     ),
     // The same in another profile, into another folder.
     (

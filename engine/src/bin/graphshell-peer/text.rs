@@ -166,7 +166,7 @@ mod tests {
             (120, "2 min ago"),
             (7_200, "2 h ago"),
             (172_800, "2 days ago"),
-            (40_000_000, "on 2022-08-07"),
+            (40_000_000, "on 2022-08-08"),
         ] {
             assert_eq!(ago_at(now - seconds * 1000, now), said);
         }

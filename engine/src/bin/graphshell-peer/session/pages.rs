@@ -198,7 +198,9 @@ pub(super) fn label(id: NodeId, node: &Node) -> String {
 pub(super) fn find(graph: &Graph, name: &str) -> Result<(NodeId, Node)> {
     let lower = name.to_lowercase();
     let is = |id: &NodeId, node: &Node| {
-        node.url == name || node.title.to_lowercase() == lower || id.to_string() == lower
+        // A page may have no title.
+        !name.is_empty()
+            && (node.url == name || node.title.to_lowercase() == lower || id.to_string() == lower)
     };
     let begins = |id: &NodeId, node: &Node| {
         let bare = node.url.split_once("://").map_or("", |(_, rest)| rest);
