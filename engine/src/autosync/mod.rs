@@ -14,7 +14,7 @@
 //!   with jitter. [`Trigger::Wanted`], and the device's coming, override that.
 //! - Nobody starves: of all that is due, the longest due begins first.
 //!
-//! With the feature `iroh` [`auto_sync`] runs it over a workspace and its network.
+//! With the feature `iroh` `auto_sync` runs it over a workspace and its network.
 
 mod peer;
 mod policy;
