@@ -147,6 +147,19 @@ fn a_full_disk_takes_the_edit_back_and_names_it() {
 }
 
 #[test]
+fn a_first_edit_taken_back_changes_no_name() {
+    let mut world = World::new();
+    let (laptop, at_laptop) = world.device(1);
+    let mut events = at_laptop.subscribe();
+    laptop.store.limit_room(Some(0));
+    let receipt = at_laptop.edit(add(1)).unwrap();
+    assert!(matches!(world.run(at_laptop.settled(receipt)), Outcome::Refused(_)));
+    let told: Vec<Event> = std::iter::from_fn(|| events.try_next()).collect();
+    let renamed = told.iter().any(|event| matches!(event, Event::Rotated { .. }));
+    assert!(!renamed, "no entry ever bore the name: {told:?}");
+}
+
+#[test]
 fn a_disk_that_stays_full_leaves_a_workspace_that_reads_and_syncs_out() {
     let mut world = World::new();
     let (laptop, at_laptop) = world.device(1);

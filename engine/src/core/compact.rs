@@ -3,6 +3,8 @@
 //! Only while nothing is on its way and nothing is in doubt: the base holds no own entry that could
 //! still be disowned, and no author's history of which there are two.
 
+use super::index::LogIndex;
+use super::snapshot::Root;
 use super::{Core, Output};
 use crate::api::Chore;
 use crate::counters::Counter;
@@ -29,8 +31,17 @@ pub(super) struct Compaction {
     pub(super) tried_at: u64,
     /// Whether somebody waits for the attempt that begins next.
     wanted: bool,
-    /// While the store is at work: where the log is to begin.
-    open: Option<u64>,
+    /// While the store is at work.
+    open: Option<Cut>,
+}
+
+/// What the store is to cut, and what counts again if it does not.
+#[derive(Debug)]
+struct Cut {
+    /// Where the log is to begin.
+    first: u64,
+    index: LogIndex,
+    root: Root,
 }
 
 impl Compaction {
@@ -44,7 +55,7 @@ impl Compaction {
 
     /// The first record that stays, whatever becomes of the attempt under way.
     pub(super) fn kept_from(&self) -> u64 {
-        self.open.unwrap_or(self.first)
+        self.open.as_ref().map_or(self.first, |cut| cut.first)
     }
 }
 
@@ -87,38 +98,43 @@ impl Core {
             self.counters.note(Counter::CutHeldBack);
             return self.compacted(Ok(0));
         }
-        self.root = self.root_now();
+        let root = self.root_now();
+        let root = std::mem::replace(&mut self.root, root);
         let mut index = self.index.clone();
         index.keep(first..end);
-        let kept = std::mem::replace(&mut self.index, index);
+        let index = std::mem::replace(&mut self.index, index);
+        let cut = Cut { first, index, root };
         let base = self.snapshot();
         if base.bytes.len() > MAX_BASE_BYTES {
             // It grows further, and whoever comes late has to be handed what was cut.
-            self.index = kept;
-            return self.compacted(Err(StoreError::Refused(base_too_long())));
+            return self.not_cut(cut, StoreError::Refused(base_too_long()));
         }
-        self.compaction.open = Some(first);
+        self.compaction.open = Some(cut);
         self.outputs.push_back(Output::Rebase { base, first });
+    }
+
+    /// The log is as it was, and so is what may be asked of it.
+    fn not_cut(&mut self, cut: Cut, why: StoreError) {
+        (self.index, self.root) = (cut.index, cut.root);
+        self.compacted(Err(why));
     }
 
     /// The store has, or has not, put a base under the log.
     pub(super) fn rebased(&mut self, result: Result<(), StoreError>) {
-        let first = self.compaction.open.take();
+        let cut = self.compaction.open.take();
         if self.ended {
             return;
         }
-        let Some(first) = first else { return self.join_written(result) };
+        let Some(cut) = cut else { return self.join_written(result) };
         match result {
             Ok(()) => {
-                let dropped = first - self.compaction.first;
+                let dropped = cut.first - self.compaction.first;
                 self.counters.note(Counter::LogCut);
-                self.compaction.first = first;
+                self.compaction.first = cut.first;
                 self.snapshot_at = self.pipeline.end;
                 self.compacted(Ok(dropped));
             }
-            // The records are there still, but nobody asks for them any more: a later attempt
-            // drops them.
-            Err(refused @ StoreError::Refused(_)) => self.compacted(Err(refused)),
+            Err(refused @ StoreError::Refused(_)) => self.not_cut(cut, refused),
             Err(error) => self.fail(error),
         }
     }

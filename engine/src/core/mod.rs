@@ -338,8 +338,8 @@ impl Core {
     pub(crate) fn succeed(&mut self, old: Core, why: &Rebuild) {
         let (before, now) = (old.peer_id(), self.peer_id());
         self.counters.add(&old.counters);
-        // Whoever never authored anything had no name to change.
-        let renamed = old.named && now != before;
+        // A name that never became durable is nobody's, and none is changed.
+        let renamed = old.names.contains(&before) && now != before;
         self.inherit(old.into_legacy(), why);
         self.event(Event::Reset);
         let told = |output: &Output| matches!(output, Output::Event(Event::Rotated { new, .. }) if *new == now);

@@ -47,7 +47,10 @@ impl Core {
         let round = self.rounds.get(&id)?;
         let pushing = round.pushing.as_ref()?;
         let mut excluded = self.of_no_use(&round.theirs, &round.excluded);
-        excluded.extend(&round.parted);
+        for (&peer, &shared) in &round.parted {
+            let limit = excluded.entry(peer).or_insert(shared);
+            *limit = shared.min(*limit);
+        }
         Some(Wanted { have: pushing.sent.clone(), until: pushing.goal.clone(), excluded })
     }
 

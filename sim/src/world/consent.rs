@@ -64,7 +64,10 @@ impl<'a> User<'a> {
     pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
         let device = self.world.peer(other).device;
         match self.workspace.share_with(device, Access::Full) {
-            Ok(receipt) => Some(receipt),
+            Ok(receipt) => {
+                self.world.peer(self.me).withdrawing.borrow_mut().remove(&device);
+                Some(receipt)
+            }
             Err(EditError::Unavailable) => None,
             Err(error) => {
                 let name = &self.world.peer(other).name;

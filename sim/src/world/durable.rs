@@ -114,7 +114,7 @@ impl World {
         frontier: &Frontier,
     ) -> Option<Vec<SyncedLogEntry>> {
         let peer = &self.peers[me];
-        // An engine that began to cut tells no more of what it cuts, whatever comes of it.
+        // An engine that began to cut tells no more of what it cuts, unless the store refused.
         let whole = peer.image.borrow().base.is_none() && !peer.cuts.get();
         (!whole).then(|| self.archive.borrow().history(frontier))
     }

@@ -192,8 +192,11 @@ impl Store for SimStore {
     }
 
     async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
-        self.world.peer(self.me).cuts.set(true);
-        self.write(What::Base(base, first)).await
+        let cuts = &self.world.peer(self.me).cuts;
+        cuts.set(true);
+        let written = self.write(What::Base(base, first)).await;
+        cuts.set(!matches!(written, Err(StoreError::Refused(_))));
+        written
     }
 }
 

@@ -186,6 +186,32 @@ fn records_that_a_compaction_is_about_to_drop_are_not_in_the_log() {
 }
 
 #[test]
+fn a_compaction_that_the_store_refuses_leaves_the_log_as_it_was() {
+    let mut bench = Bench::new(1);
+    bench.core.share_with(stranger(), Access::None).unwrap();
+    bench.edit(1, &[add(1)]);
+    bench.settle();
+    bench.core.want_compaction();
+    let full = StoreError::Refused("no space".to_owned());
+    let told = said(&mut bench, |output| match output {
+        Output::Rebase { .. } => Some(Input::Rebased(Err(full.clone()))),
+        _ => None,
+    });
+    assert!(matches!(told.last(), Some(Output::Compacted(Err(_)))), "{told:?}");
+    assert_eq!(bench.core.log_range().start, 0);
+    // Whoever lacks an entry gets it from the log, and keeps it from being cut.
+    bench.core.share_with(stranger(), Access::Full).unwrap();
+    bench.settle();
+    for _ in 0..2 {
+        let answer = bench.answer_to(pull(Frontier::default()));
+        assert!(matches!(answer, Response::Batch { batch: Some(_), more: false }), "{answer:?}");
+        bench.core.want_compaction();
+        let told = said(&mut bench, |_| None);
+        assert!(matches!(told.last(), Some(Output::Compacted(Ok(_)))), "{told:?}");
+    }
+}
+
+#[test]
 fn a_suspicion_keeps_the_log_whole_until_the_peer_takes_it_back() {
     let mut bench = Bench::new(1);
     bench.edit(1, &[add(1)]);
