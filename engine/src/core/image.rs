@@ -19,7 +19,7 @@ use crate::limits::{MAX_NAMES, MAX_SNAPSHOT_BYTES};
 use crate::ports::StoreError;
 use crate::record::Snapshot;
 
-const IMAGE_VERSION: u8 = 1;
+const IMAGE_VERSION: u8 = 2;
 const CHORES: [Chore; 3] = [Chore::Compaction, Chore::Checkpoint, Chore::Serving];
 
 impl Core {
@@ -48,6 +48,7 @@ impl Core {
             incarnation,
             named,
             introduced: _,
+            looked,
             table_key,
             next_incarnation,
             promised,
@@ -95,7 +96,7 @@ impl Core {
         out.extend_from_slice(&incarnation.0);
         out.extend_from_slice(&next_incarnation.0);
         out.extend_from_slice(&named_device.0);
-        let flags = [*named, *held_back, *checkpoint_wanted, compaction.is_wanted()];
+        let flags = [*named, *held_back, *looked, *checkpoint_wanted, compaction.is_wanted()];
         out.extend(flags.map(u8::from));
         put_varint(&mut out, authors.len() as u64);
         for number in 0..authors.len() as u32 {
@@ -136,7 +137,7 @@ impl Core {
         let mut reader = Reader::new(bytes);
         let read = &mut reader;
         if read.u8("an image's version")? != IMAGE_VERSION {
-            return Err(DecodeError { offset: 0, expected: "image version 1" });
+            return Err(DecodeError { offset: 0, expected: "image version 2" });
         }
         let mut table = [0; 4];
         for word in &mut table {
@@ -145,7 +146,7 @@ impl Core {
         let incarnation = Incarnation(read.array("an incarnation")?);
         let next = Incarnation(read.array("an incarnation")?);
         let named_device = DeviceId(read.array("a device id")?);
-        let mut flags = [false; 4];
+        let mut flags = [false; 5];
         for flag in &mut flags {
             *flag = read.bounded(1, "0 or 1")? == 1;
         }
@@ -191,8 +192,8 @@ impl Core {
         (core.next_call, core.next_ticket) = (next_call, next_ticket);
         core.snapshot_at = snapshot_at;
         (core.compaction.first, core.compaction.tried_at) = (first, tried_at);
-        let [named, held_back, checkpoint_wanted, compaction_wanted] = flags;
-        (core.named, core.held_back) = (named, held_back);
+        let [named, held_back, looked, checkpoint_wanted, compaction_wanted] = flags;
+        (core.named, core.held_back, core.looked) = (named, held_back, looked);
         // At rest no entry waits for the witness.
         core.introduced = named;
         core.checkpoint_wanted = checkpoint_wanted;

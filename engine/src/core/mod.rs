@@ -117,6 +117,9 @@ pub(crate) struct Core {
     named: bool,
     /// Whether the witness was told of the present one.
     introduced: bool,
+    /// Whether somebody was asked what is known of the present name before anything was promised
+    /// under it in this life: only then may more be promised unasked.
+    looked: bool,
     table_key: [u64; 4],
     /// Randomness kept for the next change of the name.
     next_incarnation: Incarnation,

@@ -94,6 +94,7 @@ impl Replay {
             named_device: config.device,
             named: false,
             introduced: false,
+            looked: false,
             table_key: seeds.table,
             next_incarnation: seeds.next,
             promised: 0,
@@ -352,7 +353,7 @@ impl Core {
     /// Authors as a new incarnation; the log tells of it with its first entry.
     fn begin_incarnation(&mut self) {
         (self.incarnation, self.named) = (self.next_incarnation, false);
-        self.introduced = false;
+        (self.introduced, self.looked) = (false, false);
         // This core may have to take yet another name, and never the same one twice.
         self.next_incarnation = self.next_incarnation.successor();
         let peer = PeerId::derive(self.config.device, self.incarnation);

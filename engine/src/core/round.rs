@@ -130,6 +130,10 @@ impl Core {
             last_place: 0,
         };
         self.rounds.insert(id, round);
+        if self.looked {
+            // The witness writes while the peer is asked.
+            self.ensure_promise();
+        }
         self.outputs.push_back(Output::Announce(self.frontier()));
         self.ask_frontier(id);
     }
@@ -256,6 +260,7 @@ impl Core {
     /// Looks where the peer's histories are not ours, and what it knows of this device.
     fn heed_frontier(&mut self, id: u64, peer: DeviceId, theirs: &Frontier) {
         self.settle_suspicions(peer, theirs);
+        self.looked = true;
         let mut partings = Vec::new();
         for row in theirs.rows() {
             let Some(author) = self.authors.get(row.peer) else { continue };

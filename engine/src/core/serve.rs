@@ -323,6 +323,7 @@ impl Core {
 
     /// Looks whether a peer knows own entries that we do not know or that differ from ours.
     pub(super) fn look_for_own_name(&mut self, theirs: &Frontier, from: DeviceId) {
+        self.looked = true;
         let Some(row) = theirs.get(self.peer_id()) else { return };
         match self.ledger.chain(self.me).hash_at(row.sequence) {
             Some(ours) if ours == row.hash => self.confirm(row.sequence),

@@ -211,6 +211,32 @@ fn a_durable_edit_is_sent_only_once_the_witness_knows() {
 }
 
 #[test]
+fn the_witness_writes_while_a_peer_is_asked_once_somebody_was() {
+    let mut bench = Bench::new(1);
+    for looked in [false, true] {
+        bench.edit(1, &[add(u8::from(looked))]);
+        bench.settle();
+        bench.core.handle(Input::Start { round: 1, peer: stranger() });
+        let mut promises = Vec::new();
+        while let Some(output) = bench.core.poll_output() {
+            match output {
+                Output::Ask { call, request: Request::Frontier(_), .. } => {
+                    // Nothing follows from the answer before it is there.
+                    promises.push(bench.core.has_unpromised());
+                    let frontier = Frontier::default();
+                    let response = Response::Frontier { frontier, excluded: Vec::new() };
+                    bench.core.handle(Input::Returned { call, response: Ok(response) });
+                }
+                Output::Ask { .. } | Output::Finished { .. } => {}
+                other => bench.carry_out(other),
+            }
+        }
+        assert_eq!(promises, [!looked], "a restored backup learns first what others know of it");
+        bench.core.handle(Input::Abandon { round: 1 });
+    }
+}
+
+#[test]
 fn a_push_is_acknowledged_only_once_it_is_durable() {
     let mut author = Bench::new(1);
     author.edit(1, &[add(1)]);
