@@ -19,6 +19,7 @@
 
 #[cfg(feature = "store")]
 mod place;
+#[cfg(any(feature = "store", test))]
 mod record;
 pub(crate) mod succession;
 

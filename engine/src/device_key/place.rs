@@ -2,33 +2,26 @@
 
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
-
 use super::record::{self, RecordError};
 use super::{DeviceKey, TooManySuccessions};
 use crate::ports::{Entropy, StoreError};
-use crate::store::disk::{KeyringEntry, check_private, files};
+use crate::store::disk::Place;
 
 /// Where a device's key lies. Key and successions are one value there, which is replaced as a
 /// whole: a crash leaves either the one before or the one after.
 ///
 /// Calls block; those on the keyring may ask its user.
-pub struct KeyPlace(Kind);
-
-enum Kind {
-    Keyring(KeyringEntry),
-    File(PathBuf),
-}
+pub struct KeyPlace(Place);
 
 impl KeyPlace {
     /// The operating system's keyring.
     pub fn keyring(service: impl Into<String>, user: impl Into<String>) -> Self {
-        KeyPlace(Kind::Keyring(KeyringEntry { service: service.into(), user: user.into() }))
+        KeyPlace(Place::keyring(service, user))
     }
 
     /// A file that nobody but its owner may read (mode 600).
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        KeyPlace(Kind::File(path.into()))
+        KeyPlace(Place::file(path))
     }
 
     /// The keyring, or, where none runs (a machine without a desktop, CI), a file; what was
@@ -42,15 +35,12 @@ impl KeyPlace {
         user: impl Into<String>,
         path: impl Into<PathBuf>,
     ) -> Result<Self, StoreError> {
-        let path = path.into();
-        let entry = KeyringEntry { service: service.into(), user: user.into() };
-        let keyring = !path.exists() && entry.runs()?;
-        Ok(KeyPlace(if keyring { Kind::Keyring(entry) } else { Kind::File(path) }))
+        Place::keyring_or_file(service, user, path).map(KeyPlace)
     }
 
     /// Whether the key lies in the keyring.
     pub fn is_keyring(&self) -> bool {
-        matches!(self.0, Kind::Keyring(_))
+        self.0.is_keyring()
     }
 
     /// The key, if there is one.
@@ -60,14 +50,7 @@ impl KeyPlace {
     /// [`StoreError::Damaged`] if it is not what was written, [`StoreError::Failed`] if it cannot
     /// be read.
     pub fn load(&self) -> Result<Option<DeviceKey>, StoreError> {
-        let text = match &self.0 {
-            Kind::Keyring(entry) => entry.read()?.map(String::into_bytes),
-            Kind::File(path) => {
-                check_private(path)?;
-                files::read_to_rely_on(path)?
-            }
-        };
-        let Some(text) = text.map(Zeroizing::new) else { return Ok(None) };
+        let Some(text) = self.0.read_secret()? else { return Ok(None) };
         record::decode(&text).map(Some).map_err(|error| match error {
             RecordError::Newer(format) => StoreError::Refused(format!(
                 "{self}: format {format} is newer than 1, which this version reads; use the later \
@@ -89,11 +72,7 @@ impl KeyPlace {
             return Ok(key);
         }
         let key = DeviceKey::generate(entropy);
-        let text = record::encode(&key);
-        match &self.0 {
-            Kind::Keyring(entry) => entry.write(&text)?,
-            Kind::File(path) => files::create(path, text.as_bytes())?,
-        }
+        self.0.create(record::encode(&key).as_bytes())?;
         Ok(key)
     }
 
@@ -103,11 +82,7 @@ impl KeyPlace {
     /// [`StoreError::Refused`] if the one before is still there, [`StoreError::Failed`] if it is
     /// unknown which of both is.
     pub fn replace(&self, key: &DeviceKey) -> Result<(), StoreError> {
-        let text = record::encode(key);
-        match &self.0 {
-            Kind::Keyring(entry) => entry.write(&text),
-            Kind::File(path) => files::replace(path, text.as_bytes()),
-        }
+        self.0.replace(record::encode(key).as_bytes())
     }
 
     /// Changes the key: makes a new one and keeps it, with its succession, in the place of the
@@ -128,10 +103,7 @@ impl KeyPlace {
 
 impl std::fmt::Display for KeyPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
-            Kind::Keyring(entry) => entry.fmt(f),
-            Kind::File(path) => path.display().fmt(f),
-        }
+        self.0.fmt(f)
     }
 }
 

@@ -262,7 +262,7 @@ mod place {
         let path = folder.path().join("device.key");
         make(&path);
         let text = std::fs::read(&path).unwrap();
-        crate::store::disk::files::replace(&path, &text[1..]).unwrap();
+        crate::store::disk::Place::file(&path).replace(&text[1..]).unwrap();
         let error = KeyPlace::file(&path).load().unwrap_err();
         assert!(matches!(error, StoreError::Damaged(_)), "{error}");
         assert!(error.to_string().contains("device.key"), "{error}");

@@ -43,10 +43,6 @@ fn who_does_not_confirm_shares_nothing() {
         joining.say(at_ben);
         assert_eq!((inviting.end().code, joining.end().code), (6, 6));
     }
-    let inviting = ada.start(&["pair", "--json", "--yes"]);
-    let shown = inviting.item("ticket")["ticket"].as_str().unwrap().to_owned();
-    ben.fails(6, &["pair", &shown, "--yes-if", "1111 2222 3333"]);
-    assert_eq!(inviting.end().code, 6);
     assert_eq!(ada.json(&["status"])[0]["peers"].as_array().unwrap().len(), 0);
 }
 

@@ -202,12 +202,10 @@ pub(crate) enum Verb {
         /// The other device may see the graph, and not change it
         #[arg(long, conflicts_with = "ticket")]
         read_only: bool,
-        /// Confirm without a question: whoever has the ticket is taken in. For scripts
+        /// Confirm without a question: whoever has the ticket is taken in. For scripts; one that compares
+        /// the digits reads them from --json and answers on stdin, with `yes` or the other side's digits
         #[arg(long)]
         yes: bool,
-        /// Confirm if the digits are these, else decline. For scripts
-        #[arg(long, value_name = "DIGITS", conflicts_with = "yes")]
-        yes_if: Option<String>,
         /// No QR code
         #[arg(long)]
         no_qr: bool,

@@ -77,13 +77,9 @@ async fn execute(common: &Common, verb: Verb) -> Result<()> {
             let notes = notes.map(|text| Item::Note { text: text.to_owned() });
             return show(options, items.chain(notes)).await;
         }
-        Verb::Pair { ticket, read_only, yes, yes_if, no_qr, create, network: args } => {
+        Verb::Pair { ticket, read_only, yes, no_qr, create, network: args } => {
             options.no_qr = no_qr;
-            options.confirm = match yes_if {
-                Some(digits) => Confirm::If(digits),
-                None if yes => Confirm::Always,
-                None => Confirm::Ask,
-            };
+            options.confirm = if yes { Confirm::Always } else { Confirm::Ask };
             network = args;
             match ticket {
                 None => Command::Invite { read_only },

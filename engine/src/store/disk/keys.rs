@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::files;
-use super::keyring_entry::KeyringEntry;
 use super::passphrase;
+use super::place::Place;
 use crate::ports::{Entropy, StoreError};
 use crate::store::vault::MasterKey;
 use crate::system::SystemEntropy;
@@ -19,16 +18,14 @@ pub(super) type KeyBytes = Box<Zeroizing<[u8; 32]>>;
 pub struct KeySource(Kind);
 
 enum Kind {
-    Keyring(KeyringEntry),
+    Kept(Place),
     Passphrase(Zeroizing<String>),
-    KeyFile(PathBuf),
 }
 
 impl KeySource {
     /// A random key in the operating system's keyring, made when a store is begun.
     pub fn keyring(service: impl Into<String>, user: impl Into<String>) -> Self {
-        let (service, user) = (service.into(), user.into());
-        KeySource(Kind::Keyring(KeyringEntry { service, user }))
+        KeySource(Kind::Kept(Place::keyring(service, user)))
     }
 
     /// The key that a passphrase stands for, by Argon2id. Whoever forgets it has lost the store.
@@ -39,7 +36,7 @@ impl KeySource {
     /// A random key in a file, made when a store is begun, which nobody but its owner may read.
     /// To be kept apart from the store: who has both can read it.
     pub fn key_file(path: impl Into<PathBuf>) -> Self {
-        KeySource(Kind::KeyFile(path.into()))
+        KeySource(Kind::Kept(Place::file(path)))
     }
 
     /// The keyring, or, where none runs (a machine without a desktop, CI), a key file; what was
@@ -55,24 +52,20 @@ impl KeySource {
         user: impl Into<String>,
         path: impl Into<PathBuf>,
     ) -> Result<Self, StoreError> {
-        let path = path.into();
-        let entry = KeyringEntry { service: service.into(), user: user.into() };
-        let keyring = !path.exists() && entry.runs()?;
-        Ok(KeySource(if keyring { Kind::Keyring(entry) } else { Kind::KeyFile(path) }))
+        Ok(KeySource(Kind::Kept(Place::keyring_or_file(service, user, path)?)))
     }
 
     /// Whether the key lies in the keyring.
     pub fn is_keyring(&self) -> bool {
-        matches!(self.0, Kind::Keyring(_))
+        matches!(&self.0, Kind::Kept(place) if place.is_keyring())
     }
 
     /// The key for the store in `folder`. Only for a `new` one a key is made: another key than the
     /// one that a store was begun with would be of no use.
     pub(super) fn key(&self, folder: &Path, new: bool) -> Result<MasterKey, StoreError> {
         let key = match &self.0 {
-            Kind::Keyring(entry) => in_keyring(entry, new)?,
+            Kind::Kept(place) => kept(place, folder, new)?,
             Kind::Passphrase(passphrase) => passphrase::key(folder, passphrase, new)?,
-            Kind::KeyFile(path) => in_file(path, folder, new)?,
         };
         Ok(MasterKey::from_bytes(&key))
     }
@@ -81,54 +74,31 @@ impl KeySource {
 impl std::fmt::Debug for KeySource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
-            Kind::Keyring(entry) => write!(f, "KeySource({entry})"),
+            Kind::Kept(place) => write!(f, "KeySource({place})"),
             Kind::Passphrase(_) => f.write_str("KeySource(passphrase)"),
-            Kind::KeyFile(path) => write!(f, "KeySource({})", path.display()),
         }
     }
 }
 
-fn in_keyring(entry: &KeyringEntry, new: bool) -> Result<KeyBytes, StoreError> {
-    match entry.read()?.map(Zeroizing::new) {
-        Some(text) => {
-            parse(&text).ok_or_else(|| StoreError::Damaged(format!("{entry}: no key of 64 digits")))
+/// A keyring keeps the key as 64 digits, a file as its 32 bytes.
+fn kept(place: &Place, folder: &Path, new: bool) -> Result<KeyBytes, StoreError> {
+    let keyring = place.is_keyring();
+    if let Place::File(path) = place {
+        let inside =
+            |path: &Path| Some(path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?));
+        if path.parent().and_then(inside).unwrap_or(false) {
+            let what = format!("{place}: a key seals nothing in its own store");
+            return Err(StoreError::Refused(what));
         }
-        None if new => {
-            let key = random_key();
-            entry.write(&Zeroizing::new(data_encoding::HEXLOWER.encode(&**key)))?;
-            Ok(key)
-        }
-        None => Err(StoreError::Damaged(format!(
-            "{entry}: there is none, and the store cannot be read without the key it was begun with"
-        ))),
     }
-}
-
-/// The key that these 64 digits are.
-fn parse(text: &str) -> Option<KeyBytes> {
-    let mut key = KeyBytes::default();
-    // Asked first, since `decode_mut` panics over a length that does not fit.
-    if text.len() != 2 * key.len() {
-        return None;
-    }
-    data_encoding::HEXLOWER.decode_mut(text.as_bytes(), &mut **key).ok()?;
-    Some(key)
-}
-
-fn in_file(path: &Path, folder: &Path, new: bool) -> Result<KeyBytes, StoreError> {
-    let name = path.display();
-    let inside =
-        |path: &Path| Some(path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?));
-    if path.parent().and_then(inside).unwrap_or(false) {
-        return Err(StoreError::Refused(format!("{name}: a key seals nothing in its own store")));
-    }
-    check_private(path)?;
-    match files::read_to_rely_on(path)?.map(Zeroizing::new) {
+    match place.read_secret()? {
+        Some(digits) if keyring => parse(&digits)
+            .ok_or_else(|| StoreError::Damaged(format!("{place}: no key of 64 digits"))),
         Some(bytes) => {
             let mut key = KeyBytes::default();
             if bytes.len() != key.len() {
                 let found = bytes.len();
-                let what = format!("{name}: a key has 32 bytes, the file has {found}");
+                let what = format!("{place}: a key has 32 bytes, the file has {found}");
                 return Err(StoreError::Damaged(what));
             }
             key.copy_from_slice(&bytes);
@@ -136,28 +106,25 @@ fn in_file(path: &Path, folder: &Path, new: bool) -> Result<KeyBytes, StoreError
         }
         None if new => {
             let key = random_key();
-            files::create(path, &**key)?;
+            let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(&**key));
+            place.create(if keyring { digits.as_bytes() } else { &**key })?;
             Ok(key)
         }
         None => Err(StoreError::Damaged(format!(
-            "{name}: it is missing, and the store cannot be read without the key it was begun with"
+            "{place}: it is missing, and the store cannot be read without the key it was begun with"
         ))),
     }
 }
 
-/// Refuses a key that others may read.
-pub(crate) fn check_private(path: &Path) -> Result<(), StoreError> {
-    #[cfg(unix)]
-    if let Ok(metadata) = path.metadata() {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(StoreError::Refused(format!(
-                "{}: others may read this key (mode {mode:o}, expected 600)",
-                path.display()
-            )));
-        }
+/// The key that these 64 digits are.
+fn parse(digits: &[u8]) -> Option<KeyBytes> {
+    let mut key = KeyBytes::default();
+    // Asked first, since `decode_mut` panics over a length that does not fit.
+    if digits.len() != 2 * key.len() {
+        return None;
     }
-    Ok(())
+    data_encoding::HEXLOWER.decode_mut(digits, &mut **key).ok()?;
+    Some(key)
 }
 
 fn random_key() -> KeyBytes {
@@ -171,7 +138,7 @@ mod tests {
     use super::*;
 
     fn key_in(path: &Path, new: bool) -> Result<[u8; 32], StoreError> {
-        in_file(path, Path::new("store"), new).map(|key| **key)
+        kept(&Place::file(path), Path::new("store"), new).map(|key| **key)
     }
 
     #[test]
@@ -208,25 +175,26 @@ mod tests {
     fn key_of_another_length_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        files::create(&path, &[1; 31]).unwrap();
+        Place::file(&path).create(&[1; 31]).unwrap();
         assert!(matches!(key_in(&path, true), Err(StoreError::Damaged(_))));
     }
 
     #[test]
     fn text_of_another_length_or_with_other_characters_is_no_key() {
         let good = "0f".repeat(32);
-        assert_eq!(parse(&good).map(|key| **key), Some([0x0f; 32]));
+        assert_eq!(parse(good.as_bytes()).map(|key| **key), Some([0x0f; 32]));
         for text in
             ["", "0f", &good[1..], &good[2..], &format!("{good}0f"), &good.replace('f', "g")]
         {
-            assert!(parse(text).is_none(), "{text}");
+            assert!(parse(text.as_bytes()).is_none(), "{text}");
         }
     }
 
     #[test]
     fn key_in_its_own_store_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let refused = in_file(&folder.path().join("key"), folder.path(), true).unwrap_err();
+        let place = Place::file(folder.path().join("key"));
+        let refused = kept(&place, folder.path(), true).unwrap_err();
         assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files;
-use super::keyring_entry::KeyringEntry;
+use super::place::Place;
 use super::worker::Worker;
 use crate::id::Incarnation;
 use crate::ports::{Promise, StoreError, Witness};
@@ -18,18 +18,13 @@ pub struct DeviceWitness {
     worker: Worker<Place>,
 }
 
-enum Place {
-    File(PathBuf),
-    Keyring(KeyringEntry),
-}
-
 impl DeviceWitness {
     /// A witness in a small file, which is replaced as a whole.
     ///
     /// # Errors
     /// If no thread can be started.
     pub fn in_file(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        Self::at(Place::File(path.into()))
+        Self::at(Place::file(path))
     }
 
     /// A witness in the file `<folder>.witness`, beside the store in `folder`. What makes backups
@@ -49,7 +44,7 @@ impl DeviceWitness {
         service: impl Into<String>,
         user: impl Into<String>,
     ) -> Result<Self, StoreError> {
-        Self::at(Place::Keyring(KeyringEntry { service: service.into(), user: user.into() }))
+        Self::at(Place::keyring(service, user))
     }
 
     fn at(place: Place) -> Result<Self, StoreError> {
@@ -59,45 +54,27 @@ impl DeviceWitness {
 
 impl Witness for DeviceWitness {
     async fn read(&self) -> Result<Option<Promise>, StoreError> {
-        self.worker.ask(|place| place.read()).await
+        self.worker.ask(|place| read(place)).await
     }
 
     async fn write(&self, promise: Promise) -> Result<(), StoreError> {
-        self.worker.ask(move |place| place.write(promise)).await
+        self.worker.ask(move |place| place.replace(encode(promise).as_bytes())).await
     }
 }
 
-impl Place {
-    fn read(&self) -> Result<Option<Promise>, StoreError> {
-        let (name, text) = match self {
-            Place::File(path) => {
-                let bytes = files::read_to_rely_on(path)?;
-                let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                (path.display().to_string(), text)
-            }
-            Place::Keyring(entry) => (entry.to_string(), entry.read()?),
-        };
-        let Some(text) = text else { return Ok(None) };
-        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap_or_default();
-        match bytes.first() {
-            Some(&format) if format > FORMAT => Err(StoreError::Refused(format!(
-                "{name}: format {format} is newer than {FORMAT}, which this version reads"
-            ))),
-            _ => decode(&bytes).map(Some).ok_or_else(|| {
-                StoreError::Damaged(format!(
-                    "{name}: expected what this device promised, in {} digits with a checksum",
-                    2 * BYTES
-                ))
-            }),
-        }
-    }
-
-    fn write(&self, promise: Promise) -> Result<(), StoreError> {
-        let text = encode(promise);
-        match self {
-            Place::File(path) => files::replace(path, text.as_bytes()),
-            Place::Keyring(entry) => entry.write(&text),
-        }
+fn read(place: &Place) -> Result<Option<Promise>, StoreError> {
+    let Some(text) = place.read()? else { return Ok(None) };
+    let bytes = data_encoding::HEXLOWER.decode(&text).unwrap_or_default();
+    match bytes.first() {
+        Some(&format) if format > FORMAT => Err(StoreError::Refused(format!(
+            "{place}: format {format} is newer than {FORMAT}, which this version reads"
+        ))),
+        _ => decode(&bytes).map(Some).ok_or_else(|| {
+            StoreError::Damaged(format!(
+                "{place}: expected what this device promised, in {} digits with a checksum",
+                2 * BYTES
+            ))
+        }),
     }
 }
 
@@ -157,7 +134,7 @@ mod tests {
         let whole = encode(promise(300));
         let read = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            Place::File(path.clone()).read()
+            super::read(&Place::file(&path))
         };
         assert_eq!(read(&whole), Ok(Some(promise(300))));
         for at in 0..whole.len() {

@@ -33,8 +33,6 @@ pub(crate) enum Confirm {
     Ask,
     /// Whoever has the ticket is taken in.
     Always,
-    /// Only if they are these.
-    If(String),
 }
 
 /// Writes items to stdout.
@@ -100,8 +98,6 @@ impl Renderer {
         let plain = |digits: &str| digits.chars().filter(char::is_ascii_digit).collect::<String>();
         match &self.options.confirm {
             Confirm::Always => Answer::Confirm,
-            Confirm::If(expected) if plain(expected) == plain(digits) => Answer::Confirm,
-            Confirm::If(_) => Answer::Decline,
             Confirm::Ask => {
                 let terminal = io::stdin().is_terminal() && !self.options.json;
                 let digits = plain(digits);
