@@ -71,7 +71,8 @@ pub enum Event {
         author: PeerId,
         /// The last entry that both histories share, or an upper bound of it.
         common: u64,
-        /// Whether `common` is exact; the author is quarantined then.
+        /// Whether `common` is exact; the author is quarantined then, and listed by
+        /// [`Workspace::forks`](crate::Workspace::forks) from now on.
         proven: bool,
     },
     /// This device authors under another id from now on.

@@ -51,6 +51,11 @@ impl Core {
         self.forks.iter().map(|(&author, proof)| (author, proof.common)).collect()
     }
 
+    /// The quarantined authors, and the last entry that both histories of each share.
+    pub(crate) fn forks(&self) -> BTreeMap<PeerId, u64> {
+        self.forks.values().map(|proof| (proof.author, proof.common)).collect()
+    }
+
     /// The quarantined authors, as told to peers.
     pub(super) fn exclusions(&self) -> Vec<Exclusion> {
         let rows = self.forks.values().map(|proof| Exclusion {

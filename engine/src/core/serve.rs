@@ -99,7 +99,7 @@ impl Core {
 
     /// Whether durable own entries wait for the witness before they may be sent.
     pub(super) fn has_unpromised(&self) -> bool {
-        self.ledger.chain(self.me).durable() > self.promised && !self.held_back
+        self.ledger.chain(self.me).durable() > self.known_elsewhere() && !self.held_back
     }
 
     fn asked_to_pull(&mut self, call: u64, from: DeviceId, request: PullRequest) {

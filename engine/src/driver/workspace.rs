@@ -177,6 +177,12 @@ impl<P: Ports> Workspace<P> {
         self.shared.lock().core().look().conflicts()
     }
 
+    /// The authors with two histories, here and elsewhere, each with the last entry that both
+    /// share. Nothing that comes after it is taken from anybody, or given to anybody.
+    pub fn forks(&self) -> BTreeMap<PeerId, u64> {
+        self.shared.lock().core().forks()
+    }
+
     /// Events from now on.
     pub fn subscribe(&self) -> Subscription {
         self.shared.lock().subscribe()

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use graphshell_sync::ports::StoreError;
 use graphshell_sync::{
-    Config, Counters, Event, OpenError, Outcome, PeerId, Subscription, Workspace,
+    Config, Counters, Dot, Event, OpenError, Outcome, PeerId, Subscription, Workspace,
 };
 
 use super::hostile;
@@ -57,6 +57,12 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         }
     };
     world.authors_as(me, workspace.peer_id());
+    for (author, common) in workspace.forks() {
+        // The device may have died before its user saw the event.
+        if peer.forks.borrow().get(&author).is_none_or(|&known| common < known) {
+            reports_fork(world, me, Dot { peer: author, sequence: common }, "proven before");
+        }
+    }
     let opened = workspace.version_vector();
     world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
     *peer.seen.borrow_mut() = opened;
@@ -149,6 +155,19 @@ fn tally(world: &World, before: &mut Counters, now: Counters) {
     *before = now;
 }
 
+/// A user sees that the author of an entry has two histories after it.
+fn reports_fork(world: &World, me: usize, after: Dot, sure: &str) {
+    let name = world.name_of(after);
+    world.tell(me, format_args!("reports a fork after {name}, {sure}"), &[]);
+    world.count("forks reported");
+    let lost = world.author(after.peer).is_some_and(|who| world.peer(who).amnesiac.get());
+    let excused = lost || world.slander.borrow().excuses(after);
+    world.judge(forks::judge_report(me, after, excused));
+    let mut forks = world.peer(me).forks.borrow_mut();
+    let least = forks.entry(after.peer).or_insert(after.sequence);
+    *least = after.sequence.min(*least);
+}
+
 /// Writes the engine's events into the trace.
 async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed: bool) {
     while let Some(event) = events.next().await {
@@ -198,17 +217,8 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.tell(me, format_args!("tells that {edit} {fate}"), &[]);
             }
             Event::Fork { author, common, proven } => {
-                let name = world.name_of(graphshell_sync::Dot { peer: author, sequence: common });
                 let sure = if proven { "proven" } else { "suspected" };
-                world.tell(me, format_args!("reports a fork after {name}, {sure}"), &[]);
-                world.count("forks reported");
-                let lost = world.author(author).is_some_and(|who| world.peer(who).amnesiac.get());
-                let after = graphshell_sync::Dot { peer: author, sequence: common };
-                let excused = lost || world.slander.borrow().excuses(after);
-                world.judge(forks::judge_report(me, after, excused));
-                let mut forks = world.peer(me).forks.borrow_mut();
-                let least = forks.entry(author).or_insert(common);
-                *least = common.min(*least);
+                reports_fork(world, me, Dot { peer: author, sequence: common }, sure);
             }
             Event::Rotated { old, new } => {
                 world.learn_author(me, new);

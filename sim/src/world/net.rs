@@ -395,7 +395,11 @@ impl Inner {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
         let nth = self.send(from, true, call, &frame::response(&response), body);
-        if let (Response::Snapshot(_), Some(nth)) = (&response, nth) {
+        if let (Response::Snapshot(part), Some(nth)) = (&response, nth) {
+            if peer.misled.get() {
+                // What it was made to believe goes on, perhaps through others.
+                self.world.slander.borrow_mut().alter(part.id.0);
+            }
             let held = peer.image.borrow().held.clone();
             peer.handing.borrow_mut().insert((from, nth), held);
         }

@@ -219,6 +219,8 @@ pub(crate) struct Status {
     pub(crate) links: u64,
     pub(crate) operations: u64,
     pub(crate) conflicts: u64,
+    /// Authors with two histories, of which nothing more is taken.
+    pub(crate) quarantined: Vec<String>,
     pub(crate) peers: Vec<Peer>,
 }
 

@@ -29,7 +29,7 @@ impl Peer {
     /// liar altered.
     pub(crate) fn is_handed(&self, me: usize, nth: u64, by: &Peer, altered: bool) {
         *self.handed.borrow_mut() = by.handing.borrow().get(&(me, nth)).cloned();
-        self.handed_altered.set(by.misled.get() || altered);
+        self.handed_altered.set(altered);
     }
 }
 

@@ -391,6 +391,10 @@ fn status_lines(status: &Status, out: &mut impl Write) -> io::Result<()> {
         open => style::bad(&format!("{open} (see `graphshell-peer conflicts`)")),
     };
     field(out, "conflicts", &conflicts)?;
+    if !status.quarantined.is_empty() {
+        let who = clean(&status.quarantined.join(", "));
+        field(out, "shut out", &style::bad(&format!("{who}, since it has two histories")))?;
+    }
     let watching = match status.watching {
         true if status.addresses.is_empty() => "yes".to_owned(),
         true => format!("yes, at {}", status.addresses.join(", ")),

@@ -111,6 +111,7 @@ impl Session {
     pub(super) async fn status(&self, out: &Dialog) -> Result<()> {
         let contents = self.profile.read();
         let (pages, links) = self.workspace.size();
+        let forks = self.workspace.forks();
         let operations = self.workspace.version_vector().iter().map(|(_, count)| count).sum();
         let watching = self.online.as_ref().filter(|online| online.auto.is_some());
         let network = watching.map_or(&contents.network, |online| &online.settings);
@@ -129,6 +130,7 @@ impl Session {
             links: links as u64,
             operations,
             conflicts: self.workspace.conflicts().len() as u64,
+            quarantined: forks.into_keys().map(|author| self.author_name(author)).collect(),
             peers: self.peer_items(),
         })))
         .await
