@@ -130,6 +130,43 @@ fn a_sweep_that_fails_fast_ends_with_its_first_failing_seed() {
 }
 
 #[test]
+fn a_sweep_that_reaches_too_little_is_an_error_in_junit_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("sweep.xml");
+    let sweep = ["run", "--seed", "0x2a", "--edits", "40", "--no-capsules"];
+    let junit_of = |more: &[&str], code| {
+        let done = output(&[&sweep[..], &["--junit", text(&junit)], more].concat());
+        assert_eq!(done.status.code(), Some(code), "{done:?}");
+        std::fs::read_to_string(&junit).unwrap()
+    };
+    assert!(!junit_of(&[], 0).contains("<error"));
+    let xml = junit_of(&["--demand-probes"], 4);
+    assert!(xml.contains("<error message=\"too little was proved; --demand-probes wants"), "{xml}");
+}
+
+#[test]
+fn a_sweep_that_cannot_be_explained_is_reported_all_the_same() {
+    let (_folder, in_the_way) = file("explained", "");
+    let args = ["run", "--seed", "0x2a", "--edits", "40", "--canary", "--no-capsules"];
+    let failed = output(&[&args[..], &["--explanations", text(&in_the_way)]].concat());
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8(failed.stdout).unwrap();
+    assert!(said.contains("seeds --edits 40 --canary"), "{said}");
+    assert!(String::from_utf8(failed.stderr).unwrap().contains("cannot be written"));
+}
+
+#[test]
+fn a_recording_is_only_replayed() {
+    let (_folder, path) = file("ada-1.gsrec", "GSYNCREC and more");
+    for command in ["shrink", "explain", "scenario"] {
+        let said = refused(&[command, text(&path)]);
+        assert!(said.contains("is a recording, which only `cargo sim replay` plays"), "{said}");
+        assert!(!said.contains("or a recording"), "{said}");
+    }
+    assert!(refused(&["replay", "no/such/file.json"]).contains("or a recording"));
+}
+
+#[test]
 fn a_score_wants_a_checkout_and_bugs_that_are_there() {
     let folder = tempfile::tempdir().unwrap();
     let outside = sim(&["score", "--check"]).current_dir(&folder).output().unwrap();

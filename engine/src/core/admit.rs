@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use crate::author::{AuthorIx, Authors};
 use crate::batch::{AuthorRow, Batch, BatchBuilder};
 use crate::hash::Hash;
-use crate::limits::{MAX_FOREIGN_AUTHORS, MAX_NAMES};
+use crate::limits::{MAX_AUTHORS, MAX_FOREIGN_AUTHORS, MAX_NAMES};
 use crate::wire::Reject;
 
 /// What the ledger says to a batch.
@@ -57,9 +57,16 @@ impl Ledger {
         if batch.authors().iter().filter(unknown).any(|row| row.base > 0) {
             return Admission::Early;
         }
-        let newcomers = batch.authors().iter().filter(unknown).count();
-        if self.population() + newcomers > MAX_FOREIGN_AUTHORS
-            || authors.len() + newcomers > MAX_NAMES
+        let names = batch.authors().iter().filter(unknown).count();
+        let newcomer = |row: &&AuthorRow| {
+            let known = authors.get(row.peer).map_or(0, |author| self.chain(author).admitted());
+            row.count > 0 && known == 0
+        };
+        let newcomers = batch.authors().iter().filter(newcomer).count();
+        // A replay takes what was taken, own names among it.
+        let most = if me.is_some() { MAX_FOREIGN_AUTHORS } else { MAX_AUTHORS };
+        if newcomers > 0 && self.population() + newcomers > most
+            || names > 0 && authors.len() + names > MAX_NAMES
         {
             return Admission::Refused(Reject::TooManyAuthors);
         }

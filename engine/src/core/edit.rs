@@ -220,7 +220,10 @@ impl Core {
         device: DeviceId,
         access: Access,
     ) -> Result<Receipt, EditError> {
-        self.check_open()?;
+        // It makes no entry: whoever is to be shut out can be, however much waits for the disk.
+        if self.ended || self.changing_name() {
+            return Err(EditError::Unavailable);
+        }
         if access < self.access_of(device) {
             // What is under way with that device ends now, not only once the disk knows.
             self.consent(device, access);

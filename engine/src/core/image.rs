@@ -64,7 +64,7 @@ impl Core {
             hindrances,
             // Known to whoever reads the image.
             config: _,
-            // In the snapshot.
+            // In the snapshot, but for names under a former key, which decide nothing at rest.
             state: _,
             ledger: _,
             index: _,

@@ -131,8 +131,13 @@ impl Core {
         let Some(Joining { round, stage: Stage::Written(written) }) = self.joining.take() else {
             return;
         };
-        if let Err(error) = result {
-            return self.fail(error);
+        match result {
+            Ok(()) => {}
+            // Nothing was changed: what this device made meanwhile stays.
+            Err(refused @ StoreError::Refused(_)) => {
+                return self.finish(round, Err(refused.into()));
+            }
+            Err(error) => return self.fail(error),
         }
         let Written { shared, brings, root } = *written;
         self.root = root;

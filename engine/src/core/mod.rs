@@ -56,7 +56,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::access::Access;
-use crate::api::{Chore, Config, Event, SyncError};
+use crate::api::{Chore, Config, Event, Outcome, Receipt, SyncError};
 use crate::author::{AuthorIx, Authors};
 use crate::counters::{Counter, Counters};
 use crate::graph::{Conflict, Edge, Graph, Node};
@@ -349,6 +349,15 @@ impl Core {
         if renamed && !self.outputs.iter().any(told) {
             self.event(Event::Rotated { old: before, new: now });
         }
+    }
+
+    /// The fates of edits that nobody was told yet.
+    pub(crate) fn fates(&self) -> Vec<(Receipt, Outcome)> {
+        let fate = |output: &Output| match output {
+            Output::Event(Event::Settled { receipt, outcome }) => Some((*receipt, outcome.clone())),
+            _ => None,
+        };
+        self.outputs.iter().filter_map(fate).collect()
     }
 
     /// Brings what readers see up to date with volatile edits. Whether they see anything new.

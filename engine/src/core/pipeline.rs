@@ -90,6 +90,11 @@ impl Pipeline {
         self.submitted
     }
 
+    /// Whether a record that tells of a name of this device waits.
+    fn brings_name(&self) -> bool {
+        self.waiting.iter().any(|pending| matches!(pending, Pending::Identity { .. }))
+    }
+
     /// Takes the calls whose answers can never come.
     pub(super) fn drain_answers(&mut self) -> Vec<u64> {
         self.answers.drain(..).map(|due| due.call).collect()
@@ -120,6 +125,10 @@ impl Core {
         }
         if self.healing.is_none() && self.introduce() {
             self.seal_edits();
+        }
+        if self.pipeline.brings_name() && !self.introduced {
+            // After a crash a name that the log alone knew would look like one of a restored backup.
+            return;
         }
         if self.pipeline.waiting.is_empty() {
             return self.heal_when_quiet();

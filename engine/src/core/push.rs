@@ -25,6 +25,9 @@ pub(super) struct Pushing {
     /// What it has if all open pushes arrive.
     pub(super) sent: VersionVector,
     pub(super) open: u32,
+    /// Whether, since no push was open, one was published, and one came to nothing.
+    pub(super) published: bool,
+    pub(super) lost: bool,
     pub(super) loading: bool,
     pub(super) exhausted: bool,
 }
@@ -111,10 +114,16 @@ impl Core {
             let of_ours = have.iter().map(|(peer, has)| (peer, has.min(pushing.sent.get(peer))));
             pushing.acked.join(&of_ours.collect());
         }
-        if published {
-            let gained = gain(&pushing.acked, &pushing.sent);
-            round.report.published += gained;
-            pushing.acked = pushing.sent.clone();
+        pushing.published |= published;
+        pushing.lost |= have.is_none() && !published;
+        if pushing.open == 0 {
+            // Who publishes does not say what: all of it, or all of it again.
+            let (published, lost) =
+                (std::mem::take(&mut pushing.published), std::mem::take(&mut pushing.lost));
+            if published && !lost {
+                round.report.published += gain(&pushing.acked, &pushing.sent);
+                pushing.acked = pushing.sent.clone();
+            }
         }
         let behind = pushing.open == 0 && !pushing.loading && !pushing.acked.covers(&pushing.sent);
         let moved = pushing.acked != before;

@@ -250,6 +250,8 @@ impl Core {
             sent: had.clone(),
             had,
             open: 0,
+            published: false,
+            lost: false,
             loading: true,
             exhausted: false,
         });
@@ -387,11 +389,16 @@ impl Core {
 
     /// Counts an exchange that moved nothing; ends the round after too many.
     pub(super) fn retry(&mut self, id: u64) -> Option<()> {
+        self.retry_or(id, SyncError::Stalled)
+    }
+
+    /// [`retry`](Self::retry), with what is said of a round that ends.
+    fn retry_or(&mut self, id: u64, error: SyncError) -> Option<()> {
         let round = self.rounds.get_mut(&id)?;
         round.retries += 1;
         if round.retries > MAX_ROUND_RETRIES {
             self.counters.note(Counter::RoundStalled);
-            self.finish(id, Err(SyncError::Stalled));
+            self.finish(id, Err(error));
             return None;
         }
         Some(())
@@ -407,7 +414,14 @@ impl Core {
         if (kind, &reject) == (Asked::Pull, &Reject::Behind) {
             return self.fetch_snapshot(id);
         }
-        if reject == Reject::Busy && self.retry(id).is_some() {
+        if reject == Reject::Busy {
+            if kind == Asked::Push {
+                // Counted there.
+                return self.pushed(id, None, false);
+            }
+            if self.retry_or(id, reject.into()).is_none() {
+                return;
+            }
             return match kind {
                 Asked::Frontier => self.ask_frontier(id),
                 Asked::Pull => {
@@ -416,8 +430,8 @@ impl Core {
                     }
                     self.continue_round(id);
                 }
-                Asked::Push => self.pushed(id, None, false),
                 Asked::Snapshot => self.ask_part(id),
+                Asked::Push => {}
             };
         }
         self.finish(id, Err(reject.into()));

@@ -71,7 +71,10 @@ impl Core {
     /// any more since that was prepared. `None` if nothing goes out.
     pub(super) fn let_out(&mut self, output: Output) -> Option<Output> {
         match output {
-            Output::Ask { to, .. } if !self.consents.contains_key(&to) => None,
+            Output::Ask { call, to, .. } if !self.consents.contains_key(&to) => {
+                self.asks.remove(&call);
+                None
+            }
             Output::Answer { call, response } => {
                 let asked_by = self.open_answers.remove(&call).expect("a call is answered once");
                 let shared = self.consents.contains_key(&asked_by);

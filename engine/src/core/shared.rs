@@ -129,7 +129,7 @@ impl Core {
             newcomers += usize::from(ours.is_empty());
             brings += (chain.hashes.len() - ours.len()) as u64;
         }
-        if self.ledger.population() + newcomers > MAX_FOREIGN_AUTHORS {
+        if newcomers > 0 && self.ledger.population() + newcomers > MAX_FOREIGN_AUTHORS {
             return Weighed::Refused(Reject::TooManyAuthors);
         }
         Weighed::Brings(brings)

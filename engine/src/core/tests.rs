@@ -13,10 +13,11 @@ use uuid::Uuid;
 use super::{Core, Input, Output, Replay, Replayed, Seeds};
 use crate::access::Access;
 use crate::api::Config;
-use crate::batch::Batch;
+use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::entry::{LogEntry, Position};
-use crate::hash::Hash;
-use crate::id::{DeviceId, Incarnation, NodeId, WorkspaceId};
+use crate::hash::{Hash, chain_start};
+use crate::id::{DeviceId, Incarnation, NodeId, PeerId, WorkspaceId};
+use crate::limits::MAX_FOREIGN_AUTHORS;
 use crate::ports::Promise;
 use crate::record::{Record, Snapshot};
 use crate::wire::{
@@ -302,6 +303,32 @@ fn a_redelivered_entry_with_another_content_is_refused_and_told() {
     one.settle();
     let refused = bench.push(&one.batches()[1]);
     assert!(matches!(refused, Response::Refused(Reject::Fork { .. })), "it is quarantined");
+}
+
+#[test]
+fn a_workspace_full_of_authors_opens_again() {
+    let mut bench = Bench::new(1);
+    let mut others = BatchBuilder::default();
+    for number in 0..MAX_FOREIGN_AUTHORS {
+        let author = others.row(PeerId(Uuid::from_u128(1000 + number as u128)));
+        let (flags, kind, sequence, timestamp_ms) = (0, 9999, 1, 1);
+        others.push(NewEntry {
+            author,
+            flags,
+            kind,
+            sequence,
+            timestamp_ms,
+            delta: &[],
+            payload: &[],
+        });
+    }
+    let others = others.finish(WORKSPACE, |peer, _| chain_start(WORKSPACE, peer)).unwrap();
+    assert!(matches!(bench.push(&Arc::new(others)), Response::Durable { .. }));
+    for number in 1..3 {
+        bench.edit(1, &[add(number)]);
+        bench.settle();
+    }
+    assert_eq!(bench.reopened().graph().nodes.len(), 2);
 }
 
 #[test]

@@ -85,6 +85,18 @@ impl KeyPlace {
         self.0.replace(record::encode(key).as_bytes())
     }
 
+    /// Drops the successions, if there are any: every device that trusted an earlier key has seen
+    /// them, or is given up.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load) and [`replace`](Self::replace).
+    pub fn forget_successions(&self) -> Result<(), StoreError> {
+        match self.load()? {
+            Some(key) if !key.successions().is_empty() => self.replace(&key.without_successions()),
+            _ => Ok(()),
+        }
+    }
+
     /// Changes the key: makes a new one and keeps it, with its succession, in the place of the
     /// old one. Endpoint and workspaces are to be opened anew with it.
     ///

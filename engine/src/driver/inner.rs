@@ -170,6 +170,10 @@ impl Inner {
         }
         self.first_revision = self.revision() + 1;
         self.core.replace(next, why);
+        // Whoever asks before the events are published is not to take what was undone for durable.
+        for (receipt, outcome) in self.core.fates() {
+            self.settle(receipt, &outcome);
+        }
         if self.checkpoints.begin_anew() {
             self.core.want_checkpoint();
         }

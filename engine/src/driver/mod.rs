@@ -22,8 +22,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt;
+use futures_util::future::FusedFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::api::OpenError;
 use crate::core::{Input, Output};
@@ -89,8 +90,8 @@ impl<P: Ports> Driver<P> {
     /// If the store failed and could not be opened again.
     pub async fn run(self) -> Result<(), OpenError> {
         let shared = &self.shared;
-        let mut serving =
-            pin!(shared.ports.network().serve(Serving { shared: Arc::clone(shared) }));
+        let serving = shared.ports.network().serve(Serving { shared: Arc::clone(shared) });
+        let mut serving = pin!(serving.fuse());
         let mut calls = FuturesUnordered::new();
         loop {
             let mut rebuild = None;
@@ -140,18 +141,17 @@ impl<P: Ports> Drop for Driver<P> {
 }
 
 /// Waits for whatever comes first; port calls before the handle, the handle before other devices.
-async fn happened<P: Ports, F: Future<Output = Happened>, S: Future<Output = ()>>(
+async fn happened<P: Ports, F: Future<Output = Happened>, S: FusedFuture<Output = ()>>(
     shared: &Shared<P>,
     calls: &mut FuturesUnordered<F>,
     mut serving: Pin<&mut S>,
 ) -> Happened {
-    let mut serving_ended = false;
     std::future::poll_fn(|context: &mut Context<'_>| {
         if let Poll::Ready(Some(done)) = calls.poll_next_unpin(context) {
             return Poll::Ready(done);
         }
-        if !serving_ended {
-            serving_ended = serving.as_mut().poll(context).is_ready();
+        if !serving.is_terminated() {
+            let _ = serving.as_mut().poll(context);
         }
         if shared.lock().take_wake(context.waker()) {
             return Poll::Ready(Happened::Woken);

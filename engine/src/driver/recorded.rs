@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::access::Access;
-use crate::api::{EditError, Receipt};
+use crate::api::{EditError, Outcome, Receipt};
 use crate::core::{Core, Input, Output, Rebuild};
 use crate::entry::LogEntry;
 use crate::graph::{ConflictId, Resolution};
@@ -131,6 +131,11 @@ impl RecordedCore {
         let old = std::mem::replace(&mut self.core, next);
         self.core.succeed(old, why);
         self.begins();
+    }
+
+    /// The fates of edits that nobody was told yet.
+    pub(super) fn fates(&self) -> Vec<(Receipt, Outcome)> {
+        self.core.fates()
     }
 
     fn begins(&self) {

@@ -1,9 +1,10 @@
 //! Single calls, seen from the other end of the connection.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use graphshell_sync::backend::iroh::{ALPN, CloseCode, Relay};
-use graphshell_sync::ports::SyncBackend;
+use graphshell_sync::ports::{CallError, SyncBackend};
 use graphshell_sync::wire::{
     Budget, Frontier, FrontierRequest, FrontierRow, PullRequest, Request, Response,
 };
@@ -43,6 +44,26 @@ async fn call_whose_connection_was_one_too_many_goes_over_another() {
     let both = async { tokio::join!(laptop.backend.frontier(id_of(2), request), serve) };
     let (answer, _connection) = timeout(PATIENCE, both).await.expect("it is asked three times");
     assert_eq!(answer, Ok(Response::InStep));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn call_to_a_device_that_is_withdrawn_meanwhile_is_not_made_again() {
+    let (laptop, other) = (Node::new(1).await, endpoint(2, Relay::Off).await);
+    other.set_alpns(vec![ALPN.to_vec()]);
+    laptop.backend.add_address(address_of(&other));
+    laptop.shares(id_of(2), true).await;
+    let request = FrontierRequest { workspace: WORKSPACE, digest: Hash([0; 32]) };
+    let withdraw = async {
+        let connection = accept(&other).await;
+        let _stream = connection.accept_bi().await.expect("it is asked");
+        laptop.shares(id_of(2), false).await;
+        connection.closed().await
+    };
+    let both = async { tokio::join!(laptop.backend.frontier(id_of(2), request), withdraw) };
+    let (answer, _closed) = timeout(PATIENCE, both).await.expect("the call ends at once");
+    assert!(matches!(answer, Err(CallError::Lost(_))), "{answer:?}");
+    let again = timeout(Duration::from_millis(300), other.accept()).await;
+    assert!(again.is_err(), "the withdrawn device is dialed again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

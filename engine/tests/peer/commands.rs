@@ -164,6 +164,20 @@ fn closed_pipe_is_a_quiet_end() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let ada = Device::new("ada");
+    ada.ok(&["add", "https://a.example/"]);
+    for args in [&["export"][..], &["list"], &["list", "--json"], &["completions", "bash"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = ada.command(args).stdout(full).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
+        assert!(error.contains("cannot write to stdout"), "{args:?}: {error}");
+    }
+}
+
 #[test]
 fn no_color_and_pipes_get_plain_text() {
     let ada = Device::new("ada");

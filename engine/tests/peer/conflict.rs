@@ -1,6 +1,6 @@
 //! A disagreement, from the command line.
 
-use crate::support::two;
+use crate::support::{Device, pair, two};
 
 #[test]
 fn delete_against_edit_is_seen_and_settled_the_same_on_both_devices() {
@@ -35,5 +35,37 @@ fn delete_against_edit_is_seen_and_settled_the_same_on_both_devices() {
         assert!(device.ok(&["list"]).contains("A by ben"));
     }
     assert_eq!(ada.export(), ben.export());
+    assert_eq!(watch.interrupt().code, 0);
+}
+
+#[test]
+fn device_that_calls_itself_you_is_told_apart() {
+    let (ada, ben) = (Device::new("ada"), Device::empty("You"));
+    ada.ok(&["add", "https://a.example/", "--title", "A"]);
+    pair(&ada, &ben);
+    ada.ok(&["rm", "A"]);
+    ben.ok(&["edit", "A", "--title", "B"]);
+    let watch = ben.watch();
+    ada.ok(&["sync"]);
+    assert_eq!(watch.interrupt().code, 0);
+    let at_ada = ada.ok(&["conflicts"]);
+    assert!(at_ada.contains("You deleted it"), "{at_ada}");
+    assert!(at_ada.contains("You (") && !at_ada.contains("You gave"), "{at_ada}");
+}
+
+#[test]
+fn disagreement_about_many_changes_fits_through_a_watch() {
+    let (ada, ben) = (Device::new("ada"), Device::empty("ben"));
+    ada.ok(&["add", "https://a.example/", "--title", "A"]);
+    ada.ok(&["add", "https://b.example/", "--title", "B"]);
+    pair(&ada, &ben);
+    ada.ok(&["rm", "A"]);
+    let watch = ben.watch();
+    for _ in 0..103 {
+        ben.ok(&["visit", "A", "B"]);
+    }
+    ada.ok(&["sync"]);
+    let listed = ben.ok(&["conflicts"]);
+    assert!(listed.contains("and 3 more changes"), "{listed}");
     assert_eq!(watch.interrupt().code, 0);
 }

@@ -2,6 +2,9 @@
 
 use std::process::Stdio;
 
+use graphshell_sync::backend::iroh::EndpointOptions;
+use graphshell_sync::pairing;
+
 use crate::support::{Device, pair, pair_with, two};
 
 #[test]
@@ -42,7 +45,11 @@ fn who_does_not_confirm_shares_nothing() {
         inviting.say(at_ada);
         joining.say(at_ben);
         assert_eq!((inviting.end().code, joining.end().code), (6, 6));
+        let left = std::fs::read_dir(ben.profile()).unwrap().count();
+        assert_eq!(left, 0, "a profile that was made to join is not kept");
     }
+    let cleo = Device::new("cleo");
+    pair(&cleo, &ben);
     assert_eq!(ada.json(&["status"])[0]["peers"].as_array().unwrap().len(), 0);
 }
 
@@ -110,6 +117,74 @@ fn rotated_key_is_taken_over_by_the_others() {
     let peer = ben.json(&["peers"]).remove(0);
     assert_eq!((&peer["device"], &peer["name"]), (&rotated["new"], &"ada".into()));
     assert_eq!(watch.interrupt().code, 0);
+}
+
+#[test]
+fn key_can_be_changed_any_number_of_times_once_all_have_seen_it() {
+    let (ada, ben) = two();
+    for _ in 0..6 {
+        ada.ok(&["rotate"]);
+        let watch = ben.watch();
+        ada.ok(&["sync"]);
+        assert_eq!(watch.interrupt().code, 0);
+    }
+    for _ in 0..4 {
+        ada.ok(&["rotate"]);
+    }
+    assert!(ada.fails(1, &["rotate"]).contains("ben"));
+    ada.ok(&["forget", "ben"]);
+    ada.ok(&["rotate"]);
+}
+
+#[test]
+fn stopped_device_is_not_shown_a_new_key() {
+    let (ada, ben) = two();
+    ada.ok(&["rotate"]);
+    ada.ok(&["share", "ben", "--stop"]);
+    let before = ben.json(&["peers"]).remove(0)["device"].clone();
+    let watch = ben.watch();
+    ada.fails(5, &["sync", "ben"]);
+    assert_eq!(ben.json(&["peers"]).remove(0)["device"], before);
+    assert_eq!(watch.interrupt().code, 0);
+}
+
+#[test]
+fn stranger_without_the_ticket_cannot_end_a_pairing() {
+    let (ada, ben) = (Device::new("ada"), Device::empty("ben"));
+    let mut inviting = ada.start(&["pair", "--json"]);
+    let ticket = inviting.item("ticket")["ticket"].as_str().unwrap().to_owned();
+    let parsed: pairing::Ticket = ticket.parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let knock = || {
+        let knock = async {
+            let options = EndpointOptions::new(iroh::SecretKey::from_bytes(&[9; 32]));
+            let endpoint = options.bind().await.unwrap();
+            let address = parsed.address();
+            let connection = endpoint.connect(address, pairing::ALPN).await.unwrap();
+            connection.close(pairing::CloseCode::Declined.code().into(), b"no");
+            endpoint.close().await;
+        };
+        runtime.block_on(knock);
+    };
+    knock();
+    inviting.item("note");
+    let mut joining = ben.start(&["pair", &ticket, "--json", "--name", "ben", "--key", "file"]);
+    inviting.item("fingerprint");
+    joining.item("fingerprint");
+    (0..40).for_each(|_| knock());
+    inviting.say("yes");
+    joining.say("yes");
+    assert_eq!((joining.end().code, inviting.end().code), (0, 0));
+}
+
+#[test]
+fn settings_given_to_pair_are_remembered() {
+    let ada = Device::empty("ada");
+    ada.ok(&["init", "--key", "file", "--relay", "http://127.0.0.1:1"]);
+    let inviting = ada.start(&["pair", "--json", "--relay", "off"]);
+    inviting.item("ticket");
+    assert_eq!(inviting.interrupt().code, 130);
+    assert_eq!(ada.json(&["status"])[0]["relay"], "off");
 }
 
 #[test]

@@ -18,6 +18,9 @@ fn commands_are_carried_out_by_the_running_watch() {
     assert!(ada.export().len() > 20 * long.len(), "a document comes in many frames");
     ada.fails(4, &["show", "nobody"]);
     assert!(ada.fails(7, &["rotate"]).contains("watch"));
+    for args in [&["sync", "--relay", "default"][..], &["pair", "--mdns"], &["watch", "--mdns"]] {
+        assert!(ada.fails(7, args).contains("--relay"), "{args:?}");
+    }
     let done = watch.interrupt();
     assert_eq!((done.code, done.err.as_str()), (0, ""));
     assert!(!ada.profile().join("watch.sock").exists());

@@ -168,7 +168,7 @@ pub(crate) struct ScenarioArgs {
 ///
 /// Takes out peers, faults, steps and edits, calms the network and shortens times. The result does
 /// not depend on the number of threads, unless time runs out. An interrupt keeps the best so far.
-/// Exits with 0 if there is a smaller plan now, 4 if there was nothing that fails.
+/// Exits with 0 if a plan that fails was written, be it no smaller; with 4 if nothing fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ShrinkArgs {

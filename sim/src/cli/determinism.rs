@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Error;
 use super::args::{DeterminismArgs, Seed};
 use super::exit::Exit;
+use super::judge::Outcome;
 use super::output::Output;
 use super::subject::Recipe;
 use super::sweep;
@@ -54,12 +55,11 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
     let recipe = args.shape.recipe();
     let (ours, mut theirs) = (one.sweep(args, &recipe, &[])?, other.sweep(args, &recipe, &[])?);
     theirs.reverse();
-    let parted = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
-    let Some((ours, theirs)) = parted.filter(|_| ours.len() == theirs.len()) else {
-        if ours.len() != theirs.len() {
-            let found = format!("{} seeds", theirs.len());
-            return Err(other.said(&[], found, "as many as the first process ran").into());
-        }
+    if ours.len() != theirs.len() {
+        let found = format!("{} seeds", theirs.len());
+        return Err(other.said(&[], found, "as many as the first process ran").into());
+    }
+    let Some((ours, theirs)) = parted(&ours, &theirs) else {
         let seeds = ours.len();
         output.line(format_args!("{seeds} seeds ran alike in two processes"))?;
         return Ok(Exit::Held);
@@ -68,8 +68,12 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         .as_str()
         .and_then(|seed| seed.parse().ok())
         .ok_or_else(|| one.said(&[], ours.to_string(), "a seed in each line"))?;
-    let stories = (one.story(args, &recipe, seed)?, other.story(args, &recipe, seed)?);
-    let difference = first_event(&stories.0, &stories.1).unwrap_or_else(|| only_once(ours, theirs));
+    let difference = if ours == theirs {
+        within_each(ours)
+    } else {
+        let stories = (one.story(args, &recipe, seed)?, other.story(args, &recipe, seed)?);
+        first_event(&stories.0, &stories.1).unwrap_or_else(|| only_once(ours, theirs))
+    };
     output.line(format_args!("seed {seed}{}  not deterministic", recipe.flags()))?;
     for (name, text) in difference {
         output.line(hanging(&format!("  {name:<8}  "), &text, output.text_columns()))?;
@@ -147,6 +151,19 @@ impl Side {
 
 type Rows = Vec<(&'static str, String)>;
 
+/// The first lines that differ between the processes, or that tell of a seed which ran differently
+/// twice within each.
+fn parted<'a>(ours: &'a [Value], theirs: &'a [Value]) -> Option<(&'a Value, &'a Value)> {
+    let drifted = |line: &Value| line["verdict"] == Outcome::NotDeterministic.name();
+    ours.iter().zip(theirs).find(|&(ours, theirs)| ours != theirs || drifted(ours))
+}
+
+/// What both processes say alike of a seed that ran differently twice within each.
+fn within_each(line: &Value) -> Rows {
+    let difference = line["first_difference"].as_str().unwrap_or_default().to_owned();
+    vec![("in each", difference)]
+}
+
 /// The first event that two stories do not share.
 fn first_event(ours: &[Value], theirs: &[Value]) -> Option<Rows> {
     let at = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
@@ -210,6 +227,23 @@ mod tests {
         let rows = first_event(&story(&["a"]), &story(&[])).unwrap();
         assert_eq!((rows[1].1.as_str(), rows[3].1.as_str()), ("the beginning", "the story ends"));
         assert_eq!(first_event(&story(&["a"]), &story(&["a"])), None);
+    }
+
+    #[test]
+    fn a_seed_that_differs_within_each_process_is_not_alike() {
+        let held = json!({"seed": "0x0", "verdict": "held"});
+        let drifted = json!({
+            "seed": "0x1",
+            "verdict": "not_deterministic",
+            "first_difference": "event 3: …",
+        });
+        let both = [held.clone(), drifted.clone()];
+        assert_eq!(parted(&both, &both), Some((&drifted, &drifted)));
+        assert_eq!(within_each(&drifted), [("in each", "event 3: …".to_owned())]);
+        let failed = json!({"seed": "0x1", "verdict": "failed"});
+        let alike = [held.clone(), failed.clone()];
+        assert_eq!(parted(&alike, &alike), None);
+        assert_eq!(parted(&alike, &both), Some((&failed, &drifted)));
     }
 
     #[test]

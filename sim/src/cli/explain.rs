@@ -20,7 +20,7 @@ const FOLDER: &str = "target/explained";
 
 /// Runs the subject twice, and explains the first run.
 pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, Error> {
-    let subject = args.source.subject(args.shape.recipe())?;
+    let subject = args.source.subject(args.shape.recipe(), file::A_PLAN)?;
     let judged = judge(|options| subject.run(options), true, &marked());
     let explanation = explanation(&subject, &judged);
     if args.text {

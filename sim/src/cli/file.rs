@@ -12,7 +12,7 @@ use graphshell_sync::recording::{RECORDING_MAGIC, Recording, RecordingError};
 
 use super::subject::Subject;
 
-/// Longest file that is read, in MiB; the printed plan of 300 edits has less than one.
+/// Longest text that is read, in MiB; the printed plan of 300 edits has less than one.
 const LONGEST_MIB: u64 = 64;
 
 /// A file cannot be used.
@@ -22,8 +22,8 @@ pub(crate) enum FileError {
     #[error("{file}: cannot be read: {reason}; expected {expected}")]
     Read { file: String, reason: io::Error, expected: &'static str },
     /// It is something else.
-    #[error("{file}: {found}; expected {expected} of at most {LONGEST_MIB} MiB")]
-    Not { file: String, found: &'static str, expected: &'static str },
+    #[error("{file}: {found}; expected {expected} of at most {most_mib} MiB")]
+    Not { file: String, found: &'static str, expected: &'static str, most_mib: u64 },
     /// Its content is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -39,21 +39,25 @@ pub(crate) enum FileError {
 }
 
 const A_SCENARIO: &str = "a scenario file, a JSON object";
-const EITHER: &str = "a scenario file or a capsule, a JSON object, or a recording";
+/// What shrinks and is explained.
+pub(crate) const A_PLAN: &str = "a scenario file or a capsule, a JSON object";
+/// What is replayed.
+pub(crate) const A_PLAN_OR_RECORDING: &str =
+    "a scenario file or a capsule, a JSON object, or a recording";
 
 /// Reads the scenario at `path`.
 pub(crate) fn read_scenario(path: &Path) -> Result<Subject, FileError> {
     let text = read_text(path, A_SCENARIO)?;
     if Capsule::is_one(&text) {
         let found = "is a capsule, which `cargo sim replay` runs";
-        return Err(FileError::Not { file: named(path), found, expected: A_SCENARIO });
+        return Err(not(path, found, A_SCENARIO));
     }
     scenario(path, &text)
 }
 
-/// Reads the scenario or capsule at `path`.
-pub(crate) fn read_subject(path: &Path) -> Result<Subject, FileError> {
-    let text = read_text(path, EITHER)?;
+/// Reads the scenario or capsule at `path`; `expected` says in errors what it should be.
+pub(crate) fn read_subject(path: &Path, expected: &'static str) -> Result<Subject, FileError> {
+    let text = read_text(path, expected)?;
     if !Capsule::is_one(&text) {
         return scenario(path, &text);
     }
@@ -80,8 +84,12 @@ pub(crate) fn read_recording(path: &Path) -> Result<Option<Vec<u8>>, FileError> 
         expected,
     })?;
     if bytes.len() > MAX_RECORDING_BYTES {
-        let found = "is longer than any recording";
-        return Err(FileError::Not { file: named(path), found, expected });
+        return Err(FileError::Not {
+            file: named(path),
+            found: "is longer than any recording",
+            expected,
+            most_mib: MAX_RECORDING_BYTES as u64 >> 20,
+        });
     }
     Ok(Some(bytes))
 }
@@ -93,7 +101,7 @@ fn scenario(path: &Path, text: &str) -> Result<Subject, FileError> {
 
 /// The text in the file at `path`; `expected` says in errors what it should be.
 pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, FileError> {
-    let not = |found| FileError::Not { file: named(path), found, expected };
+    let not = |found| not(path, found, expected);
     if path.is_dir() {
         return Err(not("is a directory"));
     }
@@ -102,6 +110,9 @@ pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, F
     File::open(path)
         .and_then(|opened| opened.take(longest + 1).read_to_end(&mut bytes))
         .map_err(|reason| FileError::Read { file: named(path), reason, expected })?;
+    if Recording::is_one(&bytes) {
+        return Err(not("is a recording, which only `cargo sim replay` plays"));
+    }
     if bytes.len() as u64 > longest {
         return Err(not("is too long"));
     }
@@ -129,6 +140,11 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileEr
         done
     };
     written().map_err(|reason| FileError::Write { file: named(path), reason })
+}
+
+/// A file that should be a text is something else.
+fn not(path: &Path, found: &'static str, expected: &'static str) -> FileError {
+    FileError::Not { file: named(path), found, expected, most_mib: LONGEST_MIB }
 }
 
 fn named(path: &Path) -> String {

@@ -10,9 +10,9 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use super::exit::Exit;
 use super::report::Report;
 
-/// The report as text.
-pub(crate) fn xml(report: &Report) -> String {
-    let mut sweep = TestCase::new("sweep", status(report));
+/// The report of a sweep that ends with `exit`, as text.
+pub(crate) fn xml(report: &Report, exit: Exit) -> String {
+    let mut sweep = TestCase::new("sweep", status(report, exit));
     sweep.set_classname("graphshell-sim");
     sweep.set_time(Duration::try_from_secs_f64(report.seconds).unwrap_or_default());
     let mut suite = TestSuite::new(format!("cargo sim run{}", report.flags));
@@ -35,10 +35,14 @@ pub(crate) fn xml(report: &Report) -> String {
 }
 
 /// What came of the sweep, beside properties that failed.
-fn status(report: &Report) -> TestCaseStatus {
-    let wrong = match report.exit() {
-        Exit::ProvedNothing => "nothing was proved: too many of the seeds were invalid",
-        Exit::Interrupted => "the sweep was interrupted",
+fn status(report: &Report, exit: Exit) -> TestCaseStatus {
+    let wrong = match exit {
+        Exit::ProvedNothing if report.exit() == Exit::Held => {
+            let demanded = report.tally.demanded().join(", ");
+            format!("too little was proved; --demand-probes wants: {demanded}")
+        }
+        Exit::ProvedNothing => "nothing was proved: too many of the seeds were invalid".to_owned(),
+        Exit::Interrupted => "the sweep was interrupted".to_owned(),
         _ => return TestCaseStatus::success(),
     };
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_kind_of_failure_is_a_test_case_with_its_replay_command() {
-        let xml = xml(&report(0, &[5, 3]));
+        let xml = xml(&report(0, &[5, 3]), Exit::PropertyFailed);
         assert!(
             xml.contains(r#"tests="2" errors="0" failures="1""#) || xml.contains(r#"failures="1""#),
             "{xml}"
@@ -67,6 +71,6 @@ mod tests {
 
     #[test]
     fn a_sweep_that_proved_nothing_is_an_error() {
-        assert!(xml(&report(0, &[])).contains("nothing was proved"));
+        assert!(xml(&report(0, &[]), Exit::ProvedNothing).contains("nothing was proved"));
     }
 }

@@ -77,6 +77,9 @@ enum Error {
         u64::MAX
     )]
     SeedsPastTheLast { first: u64, count: u64 },
+    /// No seed can be measured without disks.
+    #[error("found disks in every seed from {first} on: expected a smaller --seed")]
+    OnlyDisks { first: args::Seed },
     /// Planted bugs cannot be tried.
     #[error(transparent)]
     Score(#[from] score::ScoreError),

@@ -48,14 +48,14 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// What is to be run; `recipe` is for seeds.
-    pub(crate) fn subject(&self, recipe: Recipe) -> Result<Subject, Error> {
+    /// What is to be run; `recipe` is for seeds, `expected` says in errors what a file should be.
+    pub(crate) fn subject(&self, recipe: Recipe, expected: &'static str) -> Result<Subject, Error> {
         match self {
             Source::Seed(seed) => Ok(Subject::Seed { seed: *seed, recipe }),
             Source::File(_) if recipe != Recipe::default() => {
                 Err(Error::FlagsForFile(recipe.flags()))
             }
-            Source::File(path) => Ok(file::read_subject(path)?),
+            Source::File(path) => Ok(file::read_subject(path, expected)?),
         }
     }
 }
@@ -77,7 +77,7 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
     if args.until.is_some() {
         return Err(Error::NoRecording);
     }
-    let subject = args.source.subject(recipe)?;
+    let subject = args.source.subject(recipe, file::A_PLAN_OR_RECORDING)?;
     let judged = observe(&subject, args.story);
     let mut tally = Tally::default();
     tally.add(&judged);

@@ -214,7 +214,7 @@ impl Report {
         }
         annotate::annotate(how.files.annotations, self);
         if let Some(path) = &how.files.junit {
-            file::write(path, junit::xml(self))?;
+            file::write(path, junit::xml(self, exit))?;
         }
         if let Some(path) = &how.files.report {
             file::write(path, self.to_json())?;

@@ -83,9 +83,6 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Err(error.into());
     }
     sweep.save();
-    if let Some(folder) = &args.explanations {
-        explain_kinds(folder, &sweep.failures, recipe)?;
-    }
     let Sweep { tally, mut failures, .. } = sweep;
     failures.sort();
     let done = Seeds { count: tally.runs(), ..seeds };
@@ -99,6 +96,12 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
             None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
             Some(_) => format!("interrupted after {done} seeds"),
         })?;
+    }
+    // The exit code is that of the sweep, explained or not.
+    if let Some(folder) = &args.explanations
+        && let Err(error) = explain_kinds(folder, &report.failures, recipe)
+    {
+        complain(&error.into());
     }
     Ok(exit)
 }

@@ -72,7 +72,7 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         let (seed, plan) = (args.seed.0..=u64::MAX)
             .map(|seed| (Seed(seed), recipe.plan(Seed(seed))))
             .find(|(_, plan)| plan.disk.is_none())
-            .expect("most seeds have no disks");
+            .ok_or(Error::OnlyDisks { first: args.seed })?;
         memory::forget_peak();
         let start = ThreadTime::now();
         let run = world::run(&plan, &Options::default());
@@ -80,13 +80,10 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         if args.json {
             output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))?;
         }
-        if !matches!(run.verdict, Verdict::Held) {
-            let failed = matches!(run.verdict, Verdict::Failed(_));
-            exit = if failed { Exit::PropertyFailed } else { Exit::ProvedNothing };
-            if !args.json {
-                let replay = Subject::Seed { seed, recipe }.replay();
-                output.line(format!("{peers} peers: {}; {replay}", cost.outcome))?;
-            }
+        exit = worse(exit, &run.verdict);
+        if !matches!(run.verdict, Verdict::Held) && !args.json {
+            let replay = Subject::Seed { seed, recipe }.replay();
+            output.line(format!("{peers} peers: {}; {replay}", cost.outcome))?;
         }
         costs.push(cost);
         if output.is_closed() {
@@ -100,6 +97,15 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         chart::draw(file, &costs)?;
     }
     Ok(exit)
+}
+
+/// How it ends after another run. A failure outranks a run that proved nothing.
+fn worse(exit: Exit, verdict: &Verdict) -> Exit {
+    match verdict {
+        Verdict::Failed(_) => Exit::PropertyFailed,
+        Verdict::Invalid(_) if exit == Exit::Held => Exit::ProvedNothing,
+        Verdict::Held | Verdict::Invalid(_) => exit,
+    }
 }
 
 /// The costs as a table, with a bar for each on a logarithmic scale.
@@ -153,5 +159,22 @@ mod memory {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib * 1_024)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::tests::{failed, held, invalid};
+    use super::*;
+
+    #[test]
+    fn a_failure_outranks_an_invalid_run_whichever_comes_last() {
+        let exit = |runs: &[fn() -> Run]| {
+            runs.iter().fold(Exit::Held, |exit, run| worse(exit, &run().verdict))
+        };
+        assert_eq!(exit(&[failed, invalid, held]), Exit::PropertyFailed);
+        assert_eq!(exit(&[invalid, failed]), Exit::PropertyFailed);
+        assert_eq!(exit(&[invalid, held]), Exit::ProvedNothing);
+        assert_eq!(exit(&[held]), Exit::Held);
     }
 }

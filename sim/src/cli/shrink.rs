@@ -27,7 +27,7 @@ const FOLDER: &str = "target/shrunk";
 
 /// Shrinks the subject's plan and reports what became of it.
 pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Error> {
-    let subject = args.source.subject(args.shape.recipe())?;
+    let subject = args.source.subject(args.shape.recipe(), file::A_PLAN)?;
     interrupt::listen()?;
     let plan = subject.plan();
     let judged = judge(|options| subject.run(options), true, &Options::default());

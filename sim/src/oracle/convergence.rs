@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use graphshell_sync::{Dot, SyncedLogEntry};
+use graphshell_sync::{Dot, PeerId, SyncedLogEntry};
 
 use super::{Finding, Forks, View};
 use crate::world::image::Holdings;
@@ -25,6 +25,24 @@ pub(crate) fn complete(views: &[&(View, &Holdings)], forks: &Forks) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Whether somebody whose log was `cut` can hand its snapshot to somebody else not at all, since it
+/// is refused as a whole for what it holds of an author that forks: then entries that stand in it
+/// alone may be lacking there, and at whoever would have had them from there.
+pub(crate) fn is_cut_off(
+    views: &[&(View, &Holdings)],
+    cut: impl Fn(usize) -> bool,
+    forks: &Forks,
+) -> bool {
+    let refused = |has: &Holdings, by: &Holdings| {
+        let vector = has.vector();
+        let last = |author: PeerId| Dot { peer: author, sequence: vector.get(author) };
+        let beyond = |dot: Dot| has.get(dot).is_some() && by.get(dot) != has.get(dot);
+        forks.keys().any(|&author| beyond(last(author)))
+    };
+    let handing = views.iter().filter(|(view, _)| cut(view.peer));
+    handing.into_iter().any(|(_, has)| views.iter().any(|(_, by)| refused(has, by)))
 }
 
 /// Finds an entry that `lack` could have had from `have`.

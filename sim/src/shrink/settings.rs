@@ -3,6 +3,8 @@
 //! They work on the plan's JSON form, so a setting that is added to the format is tried without a
 //! word about it here.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Search, edited};
@@ -39,16 +41,11 @@ impl Search<'_> {
 
     /// Takes every field but its name from all peers, then from one after the other.
     fn peer_settings(&mut self) {
-        let fields = [
-            "clock_offset_ms",
-            "clock_drift_ppm",
-            "legacy",
-            "late",
-            "stranger",
-            "protocol",
-            "lies",
-            "broken",
-        ];
+        let plan = super::story::value(&self.best);
+        let peers = plan["peers"].as_array().expect("peers are a list");
+        let fields = peers.iter().flat_map(|peer| peer.as_object().into_iter().flatten());
+        let fields: BTreeSet<&String> =
+            fields.map(|(field, _)| field).filter(|field| *field != "name").collect();
         for field in fields {
             let count = self.best.peers.len();
             let all_first = |plan: &crate::plan::Plan, n: usize| {

@@ -84,6 +84,19 @@ fn what_the_failure_needs_is_all_that_stays() {
 }
 
 #[test]
+fn peers_keep_nothing_but_their_names() {
+    let (mut plan, _) = with_crash();
+    let [one, two, ..] = &mut plan.peers[..] else { panic!("{plan:#?}") };
+    (one.clock_offset_ms, one.clock_drift_ppm, one.late) = (-7, 7, true);
+    (two.clock_drift_ppm, two.stranger, two.protocol) = (9, true, Some(1));
+    let peers = plan.peers.len();
+    let (small, _) = shrunk(&plan, usize::MAX, |plan| plan.peers.len() == peers);
+    for peer in story::value(&small)["peers"].as_array().unwrap() {
+        assert!(peer.as_object().unwrap().keys().eq(["name"]), "{peer}");
+    }
+}
+
+#[test]
 fn a_shrunk_plan_has_names_that_one_can_say() {
     let (mut small, _) =
         shrunk(&large(), usize::MAX, |plan| edits(plan, |edit| matches!(edit, Edit::Visit { .. })));

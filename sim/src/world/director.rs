@@ -193,11 +193,11 @@ impl Director {
             for company in companies(world, &core) {
                 let held = company.iter().map(|&me| (me, &images[me].held));
                 forks::judge(held, &forks)?;
-                // A snapshot is refused as a whole if it holds the other branch of a fork.
-                let cut = images.iter().any(|image| image.base.is_some());
-                if forks.is_empty() || !cut {
-                    let of_it = views.iter().filter(|(view, _)| company.contains(&view.peer));
-                    convergence::complete(&of_it.collect::<Vec<_>>(), &forks)?;
+                let of_it = views.iter().filter(|(view, _)| company.contains(&view.peer));
+                let of_it: Vec<_> = of_it.collect();
+                let cut = |peer: usize| images[peer].base.is_some();
+                if !convergence::is_cut_off(&of_it, cut, &forks) {
+                    convergence::complete(&of_it, &forks)?;
                 }
             }
             // What a liar's snapshot says beyond the names of entries nobody can check.
@@ -205,9 +205,10 @@ impl Director {
                 views.iter().filter(|(view, _)| !world.peer(view.peer).misled.get()).collect();
             convergence::equal(&views)?;
             for (index, (view, _)) in views.iter().enumerate() {
-                // Equal frontiers have equal graphs by now, so one of them speaks for all.
-                let judged =
-                    views[..index].iter().any(|(other, _)| other.frontier == view.frontier);
+                // Settled views with equal frontiers have equal graphs by now: one speaks for all.
+                let judged = views[..index]
+                    .iter()
+                    .any(|(other, _)| other.settled() && other.frontier == view.frontier);
                 if view.settled() && !judged {
                     model::judge(view)?;
                 }

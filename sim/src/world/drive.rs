@@ -164,6 +164,10 @@ impl Drive {
             _ => None,
         };
         world.judge(shows.snapshot_is_one_of(snapshots.as_ref(), new, guilt.rest || guilt.log));
+        if let Some(new) = new.filter(|&new| opened.snapshot.as_ref() == Some(new)) {
+            // Nothing was written since it was begun, so it tells what the log does.
+            peer.image.borrow_mut().keep_snapshot(new.clone());
+        }
         if !acknowledged {
             let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow(), None));
             if let (Some(what), true) = (&in_flight, after.is_some_and(|image| shows.is(&image))) {

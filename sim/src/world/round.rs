@@ -1,6 +1,6 @@
 //! A round that a user began, and what its two sides held then.
 
-use graphshell_sync::VersionVector;
+use graphshell_sync::{PeerId, VersionVector};
 
 use super::shared::{Life, World};
 use crate::oracle::rounds;
@@ -10,6 +10,8 @@ pub(crate) struct Round {
     pub(crate) with: usize,
     /// Whether the world wanted it, not the plan.
     pub(crate) ordered: bool,
+    /// Under which names both sides authored.
+    authors: [Option<PeerId>; 2],
     /// What either side held.
     before: VersionVector,
     /// How often the other side had been started, if it was up.
@@ -23,16 +25,22 @@ impl Round {
         let mut before = other.image.borrow().held.vector();
         before.join(&world.peer(me).image.borrow().held.vector());
         let up = (other.life.get() == Life::Ready).then(|| other.boots.get());
-        Round { with, ordered, before, up }
+        let authors = [world.peer(me).author.get(), other.author.get()];
+        Round { with, ordered, authors, before, up }
     }
 
-    /// Judges a round that ended well, where nobody can fork and the other side was up all along.
-    /// A side whose log was cut cannot help the other one, and says so.
+    /// Judges a round that ended well, where nobody can fork, neither side knows of a history that
+    /// forks or has a name that somebody lied about (it keeps home what it makes until it has another),
+    /// and the other side was up all along. A side whose log was cut cannot help the other one, and
+    /// says so.
     pub(crate) fn judge(&self, world: &World, me: usize, other_behind: bool) {
         let (ours, theirs) = (world.peer(me), world.peer(self.with));
         let may_fork = world.peers.iter().any(|peer| peer.amnesiac.get());
-        let slandered = !world.slander.borrow().is_empty();
-        if may_fork || slandered || self.up != Some(theirs.boots.get()) {
+        let forked = [ours, theirs].iter().any(|side| !side.forks.borrow().is_empty());
+        let slander = world.slander.borrow();
+        let named = self.authors.into_iter().chain([ours.author.get(), theirs.author.get()]);
+        let slandered = named.flatten().any(|author| slander.about(author));
+        if may_fork || forked || slandered || self.up != Some(theirs.boots.get()) {
             return;
         }
         let held = ours.image.borrow().held.vector();

@@ -38,7 +38,8 @@ pub(super) async fn attend(shared: &Arc<Shared>, link: Link) {
                 if let Err(Offence { code, why }) = result {
                     link.close(code, &why);
                     if code != CloseCode::NotAdmitted {
-                        warn!(device = %link.device, %code, why, "disconnected a device");
+                        let number = code.number();
+                        warn!(device = %link.device, code = number, why, "disconnected a device");
                         let device = link.device;
                         shared.pool.tell(NetworkEvent::Misbehaved { device, code, why });
                     }

@@ -17,7 +17,7 @@ use crate::id::DeviceId;
 use crate::ports::CallError;
 use crate::wire::{Reject, Request, Response};
 
-/// Connections that one call tries, each of which the other side may just have replaced.
+/// Connections that one call tries, each of which either side may just have replaced.
 const ATTEMPTS: usize = 3;
 
 /// Asks, over a connection that is there or is made. Ends within the call's deadline.
@@ -80,7 +80,7 @@ async fn ask(shared: &Arc<Shared>, to: DeviceId, request: Request) -> Result<Res
                 }
                 return response;
             }
-            Err(FrameFault::Connection(error)) if is_worth_another(&error) => {
+            Err(FrameFault::Connection(error)) if link.invites_another(&error) => {
                 debug!(device = %to, %error, "asking again over another connection");
                 last = Some(error);
             }
@@ -113,15 +113,6 @@ async fn exchange(shared: &Shared, link: &Link, frame: &[u8]) -> Result<Vec<u8>,
     let answer = exchange.read(shared.deadlines.answer()).await?;
     exchange.over();
     Ok(answer)
-}
-
-/// Whether a connection ended so that the request should go over another one.
-fn is_worth_another(error: &ConnectionError) -> bool {
-    match CloseCode::of(error) {
-        Some(code) => code.invites_another(),
-        // Ours was closed since a newer one came, or the other side was restarted.
-        None => matches!(error, ConnectionError::LocallyClosed | ConnectionError::Reset),
-    }
 }
 
 /// What the end of a connection means for the call that was under way.

@@ -79,11 +79,6 @@ impl CloseCode {
         }
     }
 
-    /// Whether the other side would talk on another connection.
-    pub(super) fn invites_another(self) -> bool {
-        matches!(self, CloseCode::Replaced | CloseCode::Duplicate)
-    }
-
     pub(super) fn wire(self) -> VarInt {
         VarInt::from_u32(self.number())
     }

@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use iroh::endpoint::{Connection, Side};
+use iroh::endpoint::{Connection, ConnectionError, Side};
 use tokio::sync::{broadcast, watch};
 
 use super::close::{CloseCode, reason};
@@ -27,11 +27,27 @@ pub(super) struct Link {
     number: u64,
     /// Requests of this side that are under way on it.
     calls: Arc<AtomicUsize>,
+    /// Why this side closed it, if it did.
+    closed: Arc<OnceLock<CloseCode>>,
 }
 
 impl Link {
     pub(super) fn close(&self, code: CloseCode, why: &str) {
+        // As with the connection itself, the first reason counts.
+        let _ = self.closed.set(code);
         self.connection.close(code.wire(), reason(why));
+    }
+
+    /// Whether a request that was on its way when the connection ended with `error` should go over
+    /// another one.
+    pub(super) fn invites_another(&self, error: &ConnectionError) -> bool {
+        let code = match error {
+            // The other side was restarted and does not know the connection any more.
+            ConnectionError::Reset => return true,
+            ConnectionError::LocallyClosed => self.closed.get().copied(),
+            error => CloseCode::of(error),
+        };
+        matches!(code, Some(CloseCode::Replaced | CloseCode::Duplicate))
     }
 
     /// Counts a call until it is dropped.
@@ -149,7 +165,8 @@ impl Pool {
         }
         let side = connection.side();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let link = Link { device, connection, number, calls: Arc::default() };
+        let link =
+            Link { device, connection, number, calls: Arc::default(), closed: Arc::default() };
         let peer = peers.entry(device).or_default();
         if let Some(replaced) = peer.slot(side).replace(link.clone()) {
             replaced.close(CloseCode::Replaced, "a newer connection came");

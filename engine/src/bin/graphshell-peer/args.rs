@@ -47,7 +47,7 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// Folder of the profile [default: where your system keeps a program's data]
     #[arg(long, global = true, value_name = "DIR", help_heading = "General")]
@@ -72,8 +72,8 @@ pub(crate) struct Common {
     pub(crate) passphrase_env: Option<String>,
 }
 
-/// How devices find each other. Given to `init`, or to the `pair` that makes a profile, they are remembered.
-#[derive(Clone, Debug, Default, Args)]
+/// How devices find each other. Given to `init` or `pair` they are remembered.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub(crate) struct NetworkArgs {
     /// Relay that helps devices which cannot reach each other directly: `off`, `default` (those of the
     /// iroh project, which learn your network address) or an https URL of your own

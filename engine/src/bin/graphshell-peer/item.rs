@@ -170,8 +170,12 @@ pub(crate) struct Conflict {
     /// The page that the pair ends with.
     pub(crate) to: Option<Named>,
     pub(crate) removals: Vec<Act>,
+    /// Removals that are not listed here, since there are too many.
+    pub(crate) more_removals: u64,
     /// In the order by which `restore=N` names them, from 1.
     pub(crate) claims: Vec<Claim>,
+    /// Claims after these.
+    pub(crate) more_claims: u64,
 }
 
 /// A page that may be gone.
@@ -185,6 +189,8 @@ pub(crate) struct Named {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Act {
     pub(crate) author: PeerId,
+    /// Whether this device is the author.
+    pub(crate) own: bool,
     pub(crate) by: String,
     pub(crate) at_ms: u64,
 }

@@ -13,7 +13,7 @@ use iroh::{EndpointAddr, PublicKey, SecretKey, TransportAddr};
 
 use crate::args::{NetworkArgs, RelayChoice, Switch};
 use crate::failure::{Failure, Result};
-use crate::profile::{self, PeerEntry, Profile};
+use crate::profile::{self, PeerEntry};
 
 /// What the session's workspace talks through.
 pub(crate) enum Network {
@@ -29,15 +29,11 @@ impl Network {
         Network::None(NoNetwork)
     }
 
-    /// Opens the sockets, as the profile and the arguments want it. What was given once is not
-    /// remembered; the port is.
+    /// Opens the sockets.
     pub(crate) async fn bind(
-        profile: &Profile,
+        wanted: &profile::Network,
         secret_key: SecretKey,
-        args: &NetworkArgs,
     ) -> Result<IrohBackend> {
-        let kept = profile.read().network;
-        let wanted = apply(args, kept.clone());
         let options = |bind| EndpointOptions {
             relay: match &wanted.relay {
                 RelayChoice::Off => Relay::Off,
@@ -61,18 +57,7 @@ impl Network {
             },
             (None, None) => options(None).bind().await.map_err(failed)?,
         };
-        if wanted.listen.is_none() {
-            let mut ports = endpoint.bound_sockets().into_iter().filter(SocketAddr::is_ipv4);
-            let port = ports.next().map(|at| at.port());
-            profile.change(|contents| contents.network.port = port.or(contents.network.port))?;
-        }
-        let backend = IrohBackend::builder(endpoint).mdns(wanted.mdns).build();
-        for (device, peer) in profile.read().peers {
-            if let Some(address) = address(device, &peer) {
-                backend.add_address(address);
-            }
-        }
-        Ok(backend)
+        Ok(IrohBackend::builder(endpoint).mdns(wanted.mdns).build())
     }
 
     /// The network, if there is one.
@@ -82,6 +67,12 @@ impl Network {
             Network::Iroh(backend) => Some(backend),
         }
     }
+}
+
+/// The port that others find this device at, unless they are told another one.
+pub(crate) fn port(backend: &IrohBackend) -> Option<u16> {
+    let mut sockets = backend.endpoint().bound_sockets().into_iter();
+    sockets.find(SocketAddr::is_ipv4).map(|at| at.port())
 }
 
 /// The settings with what the arguments say.

@@ -119,6 +119,8 @@ struct AnyVersion {
 pub(crate) struct Profile {
     folder: PathBuf,
     contents: Mutex<Contents>,
+    /// Whether it began in a folder without keys and without a store.
+    fresh: bool,
 }
 
 /// The folder that is meant, whether or not a profile is there.
@@ -142,6 +144,8 @@ pub(crate) fn exists(folder: &Path) -> bool {
 }
 
 const FILE: &str = "profile.json";
+/// What else a new profile has.
+const MADE: [&str; 4] = ["device.key", "store.key", "store", "store.witness"];
 
 impl Contents {
     /// A new profile's.
@@ -171,46 +175,37 @@ impl Profile {
             .next("`graphshell-peer status` shows it; --profile DIR names another folder"));
         }
         files::make_private_folder(folder)?;
-        let profile = Profile { folder: folder.to_owned(), contents: Mutex::new(contents) };
+        let fresh = !MADE.iter().any(|name| folder.join(name).exists());
+        let profile = Profile { folder: folder.to_owned(), contents: Mutex::new(contents), fresh };
         profile.write(&profile.lock())?;
         Ok(profile)
     }
 
     /// Opens the profile in `folder`. A file of a later version is refused, and stays as it is.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join(FILE);
-        let shown = path.display();
-        let Some(bytes) = files::read(&path, MAX_BYTES)? else {
-            return Err(Failure::new(
-                Kind::Profile,
-                format!("there is no profile in {}", folder.display()),
-            )
-            .next(
-                "`graphshell-peer init` begins one, `graphshell-peer pair TICKET` joins another \
-                 device; --profile DIR names another folder",
-            ));
-        };
-        let damaged = |error: serde_json::Error| {
-            Failure::new(Kind::Profile, format!("{shown} is no profile: {error}")).next(
-                "put back a copy of this file if you have one; the graph itself lies in store/ and \
-                 is not touched",
-            )
-        };
-        let AnyVersion { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
-        if version != VERSION {
-            return Err(Failure::new(
-                Kind::Profile,
-                format!("{shown} has version {version}, this program reads version {VERSION}"),
-            )
-            .next("use the version of graphshell-peer that wrote it; nothing was changed"));
-        }
-        let contents: Contents = serde_json::from_slice(&bytes).map_err(damaged)?;
-        Ok(Profile { folder: folder.to_owned(), contents: Mutex::new(contents) })
+        let contents = Mutex::new(load(folder)?);
+        Ok(Profile { folder: folder.to_owned(), contents, fresh: false })
     }
 
-    /// Takes back what [`create`](Self::create) did, when what had to follow failed.
+    /// Reads again what is written.
+    pub(crate) fn reload(&self) -> Result<()> {
+        *self.lock() = load(&self.folder)?;
+        Ok(())
+    }
+
+    /// Takes back what [`create`](Self::create) and opening the store did, when what had to follow
+    /// failed. Keys and a store that were there before stay.
     pub(crate) fn discard(&self) {
         let _ = std::fs::remove_file(self.folder.join(FILE));
+        if !self.fresh {
+            return;
+        }
+        for path in MADE.map(|name| self.folder.join(name)) {
+            let _ = match path.is_dir() {
+                true => std::fs::remove_dir_all(path),
+                false => std::fs::remove_file(path),
+            };
+        }
     }
 
     /// The folder.
@@ -257,6 +252,37 @@ impl Profile {
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().expect("no code that holds this lock panics")
     }
+}
+
+/// What is written in `folder`. A file of a later version is refused, and stays as it is.
+fn load(folder: &Path) -> Result<Contents> {
+    let path = folder.join(FILE);
+    let shown = path.display();
+    let Some(bytes) = files::read(&path, MAX_BYTES)? else {
+        return Err(Failure::new(
+            Kind::Profile,
+            format!("there is no profile in {}", folder.display()),
+        )
+        .next(
+            "`graphshell-peer init` begins one, `graphshell-peer pair TICKET` joins another \
+             device; --profile DIR names another folder",
+        ));
+    };
+    let damaged = |error: serde_json::Error| {
+        Failure::new(Kind::Profile, format!("{shown} is no profile: {error}")).next(
+            "put back a copy of this file if you have one; the graph itself lies in store/ and \
+             is not touched",
+        )
+    };
+    let AnyVersion { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if version != VERSION {
+        return Err(Failure::new(
+            Kind::Profile,
+            format!("{shown} has version {version}, this program reads version {VERSION}"),
+        )
+        .next("use the version of graphshell-peer that wrote it; nothing was changed"));
+    }
+    serde_json::from_slice(&bytes).map_err(damaged)
 }
 
 /// As much of an id as people are shown.

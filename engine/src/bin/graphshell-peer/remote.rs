@@ -233,14 +233,15 @@ mod unix {
         let (answers, answered) = mpsc::channel(1);
         let work = async {
             let dialog = Dialog::new(items, answered);
-            session.carry_out(command, &dialog).await
+            Ok(session.carry_out(command, &dialog).await)
         };
         let pass_on = async {
             while let Some(item) = told.recv().await {
-                if send(&mut to, &Reply::Item(Box::new(item))).await.is_err() {
-                    break;
-                }
+                send(&mut to, &Reply::Item(Box::new(item))).await.map_err(|error| {
+                    Failure::failed(format!("the watch cannot pass on its output: {error}"))
+                })?;
             }
+            Ok(())
         };
         let listen = async {
             // Ends when the asking side goes away.
@@ -249,7 +250,7 @@ mod unix {
             }
         };
         let result = tokio::select! {
-            (result, ()) = async { tokio::join!(work, pass_on) } => result,
+            both = async { tokio::try_join!(work, pass_on) } => both.and_then(|(result, ())| result),
             () = listen => return,
         };
         let last = match result {

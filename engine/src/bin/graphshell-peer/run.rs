@@ -19,7 +19,7 @@ use crate::item::{Created, Happening, Item};
 use crate::keys::{self, Keys, Secret};
 use crate::profile::{self, Contents, Profile};
 use crate::remote;
-use crate::render::{Confirm, Options, Renderer};
+use crate::render::{self, Confirm, Options, Renderer};
 use crate::session::{self, Dialog, Reach, Session};
 
 /// How long to wait for another program to let go of the profile.
@@ -37,7 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "graphshell-peer", &mut text);
-            return written(io::stdout().write_all(&text));
+            return render::written(io::stdout().write_all(&text));
         }
         _ => {}
     }
@@ -65,10 +65,11 @@ async fn execute(common: &Common, verb: Verb) -> Result<()> {
     let folder = profile::locate(common.profile.clone())?;
     let mut options = Options { json: common.json, ..Options::default() };
     let mut network = NetworkArgs::default();
+    let mut made = None;
     let command = match verb {
         Verb::Init { create, network } => {
             let workspace = WorkspaceId(random_uuid());
-            let created = make_profile(&folder, workspace, common, &create, &network).await?;
+            let (created, _) = make_profile(&folder, workspace, common, &create, &network).await?;
             let next = [
                 "Now `graphshell-peer add URL` or `import FILE`, and `pair` to take in another device.",
             ];
@@ -87,9 +88,11 @@ async fn execute(common: &Common, verb: Verb) -> Result<()> {
                     let parsed = session::parse_ticket(&ticket)?;
                     if !profile::exists(&folder) {
                         let workspace = parsed.invitation().workspace;
-                        let created =
+                        let (created, profile) =
                             make_profile(&folder, workspace, common, &create, &network).await?;
-                        show(options.clone(), std::iter::once(Item::Created(created))).await?;
+                        let item = std::iter::once(Item::Created(created));
+                        show(options.clone(), item).await.inspect_err(|_| profile.discard())?;
+                        made = Some(profile);
                     }
                     Command::Join { ticket }
                 }
@@ -105,8 +108,17 @@ async fn execute(common: &Common, verb: Verb) -> Result<()> {
         }
         verb => command(verb)?,
     };
-    let profile = Arc::new(Profile::open(&folder)?);
-    carry_out(common, profile, command, network, options).await
+    let Some(profile) = made else {
+        let profile = Arc::new(Profile::open(&folder)?);
+        return carry_out(common, profile, command, network, options).await;
+    };
+    let result = carry_out(common, Arc::clone(&profile), command, network, options).await;
+    // It was made to join; if nobody was joined, another ticket begins anew.
+    let in_use = matches!(&result, Err(failure) if failure.kind == Kind::InUse);
+    if !in_use && profile.reload().is_ok() && profile.read().peers.is_empty() {
+        profile.discard();
+    }
+    result
 }
 
 /// The command of a verb that needs nothing else.
@@ -166,25 +178,30 @@ async fn make_profile(
     common: &Common,
     create: &CreateArgs,
     network: &NetworkArgs,
-) -> Result<Created> {
+) -> Result<(Created, Arc<Profile>)> {
     let name = match &create.name {
         Some(name) => session::device_name(name)?.as_str().to_owned(),
         None => profile::computer_name(),
     };
-    let key = keys::choose(create.key)?;
+    let wanted = create.key;
+    let key = until_interrupted(blocking(move || keys::choose(wanted))).await?;
     let mut contents = Contents::new(workspace, name.clone(), key, random_uuid());
     contents.network = crate::network::apply(network, contents.network);
     let profile = Arc::new(Profile::create(folder, contents)?);
     let made = async {
-        let secret = Secret::ask(&profile, common, true)?;
-        let keys = Keys::load(&profile, &secret, true)?;
+        let (new, common) = (Arc::clone(&profile), common.clone());
+        let load = move || Keys::load(&new, &Secret::ask(&new, &common, true)?, true);
+        let keys = blocking(load).await?;
         let device = keys.device.device_id();
         let session = Session::open(Arc::clone(&profile), keys, Reach::Nobody).await?;
         session.close().await;
         Ok(device)
     };
-    match made.await {
-        Ok(device) => Ok(Created { profile: folder.to_owned(), workspace, device, name, key }),
+    match until_interrupted(made).await {
+        Ok(device) => {
+            let created = Created { profile: folder.to_owned(), workspace, device, name, key };
+            Ok((created, profile))
+        }
         Err(failure) => {
             profile.discard();
             Err(failure)
@@ -204,19 +221,29 @@ async fn carry_out(
     let (dialog, drive) = driver(options.clone());
     #[cfg(unix)]
     if let Some(stream) = remote::connect(&profile).await {
+        if network != NetworkArgs::default() {
+            return Err(Failure::new(
+                Kind::InUse,
+                "a running `watch` does this, and its network cannot be changed meanwhile",
+            )
+            .next("leave out --relay, --mdns and --listen, or end the watch with Ctrl-C first"));
+        }
         let work = async move { remote::carry_out(stream, &command, &dialog).await };
         return ended(drive(Box::pin(work)).await, watches, options).await;
     }
     let reach = match (&command, command.needs_network()) {
-        (Command::Watch, _) => Reach::Always(network),
-        (_, true) => Reach::Others(network),
+        (Command::Watch, _) => Reach::Always(network.clone()),
+        (_, true) => Reach::Others(network.clone()),
         (_, false) => Reach::Nobody,
     };
-    let session = open(&profile, common, reach).await?;
+    let session = until_interrupted(open(&profile, common, reach)).await?;
     let result = {
         let session = Arc::clone(&session);
         let profile = Arc::clone(&profile);
         drive(Box::pin(async move {
+            if matches!(command, Command::Invite { .. } | Command::Join { .. }) {
+                session.remember(&network)?;
+            }
             let work = session.carry_out(command, &dialog);
             #[cfg(unix)]
             if watches {
@@ -249,10 +276,12 @@ async fn ended(result: Result<()>, watches: bool, options: Options) -> Result<()
 
 /// Opens the profile; waits a little while another command is at it.
 async fn open(profile: &Arc<Profile>, common: &Common, reach: Reach) -> Result<Arc<Session>> {
-    let secret = Secret::ask(profile, common, false)?;
+    let (asking, common) = (Arc::clone(profile), common.clone());
+    let secret = Arc::new(blocking(move || Secret::ask(&asking, &common, false)).await?);
     let begun = SystemClock.now_ms();
     loop {
-        let keys = Keys::load(profile, &secret, false)?;
+        let (loading, secret) = (Arc::clone(profile), Arc::clone(&secret));
+        let keys = blocking(move || Keys::load(&loading, &secret, false)).await?;
         match Session::open(Arc::clone(profile), keys, reach.clone()).await {
             Err(failure) if failure.kind == Kind::InUse => {
                 let waited = SystemClock.now_ms().saturating_sub(begun);
@@ -289,16 +318,12 @@ fn driver(options: Options) -> (Dialog, impl AsyncFnOnce(Work) -> Result<()>) {
                     }
                     shown = &mut shown => return match (shown, result) {
                         (Ok(()), Some(result)) => result,
-                        // Nobody reads any more: a quiet end.
-                        _ => Ok(()),
+                        (shown, _) => render::written(shown),
                     },
                 }
             }
         };
-        tokio::select! {
-            result = both => result,
-            () = interrupted() => Err(Failure::new(Kind::Interrupted, "interrupted")),
-        }
+        until_interrupted(both).await
     };
     (Dialog::new(items, answered), drive)
 }
@@ -311,9 +336,23 @@ async fn show(options: Options, items: impl Iterator<Item = Item>) -> Result<()>
         let _ = sender.send(item).await;
     }
     drop(sender);
-    // A closed stdout is a quiet end.
-    let _ = Renderer::new(options).run(told, answers).await;
-    Ok(())
+    render::written(Renderer::new(options).run(told, answers).await)
+}
+
+/// Work that may wait for a keyring or a person, on a thread that nothing else waits for.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Failure::failed(format!("a thread ended early: {error}"))))
+}
+
+/// Ends work at Ctrl-C.
+async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        () = interrupted() => Err(Failure::new(Kind::Interrupted, "interrupted")),
+    }
 }
 
 /// Ctrl-C, or the polite kill.
@@ -350,14 +389,4 @@ fn man(folder: &Path) -> Result<()> {
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), folder).map_err(failed)
-}
-
-/// A closed stdout is a quiet end.
-fn written(result: io::Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to stdout: {error}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,9 +1,9 @@
 //! Stores and witnesses that fail: what ends with them, and what goes on.
 
 use super::handover::{cut, part, whole};
-use super::{Bench, add, pull, stranger};
+use super::{Bench, add, page, pull, stranger};
 use crate::access::Access;
-use crate::api::{Chore, Event, SyncError};
+use crate::api::{Chore, Event, Outcome, SyncError};
 use crate::core::{Input, Output};
 use crate::hash::Hash;
 use crate::limits::MAX_OFFER_RECORDS;
@@ -105,6 +105,52 @@ fn a_witness_that_fails_is_asked_once() {
     assert!(bench.base.is_none(), "nothing is joined");
     returned(&mut bench, call, Response::InStep);
     assert!(without_witness(&mut bench).is_empty());
+}
+
+#[test]
+fn a_snapshot_that_the_disk_refuses_is_not_joined_and_takes_nothing_back() {
+    let snapshot = whole(&mut cut()).bytes;
+    let mut bench = Bench::new(2);
+    start(&mut bench);
+    bench.core.begin_join(1, snapshot);
+    let full = StoreError::Refused("no space".to_owned());
+    let mut told = Vec::new();
+    while let Some(output) = bench.core.poll_output() {
+        match output {
+            Output::Rebase { .. } => {
+                // Volatile while the store is at work.
+                bench.edit(1, &[add(9)]);
+                bench.core.handle(Input::Rebased(Err(full.clone())));
+            }
+            Output::Ask { .. } | Output::Event(_) => {}
+            Output::Finished { result, .. } => told.push(result),
+            other => bench.carry_out(other),
+        }
+    }
+    assert_eq!(told, [Err(SyncError::Store(full))]);
+    assert_eq!(bench.reopened().graph().nodes.into_keys().collect::<Vec<_>>(), [page(9)]);
+}
+
+#[test]
+fn an_edit_taken_back_is_told_by_the_core_that_took_it_back() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.core.edit(1, &[add(1)]).unwrap();
+    let told = said(&mut bench, |output| match output {
+        Output::Append(_) => Some(Input::Appended(Err(failed()))),
+        _ => None,
+    });
+    let Some(Output::Rebuild(why)) = told.last() else { panic!("{told:?}") };
+    let (mut next, old) = (bench.reopened(), bench.core);
+    next.succeed(old, why);
+    assert_eq!(next.fates(), [(receipt, Outcome::Refused(failed()))]);
+}
+
+#[test]
+fn whoever_is_to_be_shut_out_can_be_however_much_waits_for_the_disk() {
+    let mut bench = Bench::new(1);
+    while bench.core.edit(1, &[add(1)]).is_ok() {}
+    bench.core.share_with(stranger(), Access::None).unwrap();
+    assert_eq!(bench.core.access_of(stranger()), Access::None);
 }
 
 #[test]

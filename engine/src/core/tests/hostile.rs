@@ -61,7 +61,14 @@ fn a_device_renamed_as_it_opened_takes_yet_another_name_when_it_must() {
     core.change_name();
     let mut named = Vec::new();
     while let Some(output) = core.poll_output() {
-        let Output::Append(records) = output else { continue };
+        let records = match output {
+            Output::Append(records) => records,
+            Output::Promise(_) => {
+                core.handle(Input::Promised(Ok(())));
+                continue;
+            }
+            _ => continue,
+        };
         named.extend(records.into_iter().filter_map(|record| match record {
             Record::Identity { device, incarnation } => Some(PeerId::derive(device, incarnation)),
             _ => None,

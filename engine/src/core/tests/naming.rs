@@ -1,6 +1,7 @@
 //! When a device takes a name, and what leaves under which.
 
 use super::*;
+use crate::limits::MAX_BATCH_ENTRIES;
 
 #[test]
 fn the_witness_knows_a_name_before_the_log_does() {
@@ -14,6 +15,22 @@ fn the_witness_knows_a_name_before_the_log_does() {
     core.handle(Input::Promised(Ok(())));
     let Some(Output::Append(records)) = told(&mut core) else { panic!("now the log is told") };
     assert!(matches!(records[..], [Record::Identity { .. }, Record::Ready(_)]));
+}
+
+#[test]
+fn the_witness_knows_a_name_before_the_log_does_however_much_is_made_at_first() {
+    let mut core = replayed(1, &[], None);
+    let pages: Vec<_> = (0..=u8::MAX).map(add).collect();
+    for _ in 0..=MAX_BATCH_ENTRIES / pages.len() {
+        core.edit(1, &pages).unwrap();
+    }
+    let told = |core: &mut Core| {
+        std::iter::from_fn(|| core.poll_output()).find(|output| !matches!(output, Output::Event(_)))
+    };
+    assert!(matches!(told(&mut core), Some(Output::Promise(promise)) if promise.sequence == 0));
+    assert!(told(&mut core).is_none(), "the log waits");
+    core.handle(Input::Promised(Ok(())));
+    assert!(matches!(told(&mut core), Some(Output::Append(_))));
 }
 
 #[test]

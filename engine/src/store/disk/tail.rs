@@ -78,9 +78,23 @@ pub(super) fn cut_unfinished(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Copies so many bytes of a journal to `<folder>.cut-1`; the copies before it move up, and the
-/// oldest goes.
+/// oldest goes, once the new one is there.
 fn keep(folder: &Path, journal: &Path, from: u64, bytes: u64) -> Result<(), StoreError> {
     let name = |number: u32| files::beside(folder, &format!(".cut-{number}"));
+    let fresh = files::beside(folder, ".cut-new");
+    // Left by somebody who died while writing it.
+    let _ = fs::remove_file(&fresh);
+    let copy = || {
+        let mut input = File::open(journal)?;
+        input.seek(SeekFrom::Start(from))?;
+        let mut output = files::private().create_new(true).open(&fresh)?;
+        io::copy(&mut input.take(bytes), &mut output)?;
+        output.sync_all()
+    };
+    copy().map_err(|error| {
+        let _ = fs::remove_file(&fresh);
+        files::refused("keep what is to be cut off in", &fresh, &error)
+    })?;
     for number in (1..KEPT_CUTS).rev() {
         match fs::rename(name(number), name(number + 1)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -89,17 +103,7 @@ fn keep(folder: &Path, journal: &Path, from: u64, bytes: u64) -> Result<(), Stor
             _ => {}
         }
     }
-    let copy = || {
-        let mut input = File::open(journal)?;
-        input.seek(SeekFrom::Start(from))?;
-        let mut output = files::private().create_new(true).open(name(1))?;
-        io::copy(&mut input.take(bytes), &mut output)?;
-        output.sync_all()
-    };
-    copy().map_err(|error| {
-        let _ = fs::remove_file(name(1));
-        files::refused("keep what is to be cut off in", &name(1), &error)
-    })?;
+    fs::rename(&fresh, name(1)).map_err(|error| files::refused("rename", &fresh, &error))?;
     files::sync_folder_of(&name(1))
 }
 

@@ -7,7 +7,7 @@ use super::seal::Sealer;
 use super::state::{Found, State};
 use super::stored::Footing;
 use crate::graph::{ConflictKind, Subject};
-use crate::limits::MAX_LOAD_RECORDS;
+use crate::limits::REPLAY_RECORDS;
 use crate::ports::{Entropy, StoreError};
 use crate::record::{Record, Snapshot};
 use crate::store::medium::{Journal, Medium, Part};
@@ -128,8 +128,8 @@ impl<J: Journal> Inside<J> {
     fn replay(&mut self, from: u64, mut show: impl FnMut(&[Record])) -> Result<(), StoreError> {
         let end = self.log.mark().end;
         // In steps: how far the log goes is not authenticated before its blocks are opened.
-        for first in (from..end).step_by(MAX_LOAD_RECORDS) {
-            let last = end.min(first.saturating_add(MAX_LOAD_RECORDS as u64));
+        for first in (from..end).step_by(REPLAY_RECORDS as usize) {
+            let last = end.min(first.saturating_add(REPLAY_RECORDS));
             let some: Vec<u64> = (first..last).collect();
             show(&self.log.load(&mut self.sealer, &some)?);
         }

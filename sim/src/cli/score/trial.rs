@@ -18,8 +18,16 @@ use super::ScoreError;
 
 /// A program that is silent for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// Most seeds that are run again to find the one that crashed.
+const MOST_AGAIN: u64 = 1_000;
 /// How often an interrupt is looked for.
 const BEAT: Duration = Duration::from_millis(200);
+
+/// What shows a bug that ends the program.
+const CRASH: &str = "crash";
+/// What shows a bug that keeps the program from going on. Seeds are reported in order, so it is the
+/// seed that is due that hangs.
+const HANG: &str = "hang";
 
 /// What the seeds of a trial came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -61,17 +69,45 @@ impl Trial {
         terms: Terms,
         each: impl Fn(u64),
     ) -> Result<Trial, ScoreError> {
+        let mut trial = Trial::default();
+        let mut death = trial.run(program, profile, terms, &each)?;
+        let mut seed = Seed(trial.seeds);
+        let left = terms.seeds.saturating_sub(trial.seeds).min(MOST_AGAIN);
+        if death == Some(CRASH) && trial.first.is_none() && terms.threads > 1 && left > 0 {
+            // Any seed in flight may be the one. A lone thread has none but the first that it does
+            // not report; if all hold there, the crash stays with the seed that was due.
+            let alone = Terms { seeds: left, threads: 1, ..terms };
+            let again = trial.run(program, profile, alone, &each)?;
+            if again.is_some() || trial.first.is_some() {
+                (death, seed) = (again, Seed(trial.seeds));
+            }
+        }
+        if let Some(oracle) = death {
+            trial.sight(seed, oracle);
+        }
+        Ok(trial)
+    }
+
+    /// Runs so many seeds, from the first that is not reported yet. Says what became of the program if it
+    /// did not end as it should.
+    fn run(
+        &mut self,
+        program: &Path,
+        profile: Profile,
+        terms: Terms,
+        each: &impl Fn(u64),
+    ) -> Result<Option<&'static str>, ScoreError> {
         let start = |reason| ScoreError::Start { program: "the planted program", reason };
+        let first = self.seeds.to_string();
         let (seeds, threads) = (terms.seeds.to_string(), terms.threads.to_string());
         let mut command = Command::new(program);
-        command.args(["run", "--json", "--no-capsules", "--seeds", &seeds, "--threads", &threads]);
-        command.args(["--profile", profile.name()]);
+        command.args(["run", "--json", "--no-capsules", "--profile", profile.name()]);
+        command.args(["--first-seed", &first, "--seeds", &seeds, "--threads", &threads]);
         command.args((terms.beyond == 0).then_some("--fail-fast"));
         // It tells of panics of which the verdict tells too.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = Guard(command.spawn().map_err(start)?);
         let out = child.0.stdout.take().expect("it is piped");
-        let mut trial = Trial::default();
         let ended = thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             scope.spawn(move || lines(out, |line| sender.send(line).is_ok()));
@@ -80,10 +116,10 @@ impl Trial {
                 match receiver.recv_timeout(BEAT) {
                     Ok(line) => {
                         silence = Duration::ZERO;
-                        trial.line(&line);
-                        each(trial.seeds);
-                        let last = trial.first.as_ref().map(|first| first.seeds + terms.beyond);
-                        if last.is_some_and(|last| terms.beyond > 0 && trial.seeds >= last) {
+                        self.line(&line);
+                        each(self.seeds);
+                        let last = self.first.as_ref().map(|first| first.seeds + terms.beyond);
+                        if last.is_some_and(|last| terms.beyond > 0 && self.seeds >= last) {
                             break Ended::Stopped;
                         }
                     }
@@ -100,8 +136,8 @@ impl Trial {
             ended
         });
         match ended {
-            Ended::Stopped => {}
-            Ended::Hung => trial.sight(Seed(trial.seeds), "hang"),
+            Ended::Stopped => Ok(None),
+            Ended::Hung => Ok(Some(HANG)),
             Ended::Itself => {
                 let status = child.0.wait().map_err(start)?;
                 // What it says of itself ends with 0 to 4 or an interrupt; all else is a crash.
@@ -109,12 +145,9 @@ impl Trial {
                 if status.code() == Some(2) {
                     return Err(ScoreError::Refused(status));
                 }
-                if !judged && !interrupt::seen() {
-                    trial.sight(Seed(trial.seeds), "crash");
-                }
+                Ok((!judged && !interrupt::seen()).then_some(CRASH))
             }
         }
-        Ok(trial)
     }
 
     fn line(&mut self, line: &str) {
@@ -187,5 +220,33 @@ mod tests {
         let first = trial.first.clone().unwrap();
         assert_eq!((first.seed, &*first.oracle, first.seeds), (Seed(2), "convergence", 3));
         assert_eq!((trial.seeds, trial.oracles.len()), (4, 2));
+    }
+
+    /// A program that crashes in seed 2, and with many threads before seed 1 is reported.
+    #[cfg(unix)]
+    const CRASHES: &str = r#"#!/bin/sh
+case "$*" in
+    *'--first-seed 0 '*'--threads 8'*) seeds=0 ;;
+    *'--first-seed 1 '*'--threads 1'*) seeds=1 ;;
+    *) exit 2 ;;
+esac
+for seed in $seeds; do echo "{\"seed\":\"$seed\",\"verdict\":\"held\"}"; done
+kill -ABRT $$
+"#;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_crash_is_booked_on_the_seed_that_crashes_on_one_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        // Written by a process of its own: a file that this one has open cannot be started.
+        let write = r#"printf '%s' "$1" >"$0" && chmod +x "$0""#;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", write]).arg(&program).arg(CRASHES);
+        assert!(shell.status().unwrap().success());
+        let terms = Terms { seeds: 10, threads: 8, beyond: 0 };
+        let trial = Trial::hold(&program, Profile::default(), terms, |_| {}).unwrap();
+        let first = trial.first.unwrap();
+        assert_eq!((first.seed, &*first.oracle, first.seeds), (Seed(2), CRASH, 3));
     }
 }

@@ -41,10 +41,6 @@ impl Slander {
     pub(crate) fn excuses(&self, after: Dot) -> bool {
         self.named.get(&after.peer).is_some_and(|&first| after.sequence + 1 >= first)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.named.is_empty()
-    }
 }
 
 #[cfg(test)]

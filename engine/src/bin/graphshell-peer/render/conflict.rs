@@ -5,7 +5,7 @@ use graphshell_sync::ConflictKind;
 use super::style;
 use crate::item::{Act, Conflict};
 use crate::profile::short;
-use crate::text::{ago, clean, moment};
+use crate::text::{ago, clean, counted, grouped, moment};
 
 /// Lines that say what a conflict is about: indentation and text.
 pub(super) fn lines(conflict: &Conflict) -> Vec<(usize, String)> {
@@ -30,10 +30,17 @@ pub(super) fn lines(conflict: &Conflict) -> Vec<(usize, String)> {
     for removal in &conflict.removals {
         lines.push((2, format!("{} deleted it {}", who(removal), when(removal))));
     }
+    if conflict.more_removals > 0 {
+        lines.push((2, format!("and {} more deleted it", grouped(conflict.more_removals))));
+    }
     for claim in &conflict.claims {
         let what = clean(&claim.what);
         let number = if claim.value { format!("{}. ", claim.number) } else { String::new() };
         lines.push((2, format!("{number}{} {what} {}", who(&claim.act), when(&claim.act))));
+    }
+    if conflict.more_claims > 0 {
+        let more = counted(conflict.more_claims, "more change", "more changes");
+        lines.push((2, format!("and {more}")));
     }
     let command = |choice: &str| format!("graphshell-peer resolve {id} {choice}");
     let mut choice = |choice: &str, means: &str| {
@@ -59,9 +66,9 @@ pub(super) fn lines(conflict: &Conflict) -> Vec<(usize, String)> {
 }
 
 fn who(act: &Act) -> String {
-    match act.by.as_str() {
-        "you" => "You".to_owned(),
-        name => clean(name),
+    match act.own {
+        true => "You".to_owned(),
+        false => clean(&act.by),
     }
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use tokio::sync::mpsc;
 
 use crate::command::Answer;
-use crate::failure::Failure;
+use crate::failure::{Failure, Result};
 use crate::item::Item;
 
 /// How output is wanted.
@@ -41,16 +41,6 @@ pub(crate) struct Renderer {
     text: text::Text,
 }
 
-/// Nobody reads stdout any more.
-#[derive(Debug)]
-pub(crate) struct Deaf;
-
-impl From<io::Error> for Deaf {
-    fn from(_: io::Error) -> Self {
-        Deaf
-    }
-}
-
 impl Renderer {
     /// A renderer of one command's output.
     pub(crate) fn new(options: Options) -> Self {
@@ -60,12 +50,12 @@ impl Renderer {
     /// Writes items until there are no more, and answers what is asked.
     ///
     /// # Errors
-    /// If stdout was closed: the program ends quietly.
+    /// If stdout cannot be written to; see [`written`].
     pub(crate) async fn run(
         &mut self,
         mut items: mpsc::Receiver<Item>,
         answers: mpsc::Sender<Answer>,
-    ) -> Result<(), Deaf> {
+    ) -> io::Result<()> {
         while let Some(item) = items.recv().await {
             let asked = match &item {
                 Item::Fingerprint { digits, .. } => Some(digits.clone()),
@@ -77,11 +67,10 @@ impl Renderer {
                 let _ = answers.send(answer).await;
             }
         }
-        self.text.finish(&mut io::stdout().lock())?;
-        Ok(())
+        self.text.finish(&mut io::stdout().lock())
     }
 
-    fn write(&mut self, item: &Item) -> Result<(), Deaf> {
+    fn write(&mut self, item: &Item) -> io::Result<()> {
         let out = &mut io::stdout().lock();
         match (item, self.options.json) {
             (Item::Document { text }, _) => out.write_all(text.as_bytes())?,
@@ -90,8 +79,7 @@ impl Renderer {
             (Item::Ticket { .. }, false) => ticket::write(item, &self.options, out)?,
             (item, false) => self.text.write(item, out)?,
         }
-        out.flush()?;
-        Ok(())
+        out.flush()
     }
 
     async fn confirm(&self, digits: &str) -> Answer {
@@ -136,6 +124,17 @@ fn ask(terminal: bool, digits: &str) -> Answer {
     match line == "y" || line == "yes" || said == digits {
         true => Answer::Confirm,
         false => Answer::Decline,
+    }
+}
+
+/// What writing to stdout came to. That nobody reads any more is a quiet end.
+pub(crate) fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write to stdout: {error}"))
+                .next("what was written is not whole; see whether the disk is full"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Disagreements in words, and their settlement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use graphshell_sync as engine;
 use graphshell_sync::{
-    ConflictKind, Dot, EdgeKind, EdgeType, Graph, LogEntry, NodeId, Resolution, Subject,
+    ConflictId, ConflictKind, Dot, EdgeKind, EdgeType, Graph, LogEntry, NodeId, Resolution, Subject,
 };
 
 use super::pages::label;
@@ -13,10 +13,18 @@ use crate::failure::{Failure, Kind, Result};
 use crate::item::{Act, Claim, Conflict, Item, Named};
 use crate::profile::short;
 
+/// Most removals, and most claims, that one item lists.
+const MAX_ACTS: usize = 100;
+/// Bytes of claims after which no other one is listed. With all that JSON escapes, an item stays
+/// shorter than a frame of `remote`.
+const MAX_CLAIM_BYTES: usize = 128 * 1024;
+/// Bytes of a page's label.
+const MAX_LABEL_BYTES: usize = 4 * 1024;
+
 impl Session {
     pub(super) async fn conflicts(&self, out: &Dialog) -> Result<()> {
         let graph = self.workspace.graph();
-        let labels = self.labels(&graph).await;
+        let labels = self.labels(&graph, &graph.conflicts.iter().collect::<Vec<_>>()).await;
         for conflict in &graph.conflicts {
             out.tell(Item::Conflict(self.in_words(&labels, conflict))).await?;
         }
@@ -35,21 +43,29 @@ impl Session {
         out.tell(Item::Resolved { conflict: conflict.id, choice: choice.to_owned(), open }).await
     }
 
-    /// What a conflict is about, for a line of `watch`.
-    pub(super) async fn label_of(&self, conflict: &engine::Conflict) -> String {
-        let labels = self.labels(&self.workspace.graph()).await;
-        match conflict.subject {
+    /// What these conflicts are about, for lines of `watch`.
+    pub(super) async fn topics(&self, of: &BTreeSet<ConflictId>) -> Vec<(ConflictId, String)> {
+        let graph = self.workspace.graph();
+        let conflicts = graph.conflicts.iter().filter(|conflict| of.contains(&conflict.id));
+        let conflicts: Vec<&engine::Conflict> = conflicts.collect();
+        let labels = self.labels(&graph, &conflicts).await;
+        let topic = |conflict: &engine::Conflict| match conflict.subject {
             Subject::Node(node) => named(&labels, node).label,
             Subject::Pair(from, to) => {
                 format!("{} → {}", named(&labels, from).label, named(&labels, to).label)
             }
-        }
+        };
+        conflicts.into_iter().map(|conflict| (conflict.id, topic(conflict))).collect()
     }
 
     /// What the pages of conflicts are called. Removed ones are looked up in the history.
-    async fn labels(&self, graph: &Graph) -> BTreeMap<NodeId, String> {
+    async fn labels(
+        &self,
+        graph: &Graph,
+        conflicts: &[&engine::Conflict],
+    ) -> BTreeMap<NodeId, String> {
         let mut labels = BTreeMap::new();
-        for conflict in &graph.conflicts {
+        for conflict in conflicts {
             let ids = match conflict.subject {
                 Subject::Node(node) => vec![node],
                 Subject::Pair(from, to) => vec![from, to],
@@ -92,29 +108,45 @@ impl Session {
         };
         let act = |stamp: engine::Stamp| Act {
             author: stamp.dot.peer,
+            own: stamp.dot.peer == self.workspace.peer_id(),
             by: self.author_name(stamp.dot.peer),
             at_ms: stamp.timestamp_ms,
         };
-        let claims = conflict.claims.iter().zip(1..).map(|(claim, number)| Claim {
-            number,
-            act: act(claim.stamp),
-            what: words(labels, &claim.change),
-            value: conflict.kind == ConflictKind::DeleteVsUpdate,
-        });
+        let mut claims: Vec<Claim> = Vec::new();
+        let mut bytes = 0;
+        for (claim, number) in conflict.claims.iter().zip(1..).take(MAX_ACTS) {
+            let what = words(labels, &claim.change);
+            bytes += what.len();
+            if bytes > MAX_CLAIM_BYTES && !claims.is_empty() {
+                break;
+            }
+            let value = conflict.kind == ConflictKind::DeleteVsUpdate;
+            claims.push(Claim { number, act: act(claim.stamp), what, value });
+        }
+        let removals: Vec<Act> =
+            conflict.removals.iter().take(MAX_ACTS).map(|&stamp| act(stamp)).collect();
         Conflict {
             id: conflict.id,
             kind: conflict.kind,
             page,
             to,
-            removals: conflict.removals.iter().map(|&stamp| act(stamp)).collect(),
-            claims: claims.collect(),
+            more_removals: (conflict.removals.len() - removals.len()) as u64,
+            removals,
+            more_claims: (conflict.claims.len() - claims.len()) as u64,
+            claims,
         }
     }
 }
 
 fn named(labels: &BTreeMap<NodeId, String>, id: NodeId) -> Named {
-    let label = labels.get(&id).filter(|label| !label.is_empty()).cloned();
-    Named { id, label: label.unwrap_or_else(|| short(&id.to_string())) }
+    let label = match labels.get(&id) {
+        Some(label) if label.len() > MAX_LABEL_BYTES => {
+            format!("{}…", &label[..label.floor_char_boundary(MAX_LABEL_BYTES)])
+        }
+        Some(label) if !label.is_empty() => label.clone(),
+        _ => short(&id.to_string()),
+    };
+    Named { id, label }
 }
 
 /// The pages between which a change leads.

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use graphshell_sync::device_key::Lineage;
-use graphshell_sync::pairing::{CloseCode, Followed, Host, Introduction, Paired, PairingError};
+use graphshell_sync::pairing::{Followed, Host, Introduction, Paired, PairingError};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::{Access, DeviceId, Outcome, SystemClock, Workspace};
 use iroh::TransportAddr;
@@ -23,36 +23,61 @@ pub(super) enum DeskEvent {
     Asked(Box<Introduction>, oneshot::Sender<bool>),
     /// Both have said yes, and it is written down.
     Paired(Box<Paired>),
-    /// An attempt came to nothing; whether since the other person said no.
-    Failed(String, bool),
+    /// An attempt of a device came to nothing, and why. Anybody may try.
+    Failed(DeviceId, String),
 }
+
+/// Most events that wait to be read. The last places are kept for the one attempt that a person is
+/// asked about, so that nobody else can crowd out its end.
+const MAX_EVENTS: usize = 16;
+const KEPT_EVENTS: usize = 8;
 
 /// Where a running `pair` takes what the network says.
 #[derive(Default)]
 pub(super) struct Desk {
-    sitting: Mutex<Option<mpsc::UnboundedSender<DeskEvent>>>,
+    sitting: Mutex<Option<Sitting>>,
+}
+
+/// A `pair` that waits.
+struct Sitting {
+    events: mpsc::Sender<DeskEvent>,
+    /// The device that a person was asked about.
+    asked: Option<DeviceId>,
 }
 
 impl Desk {
     /// Sits down, unless somebody sits there.
-    pub(super) fn sit(self: &Arc<Self>) -> Option<(Seat, mpsc::UnboundedReceiver<DeskEvent>)> {
+    pub(super) fn sit(self: &Arc<Self>) -> Option<(Seat, mpsc::Receiver<DeskEvent>)> {
         let mut sitting = self.lock();
         if sitting.is_some() {
             return None;
         }
-        // Bounded by the attempts that the inviter lets in.
-        let (sender, events) = mpsc::unbounded_channel();
-        *sitting = Some(sender);
+        let (sender, events) = mpsc::channel(MAX_EVENTS);
+        *sitting = Some(Sitting { events: sender, asked: None });
         Some((Seat { desk: Arc::clone(self) }, events))
     }
 
-    fn tell(&self, event: DeskEvent) {
-        if let Some(sender) = self.lock().as_ref() {
-            let _ = sender.send(event);
+    /// Has a person asked. Nobody is asked twice: the answer might be to the digits before.
+    fn ask(&self, introduction: &Introduction) -> Option<oneshot::Receiver<bool>> {
+        let mut sitting = self.lock();
+        let sitting = sitting.as_mut().filter(|sitting| sitting.asked.is_none())?;
+        let (answer, answered) = oneshot::channel();
+        let event = DeskEvent::Asked(Box::new(introduction.clone()), answer);
+        sitting.events.try_send(event).ok()?;
+        sitting.asked = Some(introduction.device);
+        Some(answered)
+    }
+
+    /// Tells what became of an attempt of a device.
+    fn tell(&self, device: DeviceId, event: DeskEvent) {
+        let sitting = self.lock();
+        let Some(sitting) = sitting.as_ref() else { return };
+        if sitting.asked == Some(device) || sitting.events.capacity() > KEPT_EVENTS {
+            let _ = sitting.events.try_send(event);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<DeskEvent>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Sitting>> {
         self.sitting.lock().expect("no code that holds this lock panics")
     }
 }
@@ -175,14 +200,15 @@ pub(super) struct PairHost {
 
 impl Host for PairHost {
     async fn confirm(&self, introduction: &Introduction) -> bool {
-        let (answer, answered) = oneshot::channel();
-        self.desk.tell(DeskEvent::Asked(Box::new(introduction.clone()), answer));
-        answered.await.unwrap_or(false)
+        match self.desk.ask(introduction) {
+            Some(answered) => answered.await.unwrap_or(false),
+            None => false,
+        }
     }
 
     async fn paired(&self, paired: &Paired) -> Result<(), String> {
         self.book.add(paired, paired.access.into()).await?;
-        self.desk.tell(DeskEvent::Paired(Box::new(paired.clone())));
+        self.desk.tell(paired.device, DeskEvent::Paired(Box::new(paired.clone())));
         Ok(())
     }
 
@@ -216,9 +242,8 @@ impl Host for PairHost {
         Ok(true)
     }
 
-    fn failed(&self, _: DeviceId, error: &PairingError) {
-        let declined = error.refusal() == Some(CloseCode::Declined);
-        self.desk.tell(DeskEvent::Failed(error.to_string(), declined));
+    fn failed(&self, device: DeviceId, error: &PairingError) {
+        self.desk.tell(device, DeskEvent::Failed(device, error.to_string()));
     }
 }
 

@@ -138,8 +138,9 @@ impl Session {
             Reach::Others(args) => (Some(args), false),
             Reach::Always(args) => (Some(args), true),
         };
-        let backend = match args {
-            Some(args) => Some(Network::bind(&profile, keys.device.secret().clone(), args).await?),
+        let settings = args.map(|args| crate::network::apply(args, contents.network.clone()));
+        let backend = match &settings {
+            Some(wanted) => Some(Network::bind(wanted, keys.device.secret().clone()).await?),
             None => None,
         };
         let ports = PortSet {
@@ -157,6 +158,8 @@ impl Session {
         };
         let opened = Workspace::open(config, ports).await;
         let (workspace, driver) = opened.map_err(|error| store_failure(&profile, &error))?;
+        // Whoever held the store until now may have changed it.
+        profile.reload()?;
         let (sender, ended) = channel::channel(None);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -167,9 +170,18 @@ impl Session {
             sender.send_replace(Some(why));
         });
         let book = Book { profile: Arc::clone(&profile), workspace: workspace.clone() };
-        let online = match (backend, args) {
-            (Some(backend), Some(args)) => {
-                let settings = crate::network::apply(args, contents.network.clone());
+        let online = match (backend, settings) {
+            (Some(backend), Some(settings)) => {
+                if settings.listen.is_none()
+                    && let Some(port) = crate::network::port(&backend)
+                {
+                    profile.change(|contents| contents.network.port = Some(port))?;
+                }
+                for (device, peer) in profile.read().peers {
+                    if let Some(address) = crate::network::address(device, &peer) {
+                        backend.add_address(address);
+                    }
+                }
                 let desk = Arc::<Desk>::default();
                 let host = PairHost { desk: Arc::clone(&desk), book: book.clone() };
                 let name = device_name(&contents.name)?;
@@ -263,6 +275,13 @@ impl Session {
         self.tasks.lock().await.shutdown().await;
     }
 
+    /// Remembers the network's settings that were given.
+    pub(crate) fn remember(&self, args: &NetworkArgs) -> Result<()> {
+        self.profile.change(|contents| {
+            contents.network = crate::network::apply(args, contents.network.clone());
+        })
+    }
+
     fn online(&self) -> Result<&Online> {
         self.online
             .as_ref()
@@ -301,7 +320,7 @@ impl Session {
         NodeId(import::random_id(bytes))
     }
 
-    /// Who an author of entries is, in words.
+    /// Who an author of entries is, in words. Another device that names itself `you` is told apart.
     fn author_name(&self, author: PeerId) -> String {
         if author == self.workspace.peer_id() {
             return "you".to_owned();
@@ -311,7 +330,11 @@ impl Session {
             return format!("an unknown device ({})", crate::profile::short(&author.to_string()));
         };
         let paired = contents.peers.get(&known.device);
-        paired.map_or_else(|| known.name.clone(), |peer| peer.name.clone())
+        let name = paired.map_or(&known.name, |peer| &peer.name);
+        match name.to_lowercase().as_str() {
+            "you" => format!("{name} ({})", crate::profile::short(&author.to_string())),
+            _ => name.clone(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use graphshell_sync::device_key::RotateError;
 use graphshell_sync::pairing::{self, DeviceName, PairingError, Ticket};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::{Access, DeviceId, SystemClock, SystemEntropy};
@@ -50,34 +51,44 @@ impl Session {
             let open = online.inviter.invitations();
             open.iter().any(|open| open.id == ticket.invitation().id)
         };
-        let waited = timeout(TICKET_LIFETIME, self.attend(&mut events, holds, out)).await;
+        let waited = self.attend(&mut events, holds, out).await;
         online.inviter.withdraw(ticket.invitation().id);
-        let device = waited.unwrap_or_else(|_| {
-            Err(Failure::new(Kind::Declined, "nobody came with the ticket in ten minutes")
-                .next("`graphshell-peer pair` makes a new one"))
-        })?;
+        let device = waited?;
         if online.auto.is_none() {
             self.stay_for_first_round(online, device).await;
         }
         Ok(())
     }
 
-    /// Waits at the desk until somebody was taken in.
+    /// Waits at the desk until somebody was taken in. Nobody may begin after the ticket's lifetime;
+    /// two people who compare digits by then may go on.
     async fn attend(
         &self,
-        events: &mut mpsc::UnboundedReceiver<DeskEvent>,
+        events: &mut mpsc::Receiver<DeskEvent>,
         holds: impl Fn() -> bool,
         out: &Dialog,
     ) -> Result<DeviceId> {
-        let mut asked = false;
-        while let Some(event) = events.recv().await {
+        let mut asked = None;
+        let expired = sleep(TICKET_LIFETIME);
+        tokio::pin!(expired);
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => {
+                    event.ok_or_else(|| Failure::failed("the network ended"))?
+                }
+                () = &mut expired, if asked.is_none() => {
+                    return Err(Failure::new(Kind::Declined, "nobody came with the ticket in ten minutes")
+                        .next("`graphshell-peer pair` makes a new one"));
+                }
+            };
             match event {
                 DeskEvent::Asked(who, mut answer) => {
-                    asked = true;
+                    asked = Some(who.device);
                     let (digits, name) = (who.fingerprint.to_string(), who.name.to_string());
                     out.tell(Item::Fingerprint { digits, name, device: who.device }).await?;
                     let said = tokio::select! {
                         said = out.answer() => said,
+                        // The end of the attempt is the next event.
                         () = answer.closed() => continue,
                     };
                     let _ = answer.send(said == Answer::Confirm);
@@ -91,18 +102,18 @@ impl Session {
                     out.tell(Item::Paired { device: paired.device, name, access }).await?;
                     return Ok(paired.device);
                 }
-                // Once digits were shown nobody is asked about others: the answer might be to the former.
-                DeskEvent::Failed(why, declined) if asked || declined || !holds() => {
+                DeskEvent::Failed(device, why)
+                    if asked.map_or_else(|| !holds(), |asked| asked == device) =>
+                {
                     return Err(Failure::new(Kind::Declined, why)
                         .next("`graphshell-peer pair` makes a new ticket"));
                 }
-                DeskEvent::Failed(why, _) => {
+                DeskEvent::Failed(_, why) => {
                     out.tell(Item::Note { text: format!("somebody tried and failed: {why}") })
                         .await?;
                 }
             }
         }
-        Err(Failure::failed("the network ended"))
     }
 
     /// The joiner fetches what is here before it goes; whoever invited stays until then.
@@ -114,7 +125,6 @@ impl Session {
         }
         let goes = connected.wait_for(|devices| !devices.contains(&device));
         let _ = timeout(FIRST_ROUND_ENDS, goes).await.is_ok();
-        self.book().synced(device);
     }
 
     pub(super) async fn join(&self, text: &str, out: &Dialog) -> Result<()> {
@@ -267,18 +277,33 @@ impl Session {
         let contents = self.profile.read();
         let place = keys::place(&self.profile, &contents);
         let old = self.device;
+        let all_told = contents.untold.is_empty();
         // First who is to be told, so that nobody is left out whatever happens in between.
         let peers = self.profile.change(|contents| {
             let peers: Vec<DeviceId> = contents.peers.keys().copied().collect();
             contents.untold.extend(peers);
             contents.untold.len() as u64
         })?;
-        let rotated =
-            tokio::task::spawn_blocking(move || place.rotate(&SystemEntropy, SystemClock.now_ms()));
-        let key = rotated
-            .await
-            .map_err(|_| Failure::failed("the key was not changed"))?
-            .map_err(|error| Failure::failed(format!("the key was not changed: {error}")))?;
+        let rotated = tokio::task::spawn_blocking(move || {
+            if all_told {
+                place.forget_successions()?;
+            }
+            place.rotate(&SystemEntropy, SystemClock.now_ms())
+        });
+        let key = rotated.await.map_err(|_| Failure::failed("the key was not changed"))?;
+        let key = key.map_err(|error| {
+            let failure = Failure::failed(format!("the key was not changed: {error}"));
+            match error {
+                RotateError::TooMany(_) => {
+                    let names = contents.untold.iter().map(|&device| self.profile.name_of(device));
+                    let names = names.collect::<Vec<_>>().join(", ");
+                    failure.next(format!(
+                        "not all have seen the keys before: {names}; `sync` with them, or `forget` them"
+                    ))
+                }
+                RotateError::Place(_) => failure,
+            }
+        })?;
         out.tell(Item::Rotated { old, new: key.device_id(), peers }).await
     }
 
@@ -286,7 +311,10 @@ impl Session {
     pub(super) async fn present_key(&self, device: DeviceId) {
         let Some(online) = &self.online else { return };
         let contents = self.profile.read();
-        if online.successions.is_empty() || !contents.untold.contains(&device) {
+        if online.successions.is_empty()
+            || !contents.untold.contains(&device)
+            || self.book().access(device) == Share::Stopped
+        {
             return;
         }
         let Some(peer) = contents.peers.get(&device) else { return };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use graphshell_sync::autosync::{PeerState, PeerStatus};
-use graphshell_sync::backend::iroh::NetworkEvent;
+use graphshell_sync::backend::iroh::{CloseCode, NetworkEvent};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::{ConflictId, DeviceId, Event, SystemClock};
 use tokio::sync::broadcast::error::RecvError;
@@ -43,9 +43,7 @@ impl Session {
             },
         )
         .await?;
-        let conflicts: Vec<ConflictId> =
-            self.workspace.conflicts().iter().map(|conflict| conflict.id).collect();
-        self.tell_opened(&conflicts, out).await?;
+        self.tell_conflicts(&mut seen, out).await?;
         connected.mark_changed();
         loop {
             tokio::select! {
@@ -80,15 +78,14 @@ impl Session {
         let warning = match event {
             Event::Changed(delta) => {
                 seen.changed |= !(delta.nodes.is_empty() && delta.pairs.is_empty());
-                self.tell_opened(&delta.opened, out).await?;
-                for conflict in delta.settled {
-                    tell(out, Happening::ConflictSettled { conflict }).await?;
+                if !(delta.opened.is_empty() && delta.settled.is_empty()) {
+                    self.tell_conflicts(seen, out).await?;
                 }
                 return Ok(());
             }
             Event::Reset | Event::Lagged(_) => {
                 seen.changed = true;
-                return Ok(());
+                return self.tell_conflicts(seen, out).await;
             }
             Event::Settled { .. } => return Ok(()),
             Event::Fork { author, .. } => format!(
@@ -107,15 +104,20 @@ impl Session {
         tell(out, Happening::Warning { text: warning }).await
     }
 
-    async fn tell_opened(&self, opened: &[ConflictId], out: &Dialog) -> Result<()> {
-        if opened.is_empty() {
-            return Ok(());
+    /// Tells which conflicts are listed that were not, and which are not any more.
+    async fn tell_conflicts(&self, seen: &mut Seen, out: &Dialog) -> Result<()> {
+        let listed: BTreeSet<ConflictId> =
+            self.workspace.conflicts().iter().map(|conflict| conflict.id).collect();
+        let opened: BTreeSet<ConflictId> = listed.difference(&seen.conflicts).copied().collect();
+        if !opened.is_empty() {
+            for (conflict, label) in self.topics(&opened).await {
+                tell(out, Happening::ConflictOpened { conflict, label }).await?;
+            }
         }
-        let conflicts = self.workspace.conflicts();
-        for conflict in conflicts.iter().filter(|conflict| opened.contains(&conflict.id)) {
-            let label = self.label_of(conflict).await;
-            tell(out, Happening::ConflictOpened { conflict: conflict.id, label }).await?;
+        for &conflict in seen.conflicts.difference(&listed) {
+            tell(out, Happening::ConflictSettled { conflict }).await?;
         }
+        seen.conflicts = listed;
         Ok(())
     }
 
@@ -126,7 +128,14 @@ impl Session {
                 self.profile.name_of(device)
             ),
             NetworkEvent::Misbehaved { device, code, why } => {
-                format!("{} was disconnected ({code}): {why}", self.profile.name_of(device))
+                let did = match code {
+                    CloseCode::Malformed => "sent what breaks the protocol",
+                    CloseCode::TooLong => "sent too much",
+                    CloseCode::TooSlow => "was too slow",
+                    _ => "misbehaved",
+                };
+                let name = self.profile.name_of(device);
+                format!("{name} {did} and was disconnected from here: {why}")
             }
             // Told otherwise, or of strangers.
             _ => return Ok(()),
@@ -242,6 +251,7 @@ struct Seen {
     connected: BTreeSet<DeviceId>,
     status: BTreeMap<DeviceId, PeerStatus>,
     failures: BTreeMap<DeviceId, String>,
+    conflicts: BTreeSet<ConflictId>,
     changed: bool,
 }
 
