@@ -33,6 +33,8 @@ async fn meet(laptop: &Node, phone: &Node, relay: &RelayUrl) {
     }
     let report = laptop.sync(phone.id).await.expect("the relay knows the phone");
     assert_eq!((report.pushed, report.lost), (100, 0));
+    // The frontier first; then a pull and a push, beside each other.
+    assert!(report.calls <= 3, "more round trips than the relay is worth: {report:?}");
     phone.edit(&[add(1_000)]).await;
     phone.sync(laptop.id).await.expect("the laptop is connected");
     assert_same(laptop, phone);

@@ -115,6 +115,12 @@ fn withdraw(dice: &mut Dice, peers: &[Peer], steps: &mut Vec<Step>, span_ms: u64
     let at_ms = dice.below(span_ms.max(1));
     let (peer, with) = names();
     steps.push(Step { at_ms, action: Action::Withdraw { peer, with } });
+    if dice.chance(60) {
+        // Answers are being prepared for the other one just then.
+        let at_ms = at_ms.saturating_sub(dice.between(5, 100));
+        let (with, peer) = names();
+        steps.push(Step { at_ms, action: Action::Sync { peer, with } });
+    }
     if dice.chance(70) {
         let at_ms = at_ms + dice.between(100, 3000);
         let (peer, with) = names();

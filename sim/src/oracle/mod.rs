@@ -13,6 +13,7 @@ pub(crate) mod durability;
 pub(crate) mod forks;
 pub(crate) mod model;
 pub(crate) mod privacy;
+pub(crate) mod refusals;
 pub(crate) mod reopened;
 pub(crate) mod rounds;
 pub(crate) mod versions;

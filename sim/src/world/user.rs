@@ -23,6 +23,7 @@ use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
 use crate::oracle::causality::Moment;
+use crate::oracle::refusals::{self, Circumstances};
 use crate::oracle::{Finding, View, durability, model, versions};
 use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
 use crate::trace::Mark;
@@ -301,8 +302,26 @@ impl<'a> User<'a> {
             Err(error) => {
                 self.world.tell(self.me, format_args!("may not: {error}"), &[]);
                 self.world.count("edits not taken");
+                self.world.judge(refusals::judge(self.me, &error, &self.circumstances(&error)));
                 false
             }
+        }
+    }
+
+    fn circumstances(&self, error: &EditError) -> Circumstances {
+        let peer = self.world.peer(self.me);
+        let slander = self.world.slander.borrow();
+        let renamed = peer.set_back.get()
+            || peer.excused.get()
+            || !peer.forks.borrow().is_empty()
+            || peer.author.get().is_some_and(|author| slander.about(author));
+        Circumstances {
+            shown: match error {
+                EditError::NoSuchNode(node) => self.workspace.node(*node).is_some(),
+                _ => false,
+            },
+            in_trouble: renamed || peer.drive.is_some(),
+            waiting: peer.unsettled.get() > 0,
         }
     }
 
