@@ -66,13 +66,13 @@ async fn transfer_that_is_cut_again_and_again_goes_on_where_it_was() {
     }
     laptop.sync(phone.id).await.expect("the phone is there");
     assert_same(&laptop, &phone);
-    assert_eq!(cuts, CUTS);
+    assert!(cuts > CUTS / 2, "it was over after {cuts} cuts");
 
     // What was under way at a cut may come twice, and no more.
     let batches = OPERATIONS.div_ceil(MAX_BATCH_ENTRIES) as u64;
-    let twice = CUTS as u64 * u64::from(MAX_OPEN_PUSHES + 1) * whole.div_ceil(batches);
+    let twice = cuts as u64 * u64::from(MAX_OPEN_PUSHES + 1) * whole.div_ceil(batches);
     let received = phone.backend.traffic().received;
-    assert!(received <= whole + twice, "{received} bytes for {whole}, with {CUTS} cuts");
+    assert!(received <= whole + twice, "{received} bytes for {whole}, with {cuts} cuts");
 
     // What was acknowledged is on the disk.
     let frontier = phone.workspace.durable_frontier();
