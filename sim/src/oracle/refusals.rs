@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_reason_that_is_not_so_is_found() {
-        let now = |so| Circumstances { shown: !so, in_trouble: so, waiting: so };
+        let now = |so: bool| Circumstances { shown: !so, in_trouble: so, waiting: so };
         let node = NodeId(uuid::Uuid::from_u128(1));
         for error in [EditError::NoSuchNode(node), EditError::Unavailable, EditError::Busy] {
             assert_eq!(judge(0, &error, &now(true)), Ok(()));
