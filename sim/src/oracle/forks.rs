@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use graphshell_sync::{Dot, Hash};
+use graphshell_sync::{Dot, Hash, PeerId};
 
 use super::{Finding, Forks};
 use crate::world::image::Holdings;
@@ -49,6 +49,23 @@ pub(crate) fn judge_report(peer: usize, after: Dot, author_lost_all: bool) -> Re
                  never set back"
             .to_owned(),
     })
+}
+
+/// Judges that an opened workspace still lists the forks that its log tells of.
+pub(crate) fn judge_listed(
+    peer: usize,
+    told: &[PeerId],
+    listed: &BTreeMap<PeerId, u64>,
+) -> Result<(), Finding> {
+    match told.iter().find(|author| !listed.contains_key(author)) {
+        None => Ok(()),
+        Some(author) => Err(Finding {
+            property: "a proven fork stays proven",
+            peers: vec![peer],
+            operations: Vec::new(),
+            detail: format!("the log tells of a fork of {author}, and the workspace of none"),
+        }),
+    }
 }
 
 /// Judges that a peer changed its name: its disk or its keyring must have failed it.

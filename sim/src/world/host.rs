@@ -57,7 +57,9 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         }
     };
     world.authors_as(me, workspace.peer_id());
-    for (author, common) in workspace.forks() {
+    let listed = workspace.forks();
+    world.judge(forks::judge_listed(me, &peer.image.borrow().forks(), &listed));
+    for (author, common) in listed {
         // The device may have died before its user saw the event.
         if peer.forks.borrow().get(&author).is_none_or(|&known| common < known) {
             reports_fork(world, me, Dot { peer: author, sequence: common }, "proven before");

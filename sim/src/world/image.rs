@@ -42,6 +42,16 @@ impl Image {
         self.records.get(usize::try_from(place).ok()?).map(AsRef::as_ref)
     }
 
+    /// The authors whose forks the log tells of.
+    pub(crate) fn forks(&self) -> Vec<PeerId> {
+        let record = |bytes: &Rc<[u8]>| Record::decode(bytes).ok();
+        let forks = self.records.iter().filter_map(record).filter_map(|record| match record {
+            Record::Fork(proof) => Some(proof.author),
+            _ => None,
+        });
+        forks.collect()
+    }
+
     /// Puts a base under the log and drops the records before `first`. What the base covers beyond
     /// the log it has from `source`. Returns the records dropped.
     pub(crate) fn rebase(
