@@ -221,9 +221,7 @@ impl Core {
         access: Access,
     ) -> Result<Receipt, EditError> {
         // It makes no entry: whoever is to be shut out can be, however much waits for the disk.
-        if self.ended || self.changing_name() {
-            return Err(EditError::Unavailable);
-        }
+        self.check_running()?;
         if access < self.access_of(device) {
             // What is under way with that device ends now, not only once the disk knows.
             self.consent(device, access);
@@ -235,10 +233,15 @@ impl Core {
         Ok(receipt)
     }
 
-    fn check_open(&self) -> Result<(), EditError> {
-        if self.ended || self.changing_name() {
-            return Err(EditError::Unavailable);
+    fn check_running(&self) -> Result<(), EditError> {
+        match self.ended || self.changing_name() {
+            true => Err(EditError::Unavailable),
+            false => Ok(()),
         }
+    }
+
+    fn check_open(&self) -> Result<(), EditError> {
+        self.check_running()?;
         let volatile = self.ledger.chain(self.me).admitted() - self.ledger.chain(self.me).durable();
         if volatile >= MAX_VOLATILE_ENTRIES as u64 {
             return Err(EditError::Busy);

@@ -415,14 +415,10 @@ impl Core {
             return self.fetch_snapshot(id);
         }
         if reject == Reject::Busy {
-            if kind == Asked::Push {
-                // Counted there.
-                return self.pushed(id, None, false);
-            }
-            if self.retry_or(id, reject.into()).is_none() {
-                return;
-            }
             return match kind {
+                // Counted there.
+                Asked::Push => self.pushed(id, None, false),
+                _ if self.retry_or(id, reject.into()).is_none() => {}
                 Asked::Frontier => self.ask_frontier(id),
                 Asked::Pull => {
                     if let Some(round) = self.rounds.get_mut(&id) {
@@ -431,7 +427,6 @@ impl Core {
                     self.continue_round(id);
                 }
                 Asked::Snapshot => self.ask_part(id),
-                Asked::Push => {}
             };
         }
         self.finish(id, Err(reject.into()));
