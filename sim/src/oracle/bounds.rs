@@ -1,6 +1,6 @@
 //! What is sent keeps within the engine's own bounds.
 
-use graphshell_sync::limits::{MAX_FRAME_BYTES, MAX_IN_STEP_BYTES};
+use graphshell_sync::limits::{MAX_FRAME_BYTES, MAX_IN_STEP_BYTES, MAX_PARKED_BATCHES};
 
 use super::Finding;
 
@@ -30,6 +30,17 @@ pub(crate) fn judge_batch(peer: usize, entries: usize, most: usize) -> Result<()
         return Ok(());
     }
     Err(exceeded(peer, format!("a batch has {entries} entries, at most {most} were asked for")))
+}
+
+/// Judges how many batches `peer` keeps that came before their causes.
+pub(crate) fn judge_waiting(peer: usize, batches: usize) -> Result<(), Finding> {
+    if batches <= MAX_PARKED_BATCHES {
+        return Ok(());
+    }
+    Err(exceeded(
+        peer,
+        format!("{batches} batches wait for their causes, at most {MAX_PARKED_BATCHES} may"),
+    ))
 }
 
 fn exceeded(peer: usize, detail: String) -> Finding {

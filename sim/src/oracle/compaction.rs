@@ -6,24 +6,22 @@ use graphshell_sync::{Dot, VersionVector};
 use super::Finding;
 use crate::world::image::Holdings;
 
-/// Judges entries of `peer`'s log that are cut; `others` are the disks of those it shares with.
-pub(crate) fn judge_cut<'a>(
+/// Judges entries of `peer`'s log that are cut; `other` is the disk of one it shares with.
+pub(crate) fn judge_cut(
     peer: usize,
     cut: &[Dot],
-    others: impl Iterator<Item = (usize, &'a Holdings)>,
+    (other, held): (usize, &Holdings),
 ) -> Result<(), Finding> {
-    for (other, held) in others {
-        if let Some(&dot) = cut.iter().find(|&&dot| held.get(dot).is_none()) {
-            return Err(Finding {
-                property: "nothing is cut that a member lacks",
-                peers: vec![peer, other],
-                operations: vec![dot],
-                detail: "the first peer cuts the entry from its log, the second does not hold it"
-                    .to_owned(),
-            });
-        }
+    match cut.iter().find(|&&dot| held.get(dot).is_none()) {
+        None => Ok(()),
+        Some(&dot) => Err(Finding {
+            property: "nothing is cut that a member lacks",
+            peers: vec![peer, other],
+            operations: vec![dot],
+            detail: "the first peer cuts the entry from its log, the second does not hold it"
+                .to_owned(),
+        }),
     }
-    Ok(())
 }
 
 /// Judges a base that `peer` has put under its log: it covers what the disk held, and what was

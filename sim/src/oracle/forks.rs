@@ -4,7 +4,7 @@
 //! Content is compared by the author's running hash, which binds the entry and all before it.
 //! Entries that were disowned before they left count as held by nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use graphshell_sync::{Dot, Hash, PeerId};
 
@@ -54,7 +54,7 @@ pub(crate) fn judge_report(peer: usize, after: Dot, author_lost_all: bool) -> Re
 /// Judges that an opened workspace still lists the forks that its log tells of.
 pub(crate) fn judge_listed(
     peer: usize,
-    told: &[PeerId],
+    told: &BTreeSet<PeerId>,
     listed: &BTreeMap<PeerId, u64>,
 ) -> Result<(), Finding> {
     match told.iter().find(|author| !listed.contains_key(author)) {

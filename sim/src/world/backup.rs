@@ -1,19 +1,40 @@
 //! What happens to a peer's disk and keyring as a whole: copied, set back, cut short.
 
 use super::drive::Drive;
-use super::shared::World;
+use super::frame::Frame;
+use super::shared::{Peer, World};
+
+impl Peer {
+    /// Its disk has forgotten something.
+    pub(crate) fn falls_back(&self) {
+        self.set_backs.set(self.set_backs.get() + 1);
+    }
+
+    /// Whether its disk ever forgot something.
+    pub(crate) fn fell_back(&self) -> bool {
+        self.set_backs.get() > 0
+    }
+
+    /// It gets a frame that may say how far its sender is; `all` if it says so of all authors.
+    pub(crate) fn hears(&self, frame: &Frame, all: bool) {
+        let mut heard = self.heard.borrow_mut();
+        let after = heard.entry(frame.from).or_default();
+        // What was said before the disk forgot may come late.
+        *after = if all { frame.set_backs } else { frame.set_backs.min(*after) };
+    }
+}
 
 impl World {
     /// A peer's disk forgets its last records; says how many it had.
     pub(crate) fn lose_tail(&self, me: usize, records: usize) -> u64 {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
-        *peer.handed.borrow_mut() = Some(image.held.clone());
+        *peer.handed.borrow_mut() = Some(image.contents.held.clone());
         let before = image.records.len();
         image.lose_tail(records);
         let lost = before - image.records.len();
-        peer.set_back.set(true);
-        peer.acknowledged.borrow_mut().restored(&image.held.vector());
+        peer.falls_back();
+        peer.acknowledged.borrow_mut().restored(&image.contents.held.vector());
         self.tell(me, format_args!("loses its last {records} records"), &[]);
         self.count("tails lost");
         lost as u64
@@ -41,10 +62,10 @@ impl World {
         }
         peer.drive.iter().for_each(Drive::restore);
         peer.amnesiac.set(peer.amnesiac.get() || with_witness);
-        peer.set_back.set(true);
-        peer.acknowledged.borrow_mut().restored(&image.held.vector());
-        let held = image.held.vector();
-        let before = peer.image.replace(image).held.vector();
+        peer.falls_back();
+        peer.acknowledged.borrow_mut().restored(&image.contents.held.vector());
+        let held = image.contents.held.vector();
+        let before = peer.image.replace(image).contents.held.vector();
         let forgotten =
             before.iter().map(|(author, last)| last.saturating_sub(held.get(author))).sum();
         let keyring = if with_witness { "with" } else { "without" };

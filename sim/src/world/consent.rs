@@ -86,9 +86,9 @@ impl<'a> User<'a> {
         self.world.peer(self.me).withdrawing.borrow_mut().insert(other.device);
         self.world.count("consents withdrawn");
         let workspace = self.workspace;
-        under_way.push(Box::pin(async move {
+        under_way.begin(async move {
             workspace.settled(receipt).await;
             Done::Withdrawn(other.device)
-        }));
+        });
     }
 }

@@ -177,7 +177,7 @@ impl Director {
         let views: Vec<_> = views
             .into_iter()
             .map(|view| {
-                let held = &images[view.peer].held;
+                let held = &images[view.peer].contents.held;
                 (view, held)
             })
             .collect();
@@ -191,7 +191,7 @@ impl Director {
             }
             let core = if world.plan.heal { world.core() } else { Vec::new() };
             for company in companies(world, &core) {
-                let held = company.iter().map(|&me| (me, &images[me].held));
+                let held = company.iter().map(|&me| (me, &images[me].contents.held));
                 forks::judge(held, &forks)?;
                 let of_it = views.iter().filter(|(view, _)| company.contains(&view.peer));
                 let of_it: Vec<_> = of_it.collect();
@@ -282,7 +282,7 @@ fn idle(world: &World) -> bool {
 }
 
 fn is_idle(peer: &Peer) -> bool {
-    peer.busy.get() == 0 && peer.orders.borrow().is_empty()
+    peer.busy.get() == 0 && peer.writing.get() == 0 && peer.orders.borrow().is_empty()
 }
 
 /// Whether the fate of every edit of a peer that is up is known.

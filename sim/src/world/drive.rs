@@ -100,7 +100,7 @@ impl Drive {
             && image.lost > 0
             && let Some(after) = what.after(image, None)
         {
-            kept.recoveries.push((base.clone(), after.shared));
+            kept.recoveries.push((base.clone(), after.contents.shared));
         }
         kept.in_flight = Some(what);
     }
@@ -208,7 +208,7 @@ impl Drive {
             world.archive(records);
         }
         kept.log.extend(in_flight);
-        let source = peer.image.borrow().held.clone();
+        let source = peer.image.borrow().contents.held.clone();
         // Blocks are chained, so only the last of them may be missing; of the bases any.
         let bases = kept.log.iter().enumerate().filter(|(_, what)| matches!(what, What::Base(..)));
         let mut missing = iter::once(None).chain(bases.map(|(nth, _)| Some(nth)));
@@ -396,9 +396,9 @@ impl super::shared::Peer {
         let mut now = self.image.borrow_mut();
         image.promise = now.promise;
         image.keep_snapshot_of(&now);
-        self.set_back.set(true);
-        *self.handed.borrow_mut() = Some(now.held.clone());
-        let held: VersionVector = image.held.vector();
+        self.falls_back();
+        *self.handed.borrow_mut() = Some(now.contents.held.clone());
+        let held: VersionVector = image.contents.held.vector();
         self.acknowledged.borrow_mut().restored(&held);
         *now = image;
     }

@@ -3,8 +3,8 @@
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry};
 
-use super::shared::{Peer, World};
-use crate::oracle::{Finding, compaction, durability};
+use super::shared::World;
+use crate::oracle::{Finding, bounds, compaction, durability};
 use crate::trace::Mark;
 
 impl World {
@@ -12,9 +12,9 @@ impl World {
     pub(crate) fn became_durable(&self, me: usize, records: &[Record]) {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
-        let (before, old) = (image.held.vector(), image.records.len());
+        let (before, old) = (image.contents.held.vector(), image.records.len());
         let fits = image.append(records);
-        let after = image.held.vector();
+        let after = image.contents.held.vector();
         self.archive(records);
         let mut entries = 0;
         for record in records {
@@ -35,13 +35,16 @@ impl World {
                 Record::Identity { device, incarnation } => {
                     // What was never durable under the old name was made again under the new one.
                     let new = PeerId::derive(*device, *incarnation);
-                    let made = |dot: Dot| dot.peer == new || image.held.get(dot).is_some();
+                    let made = |dot: Dot| dot.peer == new || image.contents.held.get(dot).is_some();
                     peer.authored.borrow_mut().retain(|&dot, _| made(dot));
                     self.authors_as(me, PeerId::derive(*device, *incarnation));
                 }
                 Record::Consent { .. } => {}
             }
         }
+        self.judge(bounds::judge_waiting(me, image.contents.waiting()));
+        // What waited for its causes comes in no round, and is yet to go round.
+        peer.moved.set(peer.moved.get() || entries > 0);
         let bytes = image.records[old..].concat();
         let count = records.len();
         self.tell(me, format_args!("has written {count} records, {entries} entries"), &bytes);
@@ -70,7 +73,7 @@ impl World {
     pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
-        let (before, vector, recovers) = (image.held.vector(), base.vector.clone(), image.lost > 0);
+        let (before, vector, recovers) = (image.contents.held.vector(), base.vector.clone(), image.lost > 0);
         let bytes = base.bytes.clone();
         let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
         let count = dropped.len();
@@ -85,24 +88,26 @@ impl World {
         } else {
             self.count("snapshots joined");
         }
-        let after = image.held.vector();
+        let after = image.contents.held.vector();
         self.judge(compaction::judge_base(me, &after, &vector));
         // What a snapshot brings shows and is stored as one.
         peer.atomic.borrow_mut().joined(&before, &after);
         // What was disowned stands in the log too, and nobody is to have it.
-        let counts = |&(dot, hash): &(Dot, Hash)| image.held.get(dot) == Some(hash);
+        let counts = |&(dot, hash): &(Dot, Hash)| image.contents.held.get(dot) == Some(hash);
         let batches = dropped.iter().filter_map(|record| match record {
             Record::Ready(batch) => Some(batch.running_hashes()),
             _ => None,
         });
         let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
-        let honest = |other: &Peer| other.liar.borrow().is_none() && !other.set_back.get();
-        let member = |other: &&Peer| image.shared.contains(&other.device) && honest(other);
-        let members: Vec<_> = self.peers.iter().filter(member).map(|other| other.device).collect();
-        for device in members {
-            let other = self.place(device).expect("it is a peer");
-            let held = &self.peers[other].image.borrow().held;
-            self.judge(compaction::judge_cut(me, &cut, [(other, held)].into_iter()));
+        // Whose disk forgot something counts again once it said so.
+        let heard = peer.heard_before_cut.borrow();
+        for (place, other) in self.peers.iter().enumerate().filter(|&(place, _)| place != me) {
+            let said_last = heard.get(&place).copied().unwrap_or(0) == other.set_backs.get();
+            let shares = image.contents.shared.contains(&other.device);
+            if shares && said_last && other.liar.borrow().is_none() {
+                let held = &other.image.borrow().contents.held;
+                self.judge(compaction::judge_cut(me, &cut, (place, held)));
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Frame {
     pub(crate) call: u64,
     /// When it was sent, in virtual milliseconds since the first instant.
     pub(crate) sent_ms: u64,
+    /// How often its sender's disk had forgotten something.
+    pub(crate) set_backs: u64,
     /// What the engine encoded, unless it was damaged on the way.
     pub(crate) body: Vec<u8>,
     /// What damaged it.

@@ -58,7 +58,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     };
     world.authors_as(me, workspace.peer_id());
     let listed = workspace.forks();
-    world.judge(forks::judge_listed(me, &peer.image.borrow().forks(), &listed));
+    world.judge(forks::judge_listed(me, &peer.image.borrow().contents.forks, &listed));
     for (author, common) in listed {
         // The device may have died before its user saw the event.
         if peer.forks.borrow().get(&author).is_none_or(|&known| common < known) {
@@ -66,11 +66,11 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         }
     }
     let opened = workspace.version_vector();
-    world.judge(durability::judge_opened(me, &peer.image.borrow().held, &opened));
+    world.judge(durability::judge_opened(me, &peer.image.borrow().contents.held, &opened));
     *peer.seen.borrow_mut() = opened;
     world.mark_view(me, || workspace.graph());
     // What a crash or an older disk lost may come back from others, or its names be given anew.
-    let lost = |dot| peer.image.borrow().held.get(dot).is_none();
+    let lost = |dot| peer.image.borrow().contents.held.get(dot).is_none();
     peer.authored.borrow_mut().retain(|&dot, _| !lost(dot));
 
     let mut counted = Counters::default();
@@ -137,7 +137,7 @@ fn look(world: &World, me: usize, workspace: &Workspace<SimPorts>) {
     if *seen != now {
         let ours = |author: PeerId| world.author(author) == Some(me);
         world.judge(peer.atomic.borrow().judge(me, ours, "the reader sees", (&seen, &now)));
-        world.judge(durability::judge_shown(me, ours, &peer.image.borrow().held, &now));
+        world.judge(durability::judge_shown(me, ours, &peer.image.borrow().contents.held, &now));
         *seen = now;
         drop(seen);
         world.mark_view(me, || workspace.graph());
@@ -227,7 +227,7 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
-                let excused = peer.excused.get() || peer.set_back.get() || unwitnessed;
+                let excused = peer.excused.get() || peer.fell_back() || unwitnessed;
                 let excused = excused || world.slander.borrow().about(old);
                 world.judge(forks::judge_rotation(me, excused));
             }

@@ -19,15 +19,28 @@ pub(crate) struct Image {
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) promise: Option<Promise>,
     /// What the records say, kept up with every append.
+    pub(crate) contents: Contents,
+    /// The same as the snapshot says.
+    by_snapshot: Contents,
+    /// The same as the base says.
+    by_base: Contents,
+    /// Durable records at the end of the log that are gone.
+    pub(crate) lost: u64,
+}
+
+/// What a log says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contents {
+    /// The entries that count.
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
-    /// `held` and `shared` as the snapshot says.
-    by_snapshot: (Holdings, BTreeSet<DeviceId>),
-    /// `held` and `shared` as the base says.
-    by_base: (Holdings, BTreeSet<DeviceId>),
-    /// Durable records at the end of the log that are gone.
-    pub(crate) lost: u64,
+    /// As whom its device authors.
+    name: Option<PeerId>,
+    /// The authors whose forks are proven.
+    pub(crate) forks: BTreeSet<PeerId>,
+    /// What each batch relies on that came before its causes, while some are missing.
+    waiting: Vec<VersionVector>,
 }
 
 impl Image {
@@ -40,16 +53,6 @@ impl Image {
     pub(crate) fn record(&self, position: u64) -> Option<&[u8]> {
         let place = position.checked_sub(self.first)?;
         self.records.get(usize::try_from(place).ok()?).map(AsRef::as_ref)
-    }
-
-    /// The authors whose forks the log tells of.
-    pub(crate) fn forks(&self) -> Vec<PeerId> {
-        let record = |bytes: &Rc<[u8]>| Record::decode(bytes).ok();
-        let forks = self.records.iter().filter_map(record).filter_map(|record| match record {
-            Record::Fork(proof) => Some(proof.author),
-            _ => None,
-        });
-        forks.collect()
     }
 
     /// Puts a base under the log and drops the records before `first`. What the base covers beyond
@@ -65,29 +68,30 @@ impl Image {
         let dropped = dropped.filter_map(|bytes| Record::decode(&bytes).ok()).collect();
         if self.lost > 0 {
             // Whoever recovers has what the snapshot tells, of consents too.
-            let (held, mut shared) = std::mem::take(&mut self.by_snapshot);
-            self.held.extend(&held, &base.vector);
-            self.shared.append(&mut shared);
+            let mut told = std::mem::take(&mut self.by_snapshot);
+            self.contents.held.extend(&told.held, &base.vector);
+            self.contents.shared.append(&mut told.shared);
+            self.contents.forks.append(&mut told.forks);
         }
         if let Some(source) = source {
-            self.held.extend(source, &base.vector);
+            self.contents.held.extend(source, &base.vector);
         }
         (self.first, self.lost) = (first, 0);
-        self.by_base = (self.held.clone(), self.shared.clone());
+        self.by_base = self.contents.clone();
         (self.base, self.snapshot) = (Some(base), None);
         dropped
     }
 
     /// The base lets these devices in, as it was found to when it was written.
     pub(crate) fn base_shares(&mut self, shared: &BTreeSet<DeviceId>) {
-        self.shared.clone_from(shared);
-        self.by_base.1.clone_from(shared);
+        self.contents.shared.clone_from(shared);
+        self.by_base.shared.clone_from(shared);
     }
 
     /// Takes the place of the snapshot before.
     pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
         self.snapshot = Some(snapshot);
-        self.by_snapshot = (self.held.clone(), self.shared.clone());
+        self.by_snapshot = self.contents.clone();
     }
 
     /// The snapshot that lay beside `before` tells what it told.
@@ -100,12 +104,12 @@ impl Image {
         let left = self.records.len().saturating_sub(records);
         let gone = self.records.split_off(left);
         self.lost += gone.len() as u64;
-        (self.held, self.shared) = self.by_base.clone();
+        self.contents = self.by_base.clone();
         let after_base = self.base.as_ref().map_or(0, |base| base.position).max(self.first);
         for position in after_base..self.end() {
             if let Some(Ok(record)) = self.record(position).map(Record::decode) {
                 // It was judged when it was written.
-                let _ = self.apply(&record);
+                let _ = self.contents.apply(&record);
             }
         }
     }
@@ -115,18 +119,54 @@ impl Image {
         let mut first = Ok(());
         for record in records {
             self.records.push(record.encode().into());
-            first = first.and(self.apply(record));
+            first = first.and(self.contents.apply(record));
         }
         first
+    }
+}
+
+impl Contents {
+    /// Batches that wait for their causes.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     fn apply(&mut self, record: &Record) -> Result<(), Contradiction> {
         match record {
-            Record::Ready(batch) => return self.held.add(batch),
+            Record::Ready(batch) => {
+                let allowed = self.judge_quarantine(batch);
+                let fits = self.held.add(batch);
+                let held = &self.held;
+                self.waiting.retain(|relied| !held.cover(relied));
+                return allowed.and(fits);
+            }
+            Record::Parked(batch) => {
+                let relied = batch.authors().iter().map(|row| (row.peer, row.base)).collect();
+                if !self.held.cover(&relied) {
+                    self.waiting.push(relied);
+                }
+            }
+            Record::Fork(proof) => _ = self.forks.insert(proof.author),
             Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
             Record::Consent { device, .. } => _ = self.shared.insert(*device),
             Record::Disown { author, after } => self.held.disown(*author, *after),
-            Record::Identity { .. } | Record::Parked(_) | Record::Fork(_) => {}
+            Record::Identity { device, incarnation } => {
+                self.name = Some(PeerId::derive(*device, *incarnation));
+            }
+        }
+        Ok(())
+    }
+
+    /// Once an author's fork is proven, nothing more of it is taken, on neither branch. A device goes
+    /// on under a name of its own until it has another.
+    fn judge_quarantine(&self, batch: &Batch) -> Result<(), Contradiction> {
+        let shut_out = |author| self.forks.contains(&author) && Some(author) != self.name;
+        for row in batch.authors().iter().filter(|row| shut_out(row.peer)) {
+            let next = self.held.last(row.peer) + 1;
+            if row.last() >= next {
+                let dot = Dot { peer: row.peer, sequence: next };
+                return Err(Contradiction { dot, what: "is taken after its author's fork" });
+            }
         }
         Ok(())
     }
@@ -210,6 +250,16 @@ impl Holdings {
     pub(crate) fn get(&self, dot: Dot) -> Option<Hash> {
         let index = dot.sequence.checked_sub(1)? as usize;
         self.0.get(&dot.peer)?.get(index).copied()
+    }
+
+    /// How far the author is held.
+    fn last(&self, author: PeerId) -> u64 {
+        self.0.get(&author).map_or(0, |chain| chain.len() as u64)
+    }
+
+    /// Whether everything up to `vector` is held.
+    fn cover(&self, vector: &VersionVector) -> bool {
+        vector.iter().all(|(author, sequence)| sequence <= self.last(author))
     }
 
     /// How far each author is held.

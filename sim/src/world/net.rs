@@ -128,7 +128,7 @@ impl SimNetwork {
         let call = inner.calls.replace(inner.calls.get() + 1);
         let (answer, answered) = oneshot::channel();
         inner.waiting.borrow_mut().insert(call, (to, answer));
-        let sent = durability::judge_request(inner.me, &peer.image.borrow().held, &request);
+        let sent = durability::judge_request(inner.me, &peer.image.borrow().contents.held, &request);
         inner.world.judge(sent);
         inner.world.tells_others(inner.me, durability::told_by_request(&request));
         let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
@@ -171,7 +171,7 @@ impl Inner {
     /// has not begun to say otherwise.
     fn shares_with(&self, other: usize) -> bool {
         let (ours, device) = (self.world.peer(self.me), self.world.peer(other).device);
-        let shared = ours.image.borrow().shared.contains(&device);
+        let shared = ours.image.borrow().contents.shared.contains(&device);
         shared && !ours.withdrawing.borrow().contains(&device)
     }
 
@@ -200,8 +200,17 @@ impl Inner {
         self.world.mark(self.me, || Mark::Sent { to, nth, call, answers, body: body.clone() });
         self.world.count("frames sent");
         self.world.count_many("bytes sent", bytes as u64);
-        let (sent_ms, damaged) = (self.world.now_ms(), None);
-        self.world.send(Frame { from: self.me, to, nth, answers, call, sent_ms, body, damaged });
+        self.world.send(Frame {
+            from: self.me,
+            to,
+            nth,
+            answers,
+            call,
+            sent_ms: self.world.now_ms(),
+            set_backs: peer.set_backs.get(),
+            body,
+            damaged: None,
+        });
         Some(nth)
     }
 
@@ -247,6 +256,7 @@ impl Inner {
                 world.peer(self.me).atomic.borrow_mut().arrived(batch);
                 world.count_many("entries arrived", batch.len() as u64);
             }
+            world.peer(self.me).hears(frame, matches!(response, Response::Frontier { .. }));
             // Whoever asked may have gone.
             let _ = answer.send(Ok(response));
         } else {
@@ -260,6 +270,7 @@ impl Inner {
                 world.peer(self.me).atomic.borrow_mut().arrived(&push.batch);
                 world.count_many("entries arrived", push.batch.len() as u64);
             }
+            world.peer(self.me).hears(frame, false);
             let asked = Asked { from, call: frame.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
@@ -356,7 +367,7 @@ impl Inner {
         let Asked { from, call, request, bytes } = asked;
         let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
-        let held = || peer.image.borrow().held.vector();
+        let held = || peer.image.borrow().contents.held.vector();
         let (digest, before) = match &request {
             Request::Frontier(request) => (Some(request.digest), held()),
             _ => (None, VersionVector::new()),
@@ -367,7 +378,7 @@ impl Inner {
         };
         let response = handler.handle(self.world.peer(from).device, request).await;
         peer.fuse.pass().await;
-        let sent = durability::judge_response(self.me, &peer.image.borrow().held, &response);
+        let sent = durability::judge_response(self.me, &peer.image.borrow().contents.held, &response);
         self.world.judge(sent);
         self.world.tells_others(self.me, durability::told_by_response(&response));
         if let Response::Durable { have } = &response {
@@ -400,7 +411,7 @@ impl Inner {
                 // What it was made to believe goes on, perhaps through others.
                 self.world.slander.borrow_mut().alter(part.id.0);
             }
-            let held = peer.image.borrow().held.clone();
+            let held = peer.image.borrow().contents.held.clone();
             peer.handing.borrow_mut().insert((from, nth), held);
         }
     }

@@ -22,8 +22,8 @@ impl Round {
     /// Takes note of what both sides hold.
     pub(crate) fn begin(world: &World, (me, with): (usize, usize), ordered: bool) -> Self {
         let other = world.peer(with);
-        let mut before = other.image.borrow().held.vector();
-        before.join(&world.peer(me).image.borrow().held.vector());
+        let mut before = other.image.borrow().contents.held.vector();
+        before.join(&world.peer(me).image.borrow().contents.held.vector());
         let up = (other.life.get() == Life::Ready).then(|| other.boots.get());
         let authors = [world.peer(me).author.get(), other.author.get()];
         Round { with, ordered, authors, before, up }
@@ -43,13 +43,13 @@ impl Round {
         if may_fork || forked || slandered || self.up != Some(theirs.boots.get()) {
             return;
         }
-        let held = ours.image.borrow().held.vector();
+        let held = ours.image.borrow().contents.held.vector();
         let met = |dot| ours.atomic.borrow().met(dot);
         world.judge(rounds::judge(me, &self.before, &held, met));
         if other_behind || theirs.liar.borrow().is_some() {
             return;
         }
-        let held = theirs.image.borrow().held.vector();
+        let held = theirs.image.borrow().contents.held.vector();
         world.judge(rounds::judge(self.with, &self.before, &held, |_| false));
     }
 }

@@ -99,13 +99,15 @@ pub(crate) struct Peer {
     pub(crate) bell: Notify,
     /// Rounds and other things that it has under way.
     pub(crate) busy: Cell<usize>,
+    /// Writes of its store that are under way.
+    pub(crate) writing: Cell<usize>,
     /// Edits of this life whose fate is not known yet.
     pub(crate) unsettled: Cell<usize>,
     /// What was read last by order.
     pub(crate) view: RefCell<Option<View>>,
     /// Whether the last round that it started by plan ended well.
     pub(crate) last_sync: Cell<Option<bool>>,
-    /// Whether any round of the current turn moved something or failed.
+    /// Whether the current turn moved something or a round of it failed.
     pub(crate) moved: Cell<bool>,
     /// Whether in this life it began to cut its log.
     pub(crate) cuts: Cell<bool>,
@@ -116,8 +118,12 @@ pub(crate) struct Peer {
     /// Whether its disk and keyring were ever replaced together by older ones: then nothing tells
     /// it that it forgot something.
     pub(crate) amnesiac: Cell<bool>,
-    /// Whether its disk ever forgot something.
-    pub(crate) set_back: Cell<bool>,
+    /// How often its disk forgot something.
+    pub(crate) set_backs: Cell<u64>,
+    /// After how many of its set-backs each other peer said how far it is, as this life knows.
+    pub(crate) heard: RefCell<BTreeMap<usize, u64>>,
+    /// `heard` when it began to cut its log last.
+    pub(crate) heard_before_cut: RefCell<BTreeMap<usize, u64>>,
     /// What the device held that handed it a snapshot last; its own past, if its disk forgot.
     pub(crate) handed: RefCell<Option<Holdings>>,
     /// Whether the snapshot that it is being handed was altered on its way through a liar.
@@ -176,6 +182,7 @@ impl World {
             orders: RefCell::default(),
             bell: Notify::new(),
             busy: Cell::new(0),
+            writing: Cell::new(0),
             unsettled: Cell::new(0),
             view: RefCell::default(),
             last_sync: Cell::new(None),
@@ -184,7 +191,9 @@ impl World {
             forks: RefCell::default(),
             author: Cell::new(None),
             amnesiac: Cell::new(false),
-            set_back: Cell::new(false),
+            set_backs: Cell::new(0),
+            heard: RefCell::default(),
+            heard_before_cut: RefCell::default(),
             handed: RefCell::default(),
             handed_altered: Cell::new(false),
             settled: RefCell::default(),

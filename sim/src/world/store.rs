@@ -4,6 +4,7 @@
 //! shows. A crash in between loses all of its records or keeps all of them. If the plan has disks,
 //! the real store takes the place of this ideal one (`sealed.rs`).
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -49,6 +50,22 @@ pub(crate) enum What {
     Snapshot(Snapshot),
     Base(Snapshot, u64),
     Promise(Promise),
+}
+
+/// Counts a write while it lasts.
+struct UnderWay<'a>(&'a Cell<usize>);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        UnderWay(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Writing<'_> {
@@ -132,6 +149,7 @@ impl SimStore {
     }
 
     async fn write(&self, what: What) -> Result<(), StoreError> {
+        let _under_way = UnderWay::begin(&self.world.peer(self.me).writing);
         self.world.mark(self.me, || Mark::Writing);
         let written = match &self.sealed {
             Some(sealed) => sealed.write(what).await,
@@ -192,8 +210,10 @@ impl Store for SimStore {
     }
 
     async fn rebase(&self, base: Snapshot, first: u64) -> Result<(), StoreError> {
-        let cuts = &self.world.peer(self.me).cuts;
+        let peer = self.world.peer(self.me);
+        let cuts = &peer.cuts;
         cuts.set(true);
+        peer.heard_before_cut.replace(peer.heard.borrow().clone());
         let written = self.write(What::Base(base, first)).await;
         cuts.set(!matches!(written, Err(StoreError::Refused(_))));
         written

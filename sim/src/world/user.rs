@@ -1,6 +1,9 @@
 //! The user of one peer: does the plan's steps at their times, and what the world orders.
 
-use std::future::pending;
+use std::cell::RefCell;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -31,7 +34,28 @@ use crate::trace::Mark;
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
 
-pub(super) type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Done>>;
+/// What was begun and has not ended.
+#[derive(Default)]
+pub(super) struct UnderWay<'a>(RefCell<FuturesUnordered<LocalBoxFuture<'a, Done>>>);
+
+impl<'a> UnderWay<'a> {
+    pub(super) fn begin(&self, act: impl Future<Output = Done> + 'a) {
+        self.0.borrow().push(Box::pin(act));
+    }
+
+    fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// Waits for the next of them that ends; for ever if there is none.
+    async fn next(&self) -> Done {
+        poll_fn(|context| match self.0.borrow_mut().poll_next_unpin(context) {
+            Poll::Ready(Some(done)) => Poll::Ready(done),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+}
 
 /// Something that was under way has ended.
 pub(super) enum Done {
@@ -58,26 +82,25 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
     let peer = world.peer(me);
     peer.life.set(Life::Ready);
     world.mark(me, || Mark::Ready);
-    let mut under_way = UnderWay::new();
+    let under_way = UnderWay::default();
     loop {
         peer.busy.set(under_way.len() - peer.unsettled.get());
         let next = tokio::select! {
             biased;
-            Some(done) = under_way.next(), if !under_way.is_empty() => {
+            done = under_way.next() => {
                 user.ended(done);
                 continue;
             }
             next = user.next() => next,
         };
         peer.busy.set(peer.busy.get() + 1);
-        match next {
-            Next::Task(Task { what: What::Step(step), .. }) => user.step(step, &under_way).await,
-            Next::Task(Task { what: What::Glance, .. }) => user.glance().await,
-            Next::Order(Order::Sync(with)) => user.sync(with, true, &under_way),
-            Next::Order(Order::Share) => user.share_at_last().await,
-            Next::Order(Order::View) => {
-                let view = user.view_at_last().await;
-                *peer.view.borrow_mut() = Some(view);
+        let mut doing = pin!(user.take_up(next, &under_way));
+        // What is told while it waits is heard at once: of an entry's name, it holds only then.
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut doing => break,
+                done = under_way.next() => user.ended(done),
             }
         }
     }
@@ -138,6 +161,19 @@ impl<'a> User<'a> {
                     peer.agenda.borrow_mut().pop_front();
                 }
                 return Next::Task(task);
+            }
+        }
+    }
+
+    async fn take_up(&self, next: Next, under_way: &UnderWay<'a>) {
+        match next {
+            Next::Task(Task { what: What::Step(step), .. }) => self.step(step, under_way).await,
+            Next::Task(Task { what: What::Glance, .. }) => self.glance().await,
+            Next::Order(Order::Sync(with)) => self.sync(with, true, under_way),
+            Next::Order(Order::Share) => self.share_at_last().await,
+            Next::Order(Order::View) => {
+                let view = self.view_at_last().await;
+                *self.world.peer(self.me).view.borrow_mut() = Some(view);
             }
         }
     }
@@ -294,9 +330,9 @@ impl<'a> User<'a> {
                 let unsettled = &self.world.peer(self.me).unsettled;
                 unsettled.set(unsettled.get() + 1);
                 let workspace = self.workspace;
-                under_way.push(Box::pin(async move {
+                under_way.begin(async move {
                     Done::Settled(receipt, workspace.settled(receipt).await)
-                }));
+                });
                 true
             }
             Err(error) => {
@@ -311,12 +347,14 @@ impl<'a> User<'a> {
     fn circumstances(&self, error: &EditError) -> Circumstances {
         let peer = self.world.peer(self.me);
         let slander = self.world.slander.borrow();
-        let renamed = peer.set_back.get()
+        let renamed = peer.fell_back()
             || peer.excused.get()
             || !peer.forks.borrow().is_empty()
             || peer.author.get().is_some_and(|author| slander.about(author));
         Circumstances {
             shown: match error {
+                // A snapshot that a liar altered can show a visit to a page of which it keeps silent.
+                EditError::NoSuchNode(_) if peer.misled.get() => false,
                 EditError::NoSuchNode(node) => self.workspace.node(*node).is_some(),
                 _ => false,
             },
@@ -332,16 +370,16 @@ impl<'a> User<'a> {
         self.world.count("rounds");
         let workspace = self.workspace;
         let round = Round::begin(self.world, (self.me, with), ordered);
-        under_way.push(Box::pin(async move {
+        under_way.begin(async move {
             let result = workspace.sync_with_peer(other.device).await;
             Done::Round { round, result }
-        }));
+        });
     }
 
     /// Takes a snapshot, or cuts the log.
     fn store(&self, under_way: &UnderWay<'a>, cut: bool) {
         let (world, me, workspace) = (self.world, self.me, self.workspace);
-        under_way.push(Box::pin(async move {
+        under_way.begin(async move {
             if !cut {
                 let taken = workspace.checkpoint().await;
                 world.tell(me, format_args!("was to take a snapshot: {taken:?}"), &[]);
@@ -352,7 +390,7 @@ impl<'a> User<'a> {
                 Err(error) => world.tell(me, format_args!("cuts nothing: {error}"), &[]),
             }
             Done::Stored
-        }));
+        });
     }
 
     fn ended(&self, done: Done) {
@@ -375,7 +413,7 @@ impl<'a> User<'a> {
                 let what = format!("it told its user that {edit} is durable");
                 let image = peer.image.borrow();
                 let dots_held = dots.iter().copied();
-                self.world.judge(durability::acknowledged(self.me, &image.held, dots_held, &what));
+                self.world.judge(durability::acknowledged(self.me, &image.contents.held, dots_held, &what));
                 dots.into_iter().for_each(|dot| peer.acknowledged.borrow_mut().add(dot));
             }
             Outcome::Refused(reason) => {

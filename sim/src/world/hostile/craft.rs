@@ -1,6 +1,6 @@
 //! The lies themselves: which frame each of them is, as an answer and as a request.
 
-use graphshell_sync::limits::{MAX_FRAME_BYTES, SEQUENCE_END};
+use graphshell_sync::limits::{MAX_FRAME_BYTES, MAX_PARKED_BATCHES, SEQUENCE_END};
 use graphshell_sync::wire::{
     Budget, Exclusion, Frontier, FrontierRow, PullRequest, Reject, Request, Response, SnapshotPart,
     SnapshotRequest,
@@ -33,8 +33,9 @@ pub(super) const OF_PUSHES: [Lie; 5] =
 /// The lies that can answer a question for a part of a snapshot.
 pub(super) const OF_SNAPSHOTS: [Lie; 3] = [Lie::FalseSnapshot, Lie::Malformed, Lie::Silence];
 
-/// Batches of one flood.
+/// Batches of one flood, and of a great one: more than a receiver keeps.
 const FLOOD: u64 = 8;
+const GREAT_FLOOD: u64 = MAX_PARKED_BATCHES as u64 * 3 / 2;
 /// A kind that no engine knows.
 const KIND: u16 = 60_000;
 const TAG_PUSH: u8 = 3;
@@ -57,12 +58,15 @@ impl Liar {
             Lie::Forgery | Lie::FalseHashes | Lie::Equivocation => {
                 self.batch(lie, choice, victim, slander).map(push).into_iter().collect()
             }
-            Lie::GapFlood => (0..choice.within(0, (1, FLOOD)))
-                .filter_map(|_| {
+            Lie::GapFlood => {
+                let great = choice.chance(1, 100);
+                let count = if great { GREAT_FLOOD } else { choice.within(0, (1, FLOOD)) };
+                let batches = (0..count).filter_map(|_| {
                     let choice = self.choice(victim.key);
                     self.batch(lie, choice, victim, slander).map(push)
-                })
-                .collect(),
+                });
+                batches.collect()
+            }
             Lie::Replay => {
                 let nth = choice.below(0, self.frames.len() as u64) as usize;
                 self.frames.get(nth).cloned().into_iter().collect()
