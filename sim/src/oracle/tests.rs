@@ -1,5 +1,6 @@
 //! Each oracle against a small world in which just its property is broken.
 
+use graphshell_sync::limits::MAX_PARKED_BATCHES;
 use graphshell_sync::wire::{Frontier, FrontierRow, Response};
 use graphshell_sync::{Dot, Graph, Hash, LogEntry, PeerId, SyncedLogEntry, VersionVector};
 use uuid::Uuid;
@@ -234,4 +235,6 @@ fn a_batch_longer_than_asked_for_is_found() {
     assert_eq!(bounds::judge_batch(0, 3, 3), Ok(()));
     assert_eq!(bounds::judge_batch(0, 1, 0), Ok(()), "one entry gets everybody further");
     assert!(bounds::judge_batch(0, 4, 3).is_err());
+    assert_eq!(bounds::judge_waiting(0, MAX_PARKED_BATCHES), Ok(()));
+    assert!(bounds::judge_waiting(0, MAX_PARKED_BATCHES + 1).is_err());
 }

@@ -275,3 +275,67 @@ impl Holdings {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use graphshell_sync::{ForkProof, Incarnation};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::plan::workspace_id;
+    use crate::world::hostile::forge::{self, Content, Head};
+
+    const DEVICE: DeviceId = DeviceId([9; 32]);
+    const INCARNATION: Incarnation = Incarnation([1; 16]);
+
+    /// The author's entry after `head`, and the history up to there.
+    fn entry(head: Head, seen: Option<Head>) -> (Arc<Batch>, Head) {
+        let content = Content { timestamp_ms: 1, kind: 60_000, payload: vec![1] };
+        let bytes = forge::batch(workspace_id(), head, seen, &[content]);
+        let batch = Batch::decode(&bytes).expect("it is well formed");
+        let mut hashes = batch.running_hashes().into_iter();
+        let (dot, hash) = hashes.next().expect("it has one entry");
+        (Arc::new(batch), Head { author: dot.peer, sequence: dot.sequence, hash })
+    }
+
+    fn start(author: PeerId) -> Head {
+        Head::start(workspace_id(), author)
+    }
+
+    #[test]
+    fn an_author_whose_fork_is_proven_adds_no_more_unless_it_is_the_device_itself() {
+        let (other, own) = (PeerId(Uuid::from_u128(7)), PeerId::derive(DEVICE, INCARNATION));
+        for author in [other, own] {
+            let (first, head) = entry(start(author), None);
+            let (second, _) = entry(head, None);
+            let proof = ForkProof { author, common: 0, ours: head.hash, theirs: Hash([2; 32]) };
+            let mut image = Image::default();
+            let name = Record::Identity { device: DEVICE, incarnation: INCARNATION };
+            let known = [name, Record::Ready(first.clone()), Record::Fork(proof)];
+            assert_eq!(image.append(&known), Ok(()));
+            assert_eq!(image.append(&[Record::Ready(first)]), Ok(()), "it is there already");
+            let taken = image.append(&[Record::Ready(second)]);
+            assert_eq!(taken.is_ok(), author == own);
+        }
+    }
+
+    #[test]
+    fn a_batch_waits_until_all_that_it_relies_on_is_held() {
+        let [one, other] = [3, 4].map(|number| PeerId(Uuid::from_u128(number)));
+        let (cause, seen) = entry(start(one), None);
+        let (before, head) = entry(start(other), None);
+        let (late, _) = entry(head, Some(seen));
+        let mut image = Image::default();
+        for (record, waiting) in [
+            (Record::Parked(late.clone()), 1),
+            (Record::Ready(before), 1),
+            (Record::Ready(cause), 0),
+            (Record::Parked(late), 0),
+        ] {
+            image.append(&[record]).unwrap();
+            assert_eq!(image.contents.waiting(), waiting);
+        }
+    }
+}

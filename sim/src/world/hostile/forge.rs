@@ -7,15 +7,15 @@ use graphshell_sync::{BATCH_VERSION, Hash, LogEntry, PeerId, WorkspaceId};
 
 /// How far an author's history goes, and its running hash there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) author: PeerId,
-    pub(super) sequence: u64,
-    pub(super) hash: Hash,
+pub(in crate::world) struct Head {
+    pub(in crate::world) author: PeerId,
+    pub(in crate::world) sequence: u64,
+    pub(in crate::world) hash: Hash,
 }
 
 impl Head {
     /// The history of an author that nobody knows.
-    pub(super) fn start(workspace: WorkspaceId, author: PeerId) -> Self {
+    pub(in crate::world) fn start(workspace: WorkspaceId, author: PeerId) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("graphshell-sync 1 entry chain");
         hasher.update(workspace.0.as_bytes());
         hasher.update(author.0.as_bytes());
@@ -25,14 +25,14 @@ impl Head {
 
 /// What an entry says.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
-    pub(super) timestamp_ms: u64,
-    pub(super) kind: u16,
-    pub(super) payload: Vec<u8>,
+pub(in crate::world) struct Content {
+    pub(in crate::world) timestamp_ms: u64,
+    pub(in crate::world) kind: u16,
+    pub(in crate::world) payload: Vec<u8>,
 }
 
 impl Content {
-    pub(super) fn of(timestamp_ms: u64, entry: &LogEntry) -> Self {
+    pub(in crate::world) fn of(timestamp_ms: u64, entry: &LogEntry) -> Self {
         let mut payload = Vec::new();
         entry.encode_payload(&mut payload).expect("a short operation can be written");
         Content { timestamp_ms, kind: entry.kind(), payload }
@@ -40,7 +40,7 @@ impl Content {
 }
 
 /// A batch that goes on after `head`; its first entry relies on `seen`, another author's.
-pub(super) fn batch(
+pub(in crate::world) fn batch(
     workspace: WorkspaceId,
     head: Head,
     seen: Option<Head>,

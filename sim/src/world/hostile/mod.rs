@@ -8,7 +8,7 @@
 //! that much damage nobody can tell from the truth, and exactly that much is excused.
 
 mod craft;
-mod forge;
+pub(super) mod forge;
 mod life;
 mod slander;
 
