@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use graphshell_sync::Counter;
 
 /// What every run counts.
-const COMMON: [&str; 14] = [
+const COMMON: [&str; 16] = [
     "bytes sent",
     "calls without answer",
+    "concurrent edits",
+    "concurrent edits that prompted",
     "conflicts opened",
     "conflicts settled",
     "edits not taken",
@@ -123,7 +125,8 @@ pub fn never_reached(counts: &BTreeMap<String, u64>, demanded: bool) -> Vec<&'st
     let engine = Counter::ALL.map(Counter::name).into_iter().filter(|name| !seldom(name));
     let others = SELDOM.into_iter().filter(|_| !demanded);
     let all = RARE.into_iter().chain(engine).chain(others);
-    let mut never: Vec<_> = all.filter(|&name| !counts.contains_key(name)).collect();
+    let mut never: Vec<_> =
+        all.filter(|&name| counts.get(name).is_none_or(|&times| times == 0)).collect();
     never.sort_unstable();
     never
 }
@@ -148,10 +151,15 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_reached() {
-        let counts = BTreeMap::from([("rot".to_owned(), 1), ("gap parked".to_owned(), 3)]);
+        let counts = BTreeMap::from([
+            ("rot".to_owned(), 1),
+            ("gap parked".to_owned(), 3),
+            ("resets".to_owned(), 0),
+        ]);
         let never = never_reached(&counts, true);
         assert!(!never.contains(&"rot") && !never.contains(&"gap parked"));
         assert!(never.contains(&"restores") && never.contains(&"gap filled"));
+        assert!(never.contains(&"resets"));
         assert!(!never.contains(&"answered busy"));
         assert!(never_reached(&counts, false).contains(&"answered busy"));
     }

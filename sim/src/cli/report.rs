@@ -200,7 +200,8 @@ impl Report {
             if let Some(faults) = self.tally.faults().table(output.columns()) {
                 output.line(faults)?;
             }
-            if !never.is_empty() {
+            // Seeds with other flags may be unable to reach them.
+            if !never.is_empty() && self.flags.is_empty() {
                 let columns = output.text_columns();
                 output.line(text::hanging("never reached: ", &never.join(", "), columns))?;
             }

@@ -26,7 +26,7 @@ use super::subject::{Recipe, Subject};
 use super::{Error, complain, interrupt, sweep};
 use report::{Fate, Row, Score};
 use tree::{Checkout, Patch, Tree};
-use trial::{Terms, Trial};
+use trial::{Shrunk, Terms, Trial};
 
 /// No score can be made. None of these says anything about the simulator.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +39,14 @@ pub(crate) enum ScoreError {
     Read { path: PathBuf, reason: io::Error },
     #[error("{}: cannot be written: {reason}", path.display())]
     Write { path: PathBuf, reason: io::Error },
-    #[error("sim/planted/{patch}.patch: {flaw}")]
+    #[error("{patch}.patch: {flaw}")]
     Header { patch: String, flaw: Flaw },
     #[error(
-        "sim/planted/{patch}.patch does not apply any more: {why}\n  \
+        "{patch}.patch does not apply any more: {why}\n  \
          Make the same change to the engine as it is now and put its `git diff` behind the header."
     )]
     DoesNotApply { patch: String, why: Box<ScoreError> },
-    #[error("sim/planted/{patch}.patch does not build: {why}")]
+    #[error("{patch}.patch does not build: {why}")]
     DoesNotBuild { patch: String, why: Box<ScoreError> },
     #[error("found no planted bug {name:?}; expected {}", known.join(", "))]
     Unknown { name: String, known: Vec<String> },
@@ -65,7 +65,7 @@ pub(crate) enum ScoreError {
 /// Scores the simulator, or only looks at the patches.
 pub(crate) fn score(args: &ScoreArgs, output: &mut Output) -> Result<Exit, Error> {
     let checkout = Checkout::find()?;
-    let mut patches = checkout.patches()?;
+    let mut patches = checkout.patches(args.patches.as_deref())?;
     choose(&mut patches, &args.only)?;
     if args.check {
         output.line(format_args!("{} planted bugs apply", patches.len()))?;
@@ -137,7 +137,13 @@ fn plant(tree: &Tree, patch: Patch, args: &ScoreArgs, bar: &ProgressBar) -> Opti
         },
     };
     let seconds = start.elapsed().as_secs_f64();
-    Some(Row { name: patch.name, bug: patch.bug, fate, trial, seconds })
+    let mut shrunk = None;
+    if let (true, Fate::Caught, Some(first)) = (args.shrink, fate, &trial.first) {
+        bar.set_message(format!("{}: {} is shrunk", patch.name, first.seed));
+        let out = tree.shrunk(&patch);
+        shrunk = Shrunk::by(&tree.program(), first.seed, patch.bug.profile, terms.threads, &out);
+    }
+    Some(Row { name: patch.name, bug: patch.bug, fate, trial, seconds, shrunk })
 }
 
 /// Whether the seed fails without the bug too.

@@ -55,6 +55,8 @@ struct Summary<'a> {
     /// Rare events that no run reached.
     never_reached: Vec<&'static str>,
     faults: &'a Faults,
+    /// Of the edits that others' edits did not know of, the share in no conflict that was listed.
+    merged_without_prompt: Option<f64>,
     /// Failures by what they look like, the commonest first.
     failures: &'a [Kind],
     // Of the wall clock: these alone differ from one sweep to the next.
@@ -160,6 +162,7 @@ impl Tally {
             counts: &self.counts,
             never_reached: self.never_reached(),
             faults: &self.faults,
+            merged_without_prompt: self.merged_without_prompt(),
             failures,
             seconds: elapsed.as_secs_f64(),
             seeds_per_second: per_second(self.runs() as f64, elapsed),
@@ -187,6 +190,10 @@ impl Tally {
             ["operations", &count(self.operations)],
             ["messages", &count(self.messages)],
         ]);
+        if let Some(share) = self.merged_without_prompt() {
+            let share = format!("{:.1} %", 100.0 * share);
+            table.add_row(["concurrent edits merged without a prompt", &share]);
+        }
         for (name, times) in &self.counts {
             table.add_row([name, &count(*times)]);
         }
@@ -194,6 +201,12 @@ impl Tally {
             numbers.set_cell_alignment(CellAlignment::Right);
         }
         table.to_string()
+    }
+
+    fn merged_without_prompt(&self) -> Option<f64> {
+        let of = |name| self.counts.get(name).copied().unwrap_or(0);
+        let (all, prompted) = (of("concurrent edits"), of("concurrent edits that prompted"));
+        (all > 0).then(|| 1.0 - prompted as f64 / all as f64)
     }
 
     /// What faults did.
@@ -280,5 +293,16 @@ mod tests {
         assert_eq!((&summary["seeds"], &summary["failed"]), (&2.into(), &1.into()));
         assert_eq!((&summary["operations"], &summary["messages"]), (&600.into(), &2_400.into()));
         assert_eq!(summary["counts"]["gap buffered"], 6);
+        assert!(summary["merged_without_prompt"].is_null(), "there was no concurrent edit");
+    }
+
+    #[test]
+    fn the_share_merged_without_a_prompt_is_of_concurrent_edits() {
+        let mut tally = tally([judged(held)]);
+        for (name, times) in [("concurrent edits", 40), ("concurrent edits that prompted", 3)] {
+            tally.counts.insert(name.to_owned(), times);
+        }
+        assert_eq!(tally.merged_without_prompt(), Some(0.925));
+        assert!(tally.table("", Duration::ZERO, 80).contains("92.5 %"));
     }
 }

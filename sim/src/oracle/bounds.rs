@@ -1,4 +1,4 @@
-//! What is sent keeps within the engine's own bounds.
+//! What is sent, and what is kept for later, keeps within the engine's own bounds.
 
 use graphshell_sync::limits::{MAX_FRAME_BYTES, MAX_IN_STEP_BYTES, MAX_PARKED_BATCHES};
 

@@ -1,26 +1,17 @@
 //! What happens to a peer's disk and keyring as a whole: copied, set back, cut short.
 
 use super::drive::Drive;
-use super::frame::Frame;
 use super::shared::{Peer, World};
 
 impl Peer {
     /// Its disk has forgotten something.
-    pub(crate) fn falls_back(&self) {
+    pub(crate) fn is_set_back(&self) {
         self.set_backs.set(self.set_backs.get() + 1);
     }
 
     /// Whether its disk ever forgot something.
-    pub(crate) fn fell_back(&self) -> bool {
+    pub(crate) fn was_set_back(&self) -> bool {
         self.set_backs.get() > 0
-    }
-
-    /// It gets a frame that may say how far its sender is; `all` if it says so of all authors.
-    pub(crate) fn hears(&self, frame: &Frame, all: bool) {
-        let mut heard = self.heard.borrow_mut();
-        let after = heard.entry(frame.from).or_default();
-        // What was said before the disk forgot may come late.
-        *after = if all { frame.set_backs } else { frame.set_backs.min(*after) };
     }
 }
 
@@ -33,7 +24,7 @@ impl World {
         let before = image.records.len();
         image.lose_tail(records);
         let lost = before - image.records.len();
-        peer.falls_back();
+        peer.is_set_back();
         peer.acknowledged.borrow_mut().restored(&image.contents.held.vector());
         self.tell(me, format_args!("loses its last {records} records"), &[]);
         self.count("tails lost");
@@ -62,7 +53,7 @@ impl World {
         }
         peer.drive.iter().for_each(Drive::restore);
         peer.amnesiac.set(peer.amnesiac.get() || with_witness);
-        peer.falls_back();
+        peer.is_set_back();
         peer.acknowledged.borrow_mut().restored(&image.contents.held.vector());
         let held = image.contents.held.vector();
         let before = peer.image.replace(image).contents.held.vector();

@@ -13,7 +13,7 @@ impl World {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
         let (before, old) = (image.contents.held.vector(), image.records.len());
-        let fits = image.append(records);
+        let fits = image.append(records, peer.author.get());
         let after = image.contents.held.vector();
         self.archive(records);
         let mut entries = 0;
@@ -43,7 +43,7 @@ impl World {
             }
         }
         self.judge(bounds::judge_waiting(me, image.contents.waiting()));
-        // What waited for its causes comes in no round, and is yet to go round.
+        // No round may count it: what waited for its causes comes in none.
         peer.moved.set(peer.moved.get() || entries > 0);
         let bytes = image.records[old..].concat();
         let count = records.len();
@@ -73,7 +73,8 @@ impl World {
     pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
-        let (before, vector, recovers) = (image.contents.held.vector(), base.vector.clone(), image.lost > 0);
+        let (before, vector, recovers) =
+            (image.contents.held.vector(), base.vector.clone(), image.lost > 0);
         let bytes = base.bytes.clone();
         let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
         let count = dropped.len();
@@ -99,12 +100,10 @@ impl World {
             _ => None,
         });
         let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
-        // Whose disk forgot something counts again once it said so.
-        let heard = peer.heard_before_cut.borrow();
         for (place, other) in self.peers.iter().enumerate().filter(|&(place, _)| place != me) {
-            let said_last = heard.get(&place).copied().unwrap_or(0) == other.set_backs.get();
             let shares = image.contents.shared.contains(&other.device);
-            if shares && said_last && other.liar.borrow().is_none() {
+            let honest = other.liar.borrow().is_none();
+            if shares && honest && peer.cut_by_word_of(place, other) {
                 let held = &other.image.borrow().contents.held;
                 self.judge(compaction::judge_cut(me, &cut, (place, held)));
             }

@@ -103,6 +103,9 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
                 look(world, me, &workspace);
             }
             tally(world, &mut counted, workspace.counters());
+            if peer.prompts.take() {
+                world.prompts(&workspace.conflicts());
+            }
         }
         polled
     })
@@ -200,9 +203,8 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 let mut known = peer.settled.borrow_mut();
                 let again = delta.opened.iter().filter(|&id| known.remove(id)).count();
                 known.extend(&delta.settled);
-                if again > 0 {
-                    world.count_many("conflicts opened again", again as u64);
-                }
+                peer.prompts.set(peer.prompts.get() || opened > 0);
+                world.count_many("conflicts opened again", again as u64);
                 world.count_many("conflicts opened", opened as u64);
                 world.count_many("conflicts settled", settled as u64);
             }
@@ -227,7 +229,7 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
-                let excused = peer.excused.get() || peer.fell_back() || unwitnessed;
+                let excused = peer.excused.get() || peer.was_set_back() || unwitnessed;
                 let excused = excused || world.slander.borrow().about(old);
                 world.judge(forks::judge_rotation(me, excused));
             }

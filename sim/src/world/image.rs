@@ -35,8 +35,6 @@ pub(crate) struct Contents {
     pub(crate) held: Holdings,
     /// The devices that the workspace is shared with.
     pub(crate) shared: BTreeSet<DeviceId>,
-    /// As whom its device authors.
-    name: Option<PeerId>,
     /// The authors whose forks are proven.
     pub(crate) forks: BTreeSet<PeerId>,
     /// What each batch relies on that came before its causes, while some are missing.
@@ -70,12 +68,15 @@ impl Image {
             // Whoever recovers has what the snapshot tells, of consents too.
             let mut told = std::mem::take(&mut self.by_snapshot);
             self.contents.held.extend(&told.held, &base.vector);
-            self.contents.shared.append(&mut told.shared);
-            self.contents.forks.append(&mut told.forks);
+            if self.snapshot.is_some() {
+                self.contents.shared.append(&mut told.shared);
+                self.contents.forks.append(&mut told.forks);
+            }
         }
         if let Some(source) = source {
             self.contents.held.extend(source, &base.vector);
         }
+        self.contents.forget_what_came();
         (self.first, self.lost) = (first, 0);
         self.by_base = self.contents.clone();
         (self.base, self.snapshot) = (Some(base), None);
@@ -109,17 +110,22 @@ impl Image {
         for position in after_base..self.end() {
             if let Some(Ok(record)) = self.record(position).map(Record::decode) {
                 // It was judged when it was written.
-                let _ = self.contents.apply(&record);
+                let _ = self.contents.apply(&record, None);
             }
         }
     }
 
-    /// Adds records, all of them. The error says how they contradict what was there before.
-    pub(crate) fn append(&mut self, records: &[Record]) -> Result<(), Contradiction> {
+    /// Adds records, all of them; the device authors as `own`. The error says how they contradict what
+    /// was there before.
+    pub(crate) fn append(
+        &mut self,
+        records: &[Record],
+        own: Option<PeerId>,
+    ) -> Result<(), Contradiction> {
         let mut first = Ok(());
         for record in records {
             self.records.push(record.encode().into());
-            first = first.and(self.contents.apply(record));
+            first = first.and(self.contents.apply(record, own));
         }
         first
     }
@@ -131,13 +137,12 @@ impl Contents {
         self.waiting.len()
     }
 
-    fn apply(&mut self, record: &Record) -> Result<(), Contradiction> {
+    fn apply(&mut self, record: &Record, own: Option<PeerId>) -> Result<(), Contradiction> {
         match record {
             Record::Ready(batch) => {
-                let allowed = self.judge_quarantine(batch);
+                let allowed = self.judge_quarantine(batch, own);
                 let fits = self.held.add(batch);
-                let held = &self.held;
-                self.waiting.retain(|relied| !held.cover(relied));
+                self.forget_what_came();
                 return allowed.and(fits);
             }
             Record::Parked(batch) => {
@@ -150,17 +155,20 @@ impl Contents {
             Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
             Record::Consent { device, .. } => _ = self.shared.insert(*device),
             Record::Disown { author, after } => self.held.disown(*author, *after),
-            Record::Identity { device, incarnation } => {
-                self.name = Some(PeerId::derive(*device, *incarnation));
-            }
+            Record::Identity { .. } => {}
         }
         Ok(())
     }
 
-    /// Once an author's fork is proven, nothing more of it is taken, on neither branch. A device goes
-    /// on under a name of its own until it has another.
-    fn judge_quarantine(&self, batch: &Batch) -> Result<(), Contradiction> {
-        let shut_out = |author| self.forks.contains(&author) && Some(author) != self.name;
+    fn forget_what_came(&mut self) {
+        let held = &self.held;
+        self.waiting.retain(|relied| !held.cover(relied));
+    }
+
+    /// Once an author's fork is proven, nothing more of it is taken, on either branch. A device goes
+    /// on under its own name until it has another.
+    fn judge_quarantine(&self, batch: &Batch, own: Option<PeerId>) -> Result<(), Contradiction> {
+        let shut_out = |author| self.forks.contains(&author) && Some(author) != own;
         for row in batch.authors().iter().filter(|row| shut_out(row.peer)) {
             let next = self.held.last(row.peer) + 1;
             if row.last() >= next {
@@ -280,15 +288,12 @@ impl Holdings {
 mod tests {
     use std::sync::Arc;
 
-    use graphshell_sync::{ForkProof, Incarnation};
+    use graphshell_sync::ForkProof;
     use uuid::Uuid;
 
     use super::*;
     use crate::plan::workspace_id;
     use crate::world::hostile::forge::{self, Content, Head};
-
-    const DEVICE: DeviceId = DeviceId([9; 32]);
-    const INCARNATION: Incarnation = Incarnation([1; 16]);
 
     /// The author's entry after `head`, and the history up to there.
     fn entry(head: Head, seen: Option<Head>) -> (Arc<Batch>, Head) {
@@ -306,18 +311,17 @@ mod tests {
 
     #[test]
     fn an_author_whose_fork_is_proven_adds_no_more_unless_it_is_the_device_itself() {
-        let (other, own) = (PeerId(Uuid::from_u128(7)), PeerId::derive(DEVICE, INCARNATION));
+        let [other, own] = [7, 8].map(|number| PeerId(Uuid::from_u128(number)));
         for author in [other, own] {
             let (first, head) = entry(start(author), None);
             let (second, _) = entry(head, None);
             let proof = ForkProof { author, common: 0, ours: head.hash, theirs: Hash([2; 32]) };
             let mut image = Image::default();
-            let name = Record::Identity { device: DEVICE, incarnation: INCARNATION };
-            let known = [name, Record::Ready(first.clone()), Record::Fork(proof)];
-            assert_eq!(image.append(&known), Ok(()));
-            assert_eq!(image.append(&[Record::Ready(first)]), Ok(()), "it is there already");
-            let taken = image.append(&[Record::Ready(second)]);
-            assert_eq!(taken.is_ok(), author == own);
+            let mut append = |record| image.append(&[record], Some(own));
+            assert_eq!(append(Record::Ready(first.clone())), Ok(()));
+            assert_eq!(append(Record::Fork(proof)), Ok(()));
+            assert_eq!(append(Record::Ready(first)), Ok(()), "it is there already");
+            assert_eq!(append(Record::Ready(second)).is_ok(), author == own);
         }
     }
 
@@ -334,7 +338,7 @@ mod tests {
             (Record::Ready(cause), 0),
             (Record::Parked(late), 0),
         ] {
-            image.append(&[record]).unwrap();
+            image.append(&[record], None).unwrap();
             assert_eq!(image.contents.waiting(), waiting);
         }
     }

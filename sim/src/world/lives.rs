@@ -52,7 +52,6 @@ fn begin(world: &World, me: usize) {
     let peer = world.peer(me);
     peer.boots.set(peer.boots.get() + 1);
     peer.withdrawing.take();
-    peer.heard.take();
     if peer.boots.get() > 1 {
         world.count("restarts");
     }

@@ -19,6 +19,7 @@ mod executor;
 mod facts;
 pub(crate) mod frame;
 mod fuse;
+mod heard;
 mod host;
 mod hostile;
 pub(crate) mod image;

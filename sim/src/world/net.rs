@@ -128,7 +128,8 @@ impl SimNetwork {
         let call = inner.calls.replace(inner.calls.get() + 1);
         let (answer, answered) = oneshot::channel();
         inner.waiting.borrow_mut().insert(call, (to, answer));
-        let sent = durability::judge_request(inner.me, &peer.image.borrow().contents.held, &request);
+        let sent =
+            durability::judge_request(inner.me, &peer.image.borrow().contents.held, &request);
         inner.world.judge(sent);
         inner.world.tells_others(inner.me, durability::told_by_request(&request));
         let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
@@ -256,9 +257,11 @@ impl Inner {
                 world.peer(self.me).atomic.borrow_mut().arrived(batch);
                 world.count_many("entries arrived", batch.len() as u64);
             }
-            world.peer(self.me).hears(frame, matches!(response, Response::Frontier { .. }));
+            let all = matches!(response, Response::Frontier { .. } | Response::InStep);
             // Whoever asked may have gone.
-            let _ = answer.send(Ok(response));
+            if answer.send(Ok(response)).is_ok() {
+                world.peer(self.me).hears(from, frame.set_backs, all);
+            }
         } else {
             let request = match dialect.request(body) {
                 Ok(request) => request,
@@ -270,7 +273,7 @@ impl Inner {
                 world.peer(self.me).atomic.borrow_mut().arrived(&push.batch);
                 world.count_many("entries arrived", push.batch.len() as u64);
             }
-            world.peer(self.me).hears(frame, false);
+            world.peer(self.me).hears(from, frame.set_backs, false);
             let asked = Asked { from, call: frame.call, request, bytes: body.len() };
             // Nobody serves if the workspace is not shared or closed.
             let _ = self.asked.send(asked);
@@ -378,7 +381,8 @@ impl Inner {
         };
         let response = handler.handle(self.world.peer(from).device, request).await;
         peer.fuse.pass().await;
-        let sent = durability::judge_response(self.me, &peer.image.borrow().contents.held, &response);
+        let sent =
+            durability::judge_response(self.me, &peer.image.borrow().contents.held, &response);
         self.world.judge(sent);
         self.world.tells_others(self.me, durability::told_by_response(&response));
         if let Response::Durable { have } = &response {

@@ -1,8 +1,8 @@
 //! What is notable about a history at the end of a run: counted, judged by nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use graphshell_sync::{ConflictKind, LogEntry, NodeId, SyncedLogEntry};
+use graphshell_sync::{Conflict, ConflictKind, Dot, LogEntry, NodeId, SyncedLogEntry};
 
 use super::shared::World;
 use crate::oracle::View;
@@ -12,17 +12,85 @@ impl World {
     pub(crate) fn count_notable(&self, view: &View) {
         let kinds = view.graph.conflicts.iter().map(|conflict| conflict.kind);
         let met = kinds.filter(|&kind| kind == ConflictKind::DeleteVsUpdate).count();
+        let concurrent = concurrent(&view.history);
+        let prompted = concurrent.intersection(&self.prompted.borrow()).count();
         let ghosts = view.graph.nodes.values().filter(|node| node.ghost).count();
         for (what, times) in [
+            ("concurrent edits", concurrent.len()),
+            ("concurrent edits that prompted", prompted),
             ("deletes that met an update", met),
             ("ghosts at the end", ghosts),
             ("restores that beat a delete", restores(view)),
         ] {
-            if times > 0 {
-                self.count_many(what, times as u64);
+            self.count_many(what, times as u64);
+        }
+    }
+
+    /// A user is shown these conflicts.
+    pub(crate) fn prompts(&self, conflicts: &[Conflict]) {
+        let dots = conflicts.iter().flat_map(|conflict| {
+            let claims = conflict.claims.iter().map(|claim| claim.stamp.dot);
+            claims.chain(conflict.removals.iter().map(|removal| removal.dot))
+        });
+        self.prompted.borrow_mut().extend(dots);
+    }
+}
+
+/// What an edit does to a page, or to what leads from one page to another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Writes,
+    Removes,
+    /// An edge or a visit touches the page.
+    Touches,
+}
+
+/// The edits that another device's edit of the same page or pair did not know of, nor they of it.
+/// An edge or visit meets a page where that is removed. Clearing the graph is left out.
+fn concurrent(history: &[SyncedLogEntry]) -> BTreeSet<Dot> {
+    // Pages, and pairs of them.
+    type Place = (NodeId, Option<NodeId>);
+    let mut places: BTreeMap<Place, Vec<(&SyncedLogEntry, Does)>> = BTreeMap::new();
+    for entry in history.iter().filter(|entry| !entry.genesis) {
+        let mut file = |place, does| places.entry(place).or_default().push((entry, does));
+        match entry.entry {
+            LogEntry::AddNode { node_id, .. }
+            | LogEntry::RestoreNode { node_id }
+            | LogEntry::UpdateNodeTitle { node_id, .. }
+            | LogEntry::UpdateNodeUrl { node_id, .. }
+            | LogEntry::MoveNode { node_id, .. }
+            | LogEntry::PinNode { node_id, .. } => file((node_id, None), Does::Writes),
+            LogEntry::RemoveNode { node_id } => file((node_id, None), Does::Removes),
+            LogEntry::AddEdge { from, to, .. }
+            | LogEntry::AssertEdge { from, to }
+            | LogEntry::RemoveEdge { from, to, .. }
+            | LogEntry::SettleEdgePair { from, to }
+            | LogEntry::AddTraversal { from, to, .. } => {
+                file((from, Some(to)), Does::Writes);
+                file((from, None), Does::Touches);
+                file((to, None), Does::Touches);
+            }
+            LogEntry::ClearGraph | LogEntry::Opaque { .. } => {}
+        }
+    }
+    let mut met = BTreeSet::new();
+    for edits in places.values() {
+        for (nth, &(one, does)) in edits.iter().enumerate() {
+            for &(other, other_does) in &edits[nth + 1..] {
+                let apart = [does, other_does].contains(&Does::Touches)
+                    && ![does, other_does].contains(&Does::Removes);
+                if !apart && one.dot().peer != other.dot().peer && unaware(one, other) {
+                    met.extend([one.dot(), other.dot()]);
+                }
             }
         }
     }
+    met
+}
+
+/// Whether neither entry knew of the other.
+fn unaware(one: &SyncedLogEntry, other: &SyncedLogEntry) -> bool {
+    !one.saw(other.dot()) && !other.saw(one.dot())
 }
 
 /// Nodes that are shown since a restore did not know of a delete, nor the delete of it.
@@ -36,13 +104,53 @@ fn restores(view: &View) -> usize {
     let shown = |node: &NodeId| view.graph.nodes.get(node).is_some_and(|node| !node.ghost);
     let beaten = |delete: &SyncedLogEntry| {
         let LogEntry::RemoveNode { node_id } = delete.entry else { return None };
-        let concurrent = |restore: &&&SyncedLogEntry| {
-            !restore.version_vector.covers_dot(delete.dot())
-                && !delete.version_vector.covers_dot(restore.dot())
-        };
-        let found = restored.get(&node_id)?.iter().any(|restore| concurrent(&restore));
+        let found = restored.get(&node_id)?.iter().any(|restore| unaware(restore, delete));
         (found && shown(&node_id)).then_some(node_id)
     };
-    let nodes: std::collections::BTreeSet<_> = view.history.iter().filter_map(beaten).collect();
+    let nodes: BTreeSet<_> = view.history.iter().filter_map(beaten).collect();
     nodes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use graphshell_sync::PeerId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::plan::node_id;
+
+    /// The author's first entry, which has seen the first entries of `seen`.
+    fn first(author: u128, seen: &[u128], entry: LogEntry) -> SyncedLogEntry {
+        let peer = |number| PeerId(Uuid::from_u128(number));
+        SyncedLogEntry {
+            peer_id: peer(author),
+            sequence: 1,
+            version_vector: seen.iter().chain([&author]).map(|&it| (peer(it), 1)).collect(),
+            timestamp_ms: 0,
+            genesis: false,
+            entry,
+        }
+    }
+
+    fn met(entries: &[SyncedLogEntry]) -> Vec<u128> {
+        concurrent(entries).into_iter().map(|dot| dot.peer.0.as_u128()).collect()
+    }
+
+    #[test]
+    fn edits_meet_that_know_nothing_of_each_other_and_touch_the_same() {
+        let (page, other) = (node_id("page"), node_id("other"));
+        let title = |node_id| LogEntry::UpdateNodeTitle { node_id, title: "title".to_owned() };
+        let pin = LogEntry::PinNode { node_id: page, is_pinned: true };
+        let edge = LogEntry::AssertEdge { from: page, to: other };
+        let delete = LogEntry::RemoveNode { node_id: page };
+        let of = |one: &LogEntry, two: &LogEntry, seen: &[u128]| {
+            met(&[first(1, &[], one.clone()), first(2, seen, two.clone())])
+        };
+        assert_eq!(of(&title(page), &pin, &[]), [1, 2]);
+        assert!(of(&title(page), &pin, &[1]).is_empty(), "the second knew of the first");
+        assert!(of(&title(page), &title(other), &[]).is_empty());
+        assert!(of(&title(page), &edge, &[]).is_empty(), "an edge changes no page");
+        assert_eq!(of(&edge, &delete, &[]), [1, 2], "but misses it");
+        assert_eq!(of(&edge, &edge, &[]), [1, 2]);
+    }
 }

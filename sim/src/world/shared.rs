@@ -54,6 +54,8 @@ pub(crate) struct World {
     counts: RefCell<BTreeMap<&'static str, u64>>,
     pub(super) ledger: RefCell<Ledger>,
     failure: RefCell<Option<Failure>>,
+    /// The edits that stood in a conflict which a user was shown.
+    pub(super) prompted: RefCell<BTreeSet<Dot>>,
     /// What liars said under others' names.
     pub(crate) slander: RefCell<Slander>,
     at_rest: OnceCell<AtRest>,
@@ -120,7 +122,8 @@ pub(crate) struct Peer {
     pub(crate) amnesiac: Cell<bool>,
     /// How often its disk forgot something.
     pub(crate) set_backs: Cell<u64>,
-    /// After how many of its set-backs each other peer said how far it is, as this life knows.
+    /// By peer: how often its disk had forgotten something when it last said how far it is, as far as
+    /// the engine knows since it opened its store.
     pub(crate) heard: RefCell<BTreeMap<usize, u64>>,
     /// `heard` when it began to cut its log last.
     pub(crate) heard_before_cut: RefCell<BTreeMap<usize, u64>>,
@@ -128,6 +131,8 @@ pub(crate) struct Peer {
     pub(crate) handed: RefCell<Option<Holdings>>,
     /// Whether the snapshot that it is being handed was altered on its way through a liar.
     pub(crate) handed_altered: Cell<bool>,
+    /// Whether a conflict opened that was not looked at yet.
+    pub(crate) prompts: Cell<bool>,
     /// The conflicts that it told to be settled.
     pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
     /// Devices that it is about to share the workspace with no more.
@@ -196,6 +201,7 @@ impl World {
             heard_before_cut: RefCell::default(),
             handed: RefCell::default(),
             handed_altered: Cell::new(false),
+            prompts: Cell::default(),
             settled: RefCell::default(),
             withdrawing: RefCell::default(),
             misled: Cell::new(false),
@@ -223,6 +229,7 @@ impl World {
             ledger: RefCell::new(Ledger::new(plan)),
             failure: RefCell::default(),
             slander: RefCell::default(),
+            prompted: RefCell::default(),
             at_rest: OnceCell::new(),
             archive: RefCell::default(),
             authors: RefCell::default(),
@@ -306,6 +313,9 @@ impl World {
     /// Counts something that happened so many times.
     pub(crate) fn count_many(&self, what: &'static str, times: u64) {
         debug_assert!(probe::is_declared(what), "{what:?} is not declared in probe.rs");
+        if times == 0 {
+            return;
+        }
         *self.counts.borrow_mut().entry(what).or_insert(0) += times;
     }
 

@@ -52,17 +52,17 @@ pub(crate) enum What {
     Promise(Promise),
 }
 
-/// Counts a write while it lasts.
-struct UnderWay<'a>(&'a Cell<usize>);
+/// Counts a write while it lasts, of either store.
+struct Counted<'a>(&'a Cell<usize>);
 
-impl<'a> UnderWay<'a> {
+impl<'a> Counted<'a> {
     fn begin(count: &'a Cell<usize>) -> Self {
         count.set(count.get() + 1);
-        UnderWay(count)
+        Counted(count)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
@@ -111,7 +111,7 @@ impl What {
     pub(crate) fn after(&self, image: &Image, source: Option<&Holdings>) -> Option<Image> {
         let mut after = image.clone();
         match self {
-            What::Records(records) => _ = after.append(records),
+            What::Records(records) => _ = after.append(records, None),
             What::Base(base, first) => _ = after.rebase(base.clone(), *first, source),
             What::Snapshot(_) | What::Promise(_) => return None,
         }
@@ -149,7 +149,7 @@ impl SimStore {
     }
 
     async fn write(&self, what: What) -> Result<(), StoreError> {
-        let _under_way = UnderWay::begin(&self.world.peer(self.me).writing);
+        let _counted = Counted::begin(&self.world.peer(self.me).writing);
         self.world.mark(self.me, || Mark::Writing);
         let written = match &self.sealed {
             Some(sealed) => sealed.write(what).await,
@@ -168,6 +168,8 @@ impl SimStore {
 
 impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
+        // The engine goes on with what it had stored of others.
+        self.world.peer(self.me).heard.take();
         self.world.peer(self.me).cuts.set(false);
         if let Some(sealed) = &self.sealed {
             return sealed.open().await;
@@ -213,7 +215,7 @@ impl Store for SimStore {
         let peer = self.world.peer(self.me);
         let cuts = &peer.cuts;
         cuts.set(true);
-        peer.heard_before_cut.replace(peer.heard.borrow().clone());
+        peer.begins_to_cut();
         let written = self.write(What::Base(base, first)).await;
         cuts.set(!matches!(written, Err(StoreError::Refused(_))));
         written

@@ -14,7 +14,6 @@ use tokio::time::{sleep, timeout};
 
 use super::Options;
 use super::executor;
-use super::frame::Frame;
 use super::net::SimNetwork;
 use super::ports::{EPOCH_MS, SimClock};
 use super::shared::World;
@@ -374,29 +373,20 @@ fn restored_disk_is_older_than_a_keyring_that_is_not_restored() {
     assert_eq!(found(), (1, Some(1)));
 }
 
-/// How often the disk of `a` forgot something, as `b` heard when it began to cut its log.
-fn heard(frames: &[(u64, bool)]) -> u64 {
-    let world = world(r#""steps":[]"#);
-    let frame = |set_backs| Frame {
-        from: 0,
-        to: 1,
-        nth: 1,
-        answers: true,
-        call: 1,
-        sent_ms: 0,
-        set_backs,
-        body: Vec::new(),
-        damaged: None,
-    };
-    frames.iter().for_each(|&(set_backs, all)| world.peer(1).hears(&frame(set_backs), all));
-    world.peer(1).heard.borrow()[&0]
-}
-
 #[test]
 fn a_disk_that_forgot_counts_from_its_next_frontier_on() {
-    assert_eq!(heard(&[(0, true), (1, false)]), 0);
-    assert_eq!(heard(&[(1, true)]), 1);
-    assert_eq!(heard(&[(1, true), (0, false)]), 0, "what was said before may come late");
+    let counts = |frames: &[(u64, bool)]| {
+        let world = world(r#""steps":[]"#);
+        let (a, b) = (world.peer(0), world.peer(1));
+        a.is_set_back();
+        frames.iter().for_each(|&(set_backs, all)| b.hears(0, set_backs, all));
+        b.begins_to_cut();
+        b.cut_by_word_of(0, a)
+    };
+    assert!(!counts(&[]));
+    assert!(!counts(&[(0, true), (1, false)]));
+    assert!(counts(&[(1, true)]));
+    assert!(!counts(&[(1, true), (0, false)]), "what was said before may come late");
 }
 
 #[test]

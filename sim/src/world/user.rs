@@ -95,7 +95,7 @@ pub(crate) async fn act(world: &std::rc::Rc<World>, me: usize, workspace: &Works
         };
         peer.busy.set(peer.busy.get() + 1);
         let mut doing = pin!(user.take_up(next, &under_way));
-        // What is told while it waits is heard at once: of an entry's name, it holds only then.
+        // What it is told holds under the present name, which may change while it waits.
         loop {
             tokio::select! {
                 biased;
@@ -330,9 +330,8 @@ impl<'a> User<'a> {
                 let unsettled = &self.world.peer(self.me).unsettled;
                 unsettled.set(unsettled.get() + 1);
                 let workspace = self.workspace;
-                under_way.begin(async move {
-                    Done::Settled(receipt, workspace.settled(receipt).await)
-                });
+                under_way
+                    .begin(async move { Done::Settled(receipt, workspace.settled(receipt).await) });
                 true
             }
             Err(error) => {
@@ -347,15 +346,17 @@ impl<'a> User<'a> {
     fn circumstances(&self, error: &EditError) -> Circumstances {
         let peer = self.world.peer(self.me);
         let slander = self.world.slander.borrow();
-        let renamed = peer.fell_back()
+        let renamed = peer.was_set_back()
             || peer.excused.get()
             || !peer.forks.borrow().is_empty()
             || peer.author.get().is_some_and(|author| slander.about(author));
         Circumstances {
             shown: match error {
-                // A snapshot that a liar altered can show a visit to a page of which it keeps silent.
-                EditError::NoSuchNode(_) if peer.misled.get() => false,
-                EditError::NoSuchNode(node) => self.workspace.node(*node).is_some(),
+                EditError::NoSuchNode(node) => {
+                    let node = self.workspace.node(*node);
+                    // A snapshot that a liar altered can keep silent of a page that was visited.
+                    node.is_some_and(|node| !(node.ghost && peer.misled.get()))
+                }
                 _ => false,
             },
             in_trouble: renamed || peer.drive.is_some(),
@@ -413,7 +414,12 @@ impl<'a> User<'a> {
                 let what = format!("it told its user that {edit} is durable");
                 let image = peer.image.borrow();
                 let dots_held = dots.iter().copied();
-                self.world.judge(durability::acknowledged(self.me, &image.contents.held, dots_held, &what));
+                self.world.judge(durability::acknowledged(
+                    self.me,
+                    &image.contents.held,
+                    dots_held,
+                    &what,
+                ));
                 dots.into_iter().for_each(|dot| peer.acknowledged.borrow_mut().add(dot));
             }
             Outcome::Refused(reason) => {

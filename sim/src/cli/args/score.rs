@@ -1,10 +1,12 @@
 //! Arguments of `score`.
 
+use std::path::PathBuf;
+
 use super::{EXIT_CODES, whole};
 
 /// Plant bugs in the engine, one after the other, and count those that seeds show.
 ///
-/// The bugs are the patches in sim/planted. The tracked files are copied below cargo's target
+/// The bugs are the patches in sim/planted, or in another folder. The tracked files are copied below cargo's target
 /// folder; there each patch is applied, the simulator is built, and seeds from 0 on are run until
 /// one fails. That seed must hold without the patch. Needs git and cargo, and a checkout around the
 /// working directory. Exits with 1 if fewer bugs are caught than --demand says, or if a seed fails
@@ -12,6 +14,9 @@ use super::{EXIT_CODES, whole};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ScoreArgs {
+    /// Take the patches from this folder, not from sim/planted.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) patches: Option<PathBuf>,
     /// Plant these only, by the names of their patches without the ending.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) only: Vec<String>,
@@ -24,6 +29,9 @@ pub(crate) struct ScoreArgs {
     /// Run so many more seeds after the first that shows a bug, and count which oracles see it.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>(0, 1_000_000))]
     pub(crate) beyond: u64,
+    /// Shrink the first seed that shows a bug, for at most a minute, and say what is left of it.
+    #[arg(long)]
+    pub(crate) shrink: bool,
     /// How many seeds run at once [default: all cores]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = whole::<usize>(1, 1_024))]
     pub(crate) threads: Option<usize>,

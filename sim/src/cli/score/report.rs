@@ -12,7 +12,7 @@ use super::super::exit::Exit;
 use super::super::output::Output;
 use super::super::text::hanging;
 use super::tree::Patch;
-use super::trial::Trial;
+use super::trial::{Shrunk, Trial};
 
 /// What became of a bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -35,8 +35,9 @@ pub(super) struct Row {
     pub(super) bug: Bug,
     pub(super) fate: Fate,
     pub(super) trial: Trial,
-    /// Of the wall clock, building included.
+    /// Of the wall clock, building included and shrinking left out.
     pub(super) seconds: f64,
+    pub(super) shrunk: Option<Shrunk>,
 }
 
 #[derive(Serialize)]
@@ -51,6 +52,8 @@ struct Record<'a> {
     trial: Option<&'a Trial>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shrunk: Option<&'a Shrunk>,
 }
 
 fn record<'a>(name: &'a str, bug: &'a Bug, row: Option<&'a Row>) -> String {
@@ -62,6 +65,7 @@ fn record<'a>(name: &'a str, bug: &'a Bug, row: Option<&'a Row>) -> String {
         fate: row.map(|row| row.fate),
         trial: row.map(|row| &row.trial),
         seconds: row.map(|row| row.seconds),
+        shrunk: row.and_then(|row| row.shrunk.as_ref()),
     };
     serde_json::to_string(&record).expect("its keys are strings")
 }
@@ -142,8 +146,19 @@ struct Summary<'a> {
     missed: Vec<&'a str>,
     fails_without: Vec<&'a str>,
     broken: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shrunk: Option<Shrinking>,
     interrupted: bool,
     exit_code: u8,
+    seconds: f64,
+}
+
+/// Medians over the bugs whose first seed was shrunk.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Shrinking {
+    bugs: usize,
+    gone_percent: f64,
+    peers: f64,
     seconds: f64,
 }
 
@@ -168,6 +183,21 @@ impl Score {
             caught.filter_map(|row| row.trial.first.as_ref()).map(|first| first.seeds).collect();
         taken.sort_unstable();
         taken
+    }
+
+    fn shrinking(&self) -> Option<Shrinking> {
+        let shrunk: Vec<&Shrunk> = self.rows.iter().filter_map(|row| row.shrunk.as_ref()).collect();
+        let median = |of: fn(&Shrunk) -> f64| {
+            let mut all: Vec<f64> = shrunk.iter().map(|shrunk| of(shrunk)).collect();
+            all.sort_unstable_by(f64::total_cmp);
+            all.get(all.len() / 2).copied()
+        };
+        Some(Shrinking {
+            bugs: shrunk.len(),
+            gone_percent: median(Shrunk::gone_percent)?,
+            peers: median(|shrunk| shrunk.peers as f64)?,
+            seconds: median(|shrunk| shrunk.seconds)?,
+        })
     }
 
     fn percent(&self) -> f64 {
@@ -201,6 +231,7 @@ impl Score {
                 missed: self.named(Fate::Missed),
                 fails_without: self.named(Fate::FailsWithout),
                 broken: self.named(Fate::Broken),
+                shrunk: self.shrinking(),
                 interrupted: self.interrupted,
                 exit_code: self.exit().code(),
                 seconds: self.rows.iter().map(|row| row.seconds).sum(),
@@ -225,6 +256,12 @@ impl Score {
                 HumanCount(most)
             ),
         })?;
+        if let Some(Shrinking { bugs, gone_percent, peers, seconds }) = self.shrinking() {
+            output.line(format_args!(
+                "{bugs} shrunk; medians: {gone_percent:.1} % fewer steps, {peers} peers left, \
+                 {seconds:.1} s"
+            ))?;
+        }
         let seeds = HumanCount(self.seeds);
         for (fate, what) in [
             (Fate::Missed, format!("missed in {seeds} seeds: ")),
@@ -280,7 +317,7 @@ mod tests {
             profile: Profile::default(),
             files: Vec::new(),
         };
-        Row { name: name.to_owned(), bug, fate, trial, seconds: 1.5 }
+        Row { name: name.to_owned(), bug, fate, trial, seconds: 1.5, shrunk: None }
     }
 
     fn score(demand: u64, rows: impl IntoIterator<Item = Row>) -> Score {
@@ -321,5 +358,17 @@ mod tests {
         }
         assert_eq!(score.taken(), [40]);
         assert!((score.percent() - 50.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn medians_are_of_what_was_shrunk() {
+        let shrunk =
+            |steps, peers, seconds| Some(Shrunk { from_steps: 200, steps, peers, seconds });
+        let row = |shrunk| Row { shrunk, ..row("a", Fate::Caught, Some(1)) };
+        let all = [shrunk(10, 2, 9.0), None, shrunk(2, 1, 1.0), shrunk(100, 3, 4.0)];
+        let medians = score(95, all.map(row)).shrinking();
+        let expected = Shrinking { bugs: 3, gone_percent: 95.0, peers: 2.0, seconds: 4.0 };
+        assert_eq!(medians, Some(expected));
+        assert_eq!(score(95, [row(None)]).shrinking(), None);
     }
 }

@@ -45,11 +45,13 @@ impl Checkout {
         if planted.is_dir() { Ok(checkout) } else { Err(ScoreError::NoPatches(planted)) }
     }
 
-    /// The patches, by name. All must read and apply.
-    pub(super) fn patches(&self) -> Result<Vec<Patch>, ScoreError> {
-        let folder = self.root.join(PLANTED);
+    /// The patches of a folder, or the checkout's own, by name. All must read and apply.
+    pub(super) fn patches(&self, folder: Option<&Path>) -> Result<Vec<Patch>, ScoreError> {
+        let folder = folder.map_or_else(|| self.root.join(PLANTED), Path::to_owned);
         let listed = || -> io::Result<Vec<PathBuf>> {
-            fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+            // Git is to find them from the copy.
+            let folder = folder.canonicalize()?;
+            fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
         };
         let mut paths =
             listed().map_err(|reason| ScoreError::Read { path: folder.clone(), reason })?;
@@ -143,7 +145,17 @@ impl Tree {
             }
             other => other,
         })?;
-        Ok(self.target.join(PROFILE).join(format!("{PACKAGE}{}", std::env::consts::EXE_SUFFIX)))
+        Ok(self.program())
+    }
+
+    /// Where the program lies that was built last.
+    pub(super) fn program(&self) -> PathBuf {
+        self.target.join(PROFILE).join(format!("{PACKAGE}{}", std::env::consts::EXE_SUFFIX))
+    }
+
+    /// Where the patch's shrunk scenario is put.
+    pub(super) fn shrunk(&self, patch: &Patch) -> PathBuf {
+        self.target.with_file_name("shrunk").join(format!("{}.json", patch.name))
     }
 
     /// Makes each file what it is in the checkout. Those that are so already are not touched, so

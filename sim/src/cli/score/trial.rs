@@ -172,6 +172,52 @@ impl Trial {
     }
 }
 
+/// What shrinking left of the first seed that shows a bug.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Shrunk {
+    /// Steps of the seed's plan.
+    pub(super) from_steps: u64,
+    /// Steps that are left.
+    pub(super) steps: u64,
+    /// Peers that are left.
+    pub(super) peers: u64,
+    /// Of the wall clock.
+    pub(super) seconds: f64,
+}
+
+impl Shrunk {
+    /// Lets the program shrink the seed and write the scenario to `out`. `None` if it cannot: a seed that
+    /// crashes or hangs ends whatever runs it.
+    pub(super) fn by(
+        program: &Path,
+        seed: Seed,
+        profile: Profile,
+        threads: usize,
+        out: &Path,
+    ) -> Option<Shrunk> {
+        let mut command = Command::new(program);
+        command.args(["shrink", "--json", "--for", "60s", "--profile", profile.name()]);
+        command.args(["--threads", &threads.to_string(), "--out"]).arg(out).arg(seed.to_string());
+        let told = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        Shrunk::read(&String::from_utf8_lossy(&told.stdout))
+    }
+
+    fn read(told: &str) -> Option<Shrunk> {
+        let told: Value = serde_json::from_str(told).ok()?;
+        Some(Shrunk {
+            from_steps: told["before"]["steps"].as_u64()?,
+            steps: told["after"]["steps"].as_u64()?,
+            peers: told["after"]["peers"].as_u64()?,
+            seconds: told["seconds"].as_f64()?,
+        })
+    }
+
+    /// Of a hundred steps, how many are gone.
+    pub(super) fn gone_percent(&self) -> f64 {
+        100.0 * (1.0 - self.steps as f64 / self.from_steps.max(1) as f64)
+    }
+}
+
 enum Ended {
     Itself,
     Stopped,
@@ -220,6 +266,15 @@ mod tests {
         let first = trial.first.clone().unwrap();
         assert_eq!((first.seed, &*first.oracle, first.seeds), (Seed(2), "convergence", 3));
         assert_eq!((trial.seeds, trial.oracles.len()), (4, 2));
+    }
+
+    #[test]
+    fn what_shrinking_tells_is_read() {
+        let told =
+            r#"{"before":{"peers":5,"steps":200},"after":{"peers":2,"steps":5},"seconds":1.5}"#;
+        let shrunk = Shrunk::read(told).unwrap();
+        assert_eq!((shrunk.peers, shrunk.steps, shrunk.gone_percent()), (2, 5, 97.5));
+        assert_eq!(Shrunk::read("nothing is shrunk: it holds"), None);
     }
 
     /// A program that crashes in seed 2, and with many threads before seed 1 is reported.
