@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use graphshell_sync::Counter;
 
 /// What every run counts.
-const COMMON: [&str; 16] = [
+const COMMON: [&str; 18] = [
     "bytes sent",
     "calls without answer",
     "concurrent edits",
+    "concurrent edits that met",
+    "concurrent edits that met and prompted",
     "concurrent edits that prompted",
     "conflicts opened",
     "conflicts settled",

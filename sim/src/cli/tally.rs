@@ -17,6 +17,11 @@ use super::kinds::Kind;
 /// A sweep of which more than one in this many seeds is invalid proves too little.
 const INVALID_ONE_IN: u64 = 20;
 
+/// Concurrent edits, and those among them that stood in a conflict.
+const CONCURRENT: [&str; 2] = ["concurrent edits", "concurrent edits that prompted"];
+/// The same, of those about one page or pair.
+const MET: [&str; 2] = ["concurrent edits that met", "concurrent edits that met and prompted"];
+
 /// Counts over the runs that were finished.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +62,8 @@ struct Summary<'a> {
     faults: &'a Faults,
     /// Of the edits that others' edits did not know of, the share in no conflict that was listed.
     merged_without_prompt: Option<f64>,
+    /// The same, of those that changed what others changed.
+    met_without_prompt: Option<f64>,
     /// Failures by what they look like, the commonest first.
     failures: &'a [Kind],
     // Of the wall clock: these alone differ from one sweep to the next.
@@ -162,7 +169,8 @@ impl Tally {
             counts: &self.counts,
             never_reached: self.never_reached(),
             faults: &self.faults,
-            merged_without_prompt: self.merged_without_prompt(),
+            merged_without_prompt: self.share_without(CONCURRENT),
+            met_without_prompt: self.share_without(MET),
             failures,
             seconds: elapsed.as_secs_f64(),
             seeds_per_second: per_second(self.runs() as f64, elapsed),
@@ -190,9 +198,13 @@ impl Tally {
             ["operations", &count(self.operations)],
             ["messages", &count(self.messages)],
         ]);
-        if let Some(share) = self.merged_without_prompt() {
-            let share = format!("{:.1} %", 100.0 * share);
-            table.add_row(["concurrent edits merged without a prompt", &share]);
+        for (what, counts) in [
+            ("concurrent edits merged without a prompt", CONCURRENT),
+            ("the same, of those about one page or pair", MET),
+        ] {
+            if let Some(share) = self.share_without(counts) {
+                table.add_row([what, &format!("{:.1} %", 100.0 * share)]);
+            }
         }
         for (name, times) in &self.counts {
             table.add_row([name, &count(*times)]);
@@ -203,10 +215,10 @@ impl Tally {
         table.to_string()
     }
 
-    fn merged_without_prompt(&self) -> Option<f64> {
-        let of = |name| self.counts.get(name).copied().unwrap_or(0);
-        let (all, prompted) = (of("concurrent edits"), of("concurrent edits that prompted"));
-        (all > 0).then(|| 1.0 - prompted as f64 / all as f64)
+    /// Of what the first name counts, the share that the second does not.
+    fn share_without(&self, [all, some]: [&str; 2]) -> Option<f64> {
+        let of = |name| self.counts.get(name).copied().unwrap_or(0) as f64;
+        (of(all) > 0.0).then(|| 1.0 - of(some) / of(all))
     }
 
     /// What faults did.
@@ -302,7 +314,10 @@ mod tests {
         for (name, times) in [("concurrent edits", 40), ("concurrent edits that prompted", 3)] {
             tally.counts.insert(name.to_owned(), times);
         }
-        assert_eq!(tally.merged_without_prompt(), Some(0.925));
+        assert_eq!(
+            (tally.share_without(CONCURRENT), tally.share_without(MET)),
+            (Some(0.925), None)
+        );
         assert!(tally.table("", Duration::ZERO, 80).contains("92.5 %"));
     }
 }

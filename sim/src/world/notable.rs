@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graphshell_sync::{Conflict, ConflictKind, Dot, LogEntry, NodeId, SyncedLogEntry};
+use graphshell_sync::{Conflict, ConflictKind, Dot, LogEntry, NodeId, PeerId, SyncedLogEntry};
 
 use super::shared::World;
 use crate::oracle::View;
@@ -11,14 +11,17 @@ impl World {
     /// Counts what the end of one history shows.
     pub(crate) fn count_notable(&self, view: &View) {
         let kinds = view.graph.conflicts.iter().map(|conflict| conflict.kind);
-        let met = kinds.filter(|&kind| kind == ConflictKind::DeleteVsUpdate).count();
-        let concurrent = concurrent(&view.history);
-        let prompted = concurrent.intersection(&self.prompted.borrow()).count();
+        let deletes = kinds.filter(|&kind| kind == ConflictKind::DeleteVsUpdate).count();
+        let (concurrent, met) = (concurrent(&view.history), met(&view.history));
+        let prompted = self.prompted.borrow();
+        let prompts = |of: &BTreeSet<Dot>| of.intersection(&prompted).count();
         let ghosts = view.graph.nodes.values().filter(|node| node.ghost).count();
         for (what, times) in [
             ("concurrent edits", concurrent.len()),
-            ("concurrent edits that prompted", prompted),
-            ("deletes that met an update", met),
+            ("concurrent edits that met", met.len()),
+            ("concurrent edits that met and prompted", prompts(&met)),
+            ("concurrent edits that prompted", prompts(&concurrent)),
+            ("deletes that met an update", deletes),
             ("ghosts at the end", ghosts),
             ("restores that beat a delete", restores(view)),
         ] {
@@ -45,9 +48,23 @@ enum Does {
     Touches,
 }
 
-/// The edits that another device's edit of the same page or pair did not know of, nor they of it.
-/// An edge or visit meets a page where that is removed. Clearing the graph is left out.
+/// The edits that some edit by another author did not know of, nor they of it.
 fn concurrent(history: &[SyncedLogEntry]) -> BTreeSet<Dot> {
+    let by_dot: BTreeMap<Dot, &SyncedLogEntry> =
+        history.iter().filter(|entry| !entry.genesis).map(|entry| (entry.dot(), entry)).collect();
+    let authors: BTreeSet<PeerId> = by_dot.keys().map(|dot| dot.peer).collect();
+    let alone = |entry: &SyncedLogEntry| {
+        // Of an author's entries it did not know, the first knew least.
+        let first = |peer| Dot { peer, sequence: entry.version_vector.get(peer) + 1 };
+        let firsts = authors.iter().filter_map(|&peer| by_dot.get(&first(peer)));
+        firsts.into_iter().all(|other| other.peer_id == entry.peer_id || other.saw(entry.dot()))
+    };
+    by_dot.values().filter(|entry| !alone(entry)).map(|entry| entry.dot()).collect()
+}
+
+/// The concurrent edits of one page or pair. An edge or visit meets a page where that is removed.
+/// Clearing the graph is left out.
+fn met(history: &[SyncedLogEntry]) -> BTreeSet<Dot> {
     // Pages, and pairs of them.
     type Place = (NodeId, Option<NodeId>);
     let mut places: BTreeMap<Place, Vec<(&SyncedLogEntry, Does)>> = BTreeMap::new();
@@ -73,19 +90,19 @@ fn concurrent(history: &[SyncedLogEntry]) -> BTreeSet<Dot> {
             LogEntry::ClearGraph | LogEntry::Opaque { .. } => {}
         }
     }
-    let mut met = BTreeSet::new();
+    let mut all = BTreeSet::new();
     for edits in places.values() {
         for (nth, &(one, does)) in edits.iter().enumerate() {
             for &(other, other_does) in &edits[nth + 1..] {
                 let apart = [does, other_does].contains(&Does::Touches)
                     && ![does, other_does].contains(&Does::Removes);
                 if !apart && one.dot().peer != other.dot().peer && unaware(one, other) {
-                    met.extend([one.dot(), other.dot()]);
+                    all.extend([one.dot(), other.dot()]);
                 }
             }
         }
     }
-    met
+    all
 }
 
 /// Whether neither entry knew of the other.
@@ -113,7 +130,6 @@ fn restores(view: &View) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use graphshell_sync::PeerId;
     use uuid::Uuid;
 
     use super::*;
@@ -132,8 +148,8 @@ mod tests {
         }
     }
 
-    fn met(entries: &[SyncedLogEntry]) -> Vec<u128> {
-        concurrent(entries).into_iter().map(|dot| dot.peer.0.as_u128()).collect()
+    fn authors(of: BTreeSet<Dot>) -> Vec<u128> {
+        of.into_iter().map(|dot| dot.peer.0.as_u128()).collect()
     }
 
     #[test]
@@ -144,7 +160,7 @@ mod tests {
         let edge = LogEntry::AssertEdge { from: page, to: other };
         let delete = LogEntry::RemoveNode { node_id: page };
         let of = |one: &LogEntry, two: &LogEntry, seen: &[u128]| {
-            met(&[first(1, &[], one.clone()), first(2, seen, two.clone())])
+            authors(met(&[first(1, &[], one.clone()), first(2, seen, two.clone())]))
         };
         assert_eq!(of(&title(page), &pin, &[]), [1, 2]);
         assert!(of(&title(page), &pin, &[1]).is_empty(), "the second knew of the first");
@@ -152,5 +168,15 @@ mod tests {
         assert!(of(&title(page), &edge, &[]).is_empty(), "an edge changes no page");
         assert_eq!(of(&edge, &delete, &[]), [1, 2], "but misses it");
         assert_eq!(of(&edge, &edge, &[]), [1, 2]);
+    }
+
+    #[test]
+    fn edits_are_concurrent_whatever_they_touch_if_neither_knew_of_the_other() {
+        let pin = |name| LogEntry::PinNode { node_id: node_id(name), is_pinned: true };
+        let one = first(1, &[], pin("page"));
+        let two = first(2, &[], pin("other"));
+        let three = first(3, &[1, 2], pin("page"));
+        assert_eq!(authors(concurrent(&[one, two, three.clone()])), [1, 2]);
+        assert!(concurrent(&[three]).is_empty());
     }
 }
