@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use graphshell_sync::wire::PROTOCOL_VERSION;
+
 use super::{Action, Network, Plan};
 
 /// From how wide a range of delays on frames are said to be reordered, in milliseconds.
@@ -43,11 +45,17 @@ pub enum FaultKind {
     ClockOffset,
     ClockDrift,
     ClockJump,
+    /// A peer that lies.
+    Lies,
+    /// A peer that asks though nobody lets it in.
+    Stranger,
+    /// A peer that speaks another version of the protocol.
+    OtherVersion,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [FaultKind; 27] = [
+    pub const ALL: [FaultKind; 30] = [
         FaultKind::Loss,
         FaultKind::Duplication,
         FaultKind::Reordering,
@@ -75,6 +83,9 @@ impl FaultKind {
         FaultKind::ClockOffset,
         FaultKind::ClockDrift,
         FaultKind::ClockJump,
+        FaultKind::Lies,
+        FaultKind::Stranger,
+        FaultKind::OtherVersion,
     ];
 
     /// Its name, as in the plan's format where that has one.
@@ -107,6 +118,9 @@ impl FaultKind {
             FaultKind::ClockOffset => "clock_offset",
             FaultKind::ClockDrift => "clock_drift",
             FaultKind::ClockJump => "clock_jump",
+            FaultKind::Lies => "lies",
+            FaultKind::Stranger => "stranger",
+            FaultKind::OtherVersion => "protocol",
         }
     }
 }
@@ -209,6 +223,9 @@ impl Plan {
             let all = [
                 (FaultKind::ClockOffset, peer.clock_offset_ms != 0),
                 (FaultKind::ClockDrift, peer.clock_drift_ppm != 0),
+                (FaultKind::Lies, peer.is_hostile()),
+                (FaultKind::Stranger, peer.stranger),
+                (FaultKind::OtherVersion, peer.speaks() != PROTOCOL_VERSION),
             ];
             let wrong = all.into_iter().filter_map(|(kind, is_in)| is_in.then_some(kind));
             wrong.map(move |kind| (kind, Source::Peer(place)))

@@ -26,6 +26,11 @@ impl World {
         self.book(kind, Source::Network, what, 1);
     }
 
+    /// What is wrong with a peer itself did something.
+    pub(crate) fn peer_did(&self, kind: FaultKind, peer: usize, what: &'static str, times: u64) {
+        self.book(kind, Source::Peer(peer), what, times);
+    }
+
     /// A peer's user made so many entries; they carry the time of a clock that may be wrong, or that
     /// weeks have passed on.
     pub(crate) fn clock_gave(&self, me: usize, entries: u64) {

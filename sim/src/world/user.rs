@@ -437,7 +437,11 @@ impl<'a> User<'a> {
         if !theirs.is_hostile() && theirs.speaks() != ours.speaks() {
             let damages = self.world.plan.fault_kinds().contains(&FaultKind::Unchecked);
             self.world.judge(versions::judge_round(self.me, theirs.speaks(), damages, result));
-            self.world.count("rounds with another version");
+            let what = "rounds with another version";
+            self.world.count(what);
+            for peer in [self.me, round.with] {
+                self.world.peer_did(FaultKind::OtherVersion, peer, what, 1);
+            }
         }
         if let Ok(report) = result {
             round.judge(self.world, self.me, report.peer_behind);
@@ -464,7 +468,9 @@ impl<'a> User<'a> {
             }
         }
         if ours.stranger && matches!(result, Err(SyncError::Refused(Reject::NotShared))) {
-            self.world.count("rounds of strangers turned away");
+            let what = "rounds of strangers turned away";
+            self.world.count(what);
+            self.world.peer_did(FaultKind::Stranger, self.me, what, 1);
         }
         self.world.mark(self.me, || Mark::RoundEnded { with: round.with, well: result.is_ok() });
         if round.ordered && self.world.plan.are_company(self.me, round.with) {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Liar, Sending, Slander, Victim};
-use crate::plan::Action;
+use crate::plan::{Action, FaultKind};
 use crate::world::agenda::{self, What};
 use crate::world::net::SimNetwork;
 use crate::world::shared::{Life, Peer, World};
@@ -46,6 +46,7 @@ impl World {
         let liar = liar.as_mut().expect("the peer is hostile");
         let frames = speak(liar, victim, &mut self.slander.borrow_mut());
         self.count_many("frames of liars", frames.len() as u64);
+        self.peer_did(FaultKind::Lies, me, "frames sent", frames.len() as u64);
         frames
     }
 }
