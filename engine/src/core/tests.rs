@@ -1,5 +1,6 @@
 //! The core alone, driven by hand: what it sends and acknowledges, and when.
 
+mod acknowledgements;
 mod failures;
 mod handover;
 mod hostile;
@@ -17,7 +18,7 @@ use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::entry::{LogEntry, Position};
 use crate::hash::{Hash, chain_start};
 use crate::id::{DeviceId, Incarnation, NodeId, PeerId, WorkspaceId};
-use crate::limits::MAX_FOREIGN_AUTHORS;
+use crate::limits::{MAX_FOREIGN_AUTHORS, MAX_NAMES};
 use crate::ports::Promise;
 use crate::record::{Record, Snapshot};
 use crate::wire::{
@@ -305,30 +306,57 @@ fn a_redelivered_entry_with_another_content_is_refused_and_told() {
     assert!(matches!(refused, Response::Refused(Reject::Fork { .. })), "it is quarantined");
 }
 
-#[test]
-fn a_workspace_full_of_authors_opens_again() {
-    let mut bench = Bench::new(1);
-    let mut others = BatchBuilder::default();
-    for number in 0..MAX_FOREIGN_AUTHORS {
-        let author = others.row(PeerId(Uuid::from_u128(1000 + number as u128)));
+/// A batch with the first entry of each of these authors; it relies on the first entries of others.
+fn firsts(authors: &[u128], causes: &[(u128, Hash)]) -> Arc<Batch> {
+    let peer = |number: u128| PeerId(Uuid::from_u128(1000 + number));
+    let mut batch = BatchBuilder::default();
+    for &number in authors {
+        let author = batch.row(peer(number));
+        let delta: Vec<_> = causes.iter().map(|&(cause, _)| (batch.row(peer(cause)), 1)).collect();
         let (flags, kind, sequence, timestamp_ms) = (0, 9999, 1, 1);
-        others.push(NewEntry {
-            author,
-            flags,
-            kind,
-            sequence,
-            timestamp_ms,
-            delta: &[],
-            payload: &[],
-        });
+        let (delta, payload) = (&delta[..], &[][..]);
+        batch.push(NewEntry { author, flags, kind, sequence, timestamp_ms, delta, payload });
     }
-    let others = others.finish(WORKSPACE, |peer, _| chain_start(WORKSPACE, peer)).unwrap();
-    assert!(matches!(bench.push(&Arc::new(others)), Response::Durable { .. }));
+    let hash = |author, sequence| match causes.iter().find(|&&(cause, _)| peer(cause) == author) {
+        Some(&(_, hash)) if sequence > 0 => hash,
+        _ => chain_start(WORKSPACE, author),
+    };
+    Arc::new(batch.finish(WORKSPACE, hash).unwrap())
+}
+
+#[test]
+fn a_workspace_full_of_authors_opens_again_and_takes_in_no_more() {
+    let most = MAX_FOREIGN_AUTHORS as u128;
+    let mut bench = Bench::new(1);
+    let all: Vec<u128> = (0..most).collect();
+    let (last, but_one) = all.split_last().unwrap();
+    assert!(matches!(bench.push(&firsts(but_one, &[])), Response::Durable { .. }));
+    let refused = Response::Refused(Reject::TooManyAuthors);
+    assert_eq!(bench.push(&firsts(&[*last, most], &[])), refused, "both or none");
+    assert!(matches!(bench.push(&firsts(&[*last], &[])), Response::Durable { .. }));
+    assert_eq!(bench.push(&firsts(&[most], &[])), refused);
+    let again = bench.push(&firsts(&all, &[]));
+    assert!(matches!(again, Response::Durable { .. }), "what is known is no news: {again:?}");
     for number in 1..3 {
         bench.edit(1, &[add(number)]);
         bench.settle();
     }
     assert_eq!(bench.reopened().graph().nodes.len(), 2);
+}
+
+#[test]
+fn names_that_are_only_relied_on_are_bounded_too() {
+    let mut bench = Bench::new(1);
+    let most = MAX_NAMES as u128;
+    let mut known = bench.core.authors.len() as u128;
+    let mut refused = 0;
+    for number in 0..most {
+        // Nobody knows the cause, so that nothing is admitted and no name is noted.
+        let early = firsts(&[number], &[(most + number, Hash([1; 32]))]);
+        refused += u32::from(matches!(bench.push(&early), Response::Refused(_)));
+        known = known.max(bench.core.authors.len() as u128);
+    }
+    assert!(refused == 0 && known < 3, "{refused} refused, {known} names");
 }
 
 #[test]
