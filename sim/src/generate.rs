@@ -110,7 +110,8 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         heal: true,
         expect: Vec::new(),
     };
-    let faults: Vec<&str> = plan.fault_kinds().into_iter().map(FaultKind::name).collect();
+    let faults: Vec<String> =
+        plan.fault_kinds().into_iter().map(|kind| told(&plan, kind)).collect();
     plan.why = format!(
         "Seed {seed:#x}, profile {}: {} users browse; faults: {}; besides: {}.",
         shape.profile,
@@ -121,8 +122,20 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     plan
 }
 
-fn listed(names: &[&str]) -> String {
+fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// A kind of fault with its greatest rate, or with how often the plan has it.
+fn told(plan: &Plan, kind: FaultKind) -> String {
+    let name = kind.name();
+    let times = plan.faults().iter().filter(|fault| fault.kind == kind).count();
+    match plan.rate(kind) {
+        Some(rate) => format!("{name} {rate} ‰"),
+        None if times > 1 => format!("{times} × {name}"),
+        None => name.to_owned(),
+    }
 }
 
 /// What happens when, in no order yet.

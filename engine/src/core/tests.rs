@@ -6,14 +6,15 @@ mod handover;
 mod hostile;
 mod naming;
 mod orders;
+mod rounds;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Core, Input, Output, Replay, Replayed, Seeds};
+use super::{Core, Input, Output, Rebuild, Replay, Replayed, Seeds};
 use crate::access::Access;
-use crate::api::Config;
+use crate::api::{Config, SyncError, SyncReport};
 use crate::batch::{Batch, BatchBuilder, NewEntry};
 use crate::entry::{LogEntry, Position};
 use crate::hash::{Hash, chain_start};
@@ -46,6 +47,11 @@ pub(super) struct Bench {
     /// What the log stands on, and where it begins.
     pub(super) base: Option<(Snapshot, u64)>,
     pub(super) answers: Vec<(u64, Response)>,
+    /// What it asks, and how its rounds ended.
+    asks: Vec<(u64, Request)>,
+    finished: Vec<Result<SyncReport, SyncError>>,
+    /// Whether it wants to go on as another core, under another name.
+    renamed: bool,
 }
 
 impl Bench {
@@ -53,7 +59,9 @@ impl Bench {
         let core = replayed(number, &[], None);
         let (log, answers) = (Vec::new(), Vec::new());
         let (witness, base) = (None, None);
-        let mut bench = Bench { core, log, number, witness, next_call: 0, base, answers };
+        let (asks, finished, next_call, renamed) = (Vec::new(), Vec::new(), 0, false);
+        let mut bench =
+            Bench { core, log, number, witness, next_call, base, answers, asks, finished, renamed };
         bench.settle();
         bench.core.share_with(stranger(), Access::Full).unwrap();
         bench.settle();
@@ -91,8 +99,11 @@ impl Bench {
             Output::Compacted(result) => return assert!(result.is_ok(), "{result:?}"),
             Output::SaveSnapshot(_) => Input::SnapshotSaved(Ok(())),
             Output::Answer { call, response } => return self.answers.push((call, response)),
-            Output::Ask { .. } | Output::Rebuild(_) => panic!("unexpected: {output:?}"),
-            Output::Announce(_) | Output::Finished { .. } | Output::Event(_) => return,
+            Output::Ask { call, request, .. } => return self.asks.push((call, request)),
+            Output::Finished { result, .. } => return self.finished.push(result),
+            Output::Rebuild(Rebuild::Rotated { .. }) => return self.renamed = true,
+            Output::Rebuild(_) => panic!("unexpected: {output:?}"),
+            Output::Announce(_) | Output::Event(_) => return,
         };
         self.core.handle(input);
     }

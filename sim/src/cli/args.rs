@@ -24,14 +24,14 @@ const MOST_PEERS: usize = 1_000;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  every property held
+    0  every property held, or what was asked for is done
     1  a property failed; a score: too few planted bugs were caught
     2  bad usage or a bad file; a score: a patch does not apply or build
     3  not deterministic: the same plan ran differently twice, or a recording
        was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
-       held, or more than one in twenty were invalid
+       held, more than one in twenty were invalid, or --demand-probes is not met
   130  it was interrupted; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 

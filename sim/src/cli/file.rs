@@ -117,7 +117,11 @@ pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, F
         return Err(not("is too long"));
     }
     let text = String::from_utf8(bytes).map_err(|_| not("is not UTF-8 text"))?;
-    if text.trim().is_empty() { Err(not("is empty")) } else { Ok(text) }
+    match text.trim_start().chars().next() {
+        None => Err(not("is empty")),
+        Some('{') => Ok(text),
+        Some(_) => Err(not("is no JSON object")),
+    }
 }
 
 /// Puts `content` into the file at `path`, with the folders above it: all of it or nothing.
@@ -154,6 +158,17 @@ fn named(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_json_object_is_said_to_be_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("empty", " "), ("page", "<!DOCTYPE html>"), ("list", "[1]")] {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            let said = read_subject(&path, A_PLAN).unwrap_err().to_string();
+            assert!(said.contains("; expected a scenario file or a capsule"), "{said}");
+        }
+    }
 
     #[test]
     fn a_file_is_written_whole_or_not_at_all() {

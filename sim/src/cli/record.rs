@@ -178,6 +178,7 @@ pub(crate) fn block(subject: &Subject, judged: &Judged, columns: usize) -> Strin
     if let Some(reason) = reason(judged) {
         rows.push(("reason", reason.to_owned()));
     }
+    rows.push(("plan", subject.plan().why.clone()));
     rows.retain(|(_, text)| !text.is_empty());
     let mut block = format!("{}  {headline}", subject.title());
     for (name, text) in rows {

@@ -103,6 +103,8 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         output.line(format_args!("  operations  {}", run.operations))?;
         output.line(format_args!("  messages    {}", run.messages))?;
         output.line(format_args!("  trace hash  {}", run.trace_hash))?;
+        let columns = output.text_columns();
+        output.line(text::hanging("  plan        ", &subject.plan().why, columns))?;
     } else {
         output.line(block(&subject, &judged, output.text_columns()))?;
     }

@@ -48,8 +48,10 @@ pub(crate) enum ScoreError {
     DoesNotApply { patch: String, why: Box<ScoreError> },
     #[error("{patch}.patch does not build: {why}")]
     DoesNotBuild { patch: String, why: Box<ScoreError> },
-    #[error("found no planted bug {name:?}; expected {}", known.join(", "))]
-    Unknown { name: String, known: Vec<String> },
+    #[error(
+        "found no planted bug {name:?}; expected one of those that `cargo sim score --list` shows"
+    )]
+    Unknown { name: String },
     #[error("{program} cannot be started: {reason}")]
     Start { program: &'static str, reason: io::Error },
     #[error("{program} {arguments} ended with {status}\n  {said}")]
@@ -100,8 +102,7 @@ pub(crate) fn score(args: &ScoreArgs, output: &mut Output) -> Result<Exit, Error
 fn choose(patches: &mut Vec<Patch>, only: &[String]) -> Result<(), ScoreError> {
     let named = |name: &str| only.iter().any(|wanted| wanted == name);
     if let Some(name) = only.iter().find(|name| patches.iter().all(|patch| patch.name != **name)) {
-        let known = patches.iter().map(|patch| patch.name.clone()).collect();
-        return Err(ScoreError::Unknown { name: name.clone(), known });
+        return Err(ScoreError::Unknown { name: name.clone() });
     }
     patches.retain(|patch| only.is_empty() || named(&patch.name));
     Ok(())

@@ -6,14 +6,14 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::plan::Plan;
+use crate::plan::{Action, Plan};
 use crate::trace::{Mark, Marked};
 
 /// Something that lasts.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Span {
-    /// What, as the page colours it: `down`, `opening`, `partition`, `slow`, `disk`, `weather`,
-    /// `write`, `round`.
+    /// What, as the page colours it: `down`, `opening`, `partition`, `slow`, `disk`, `clock`,
+    /// `weather`, `write`, `round`.
     pub(super) kind: &'static str,
     /// The peers concerned; nobody means the world.
     pub(super) peers: Vec<usize>,
@@ -68,6 +68,7 @@ pub(super) fn spans(plan: &Plan, marks: &[Marked], end_ms: u64) -> Vec<Span> {
     let healed = marks.iter().find(|marked| marked.mark == Mark::Healed);
     let calm_ms = healed.map_or(end_ms, |marked| marked.virtual_ms);
     let mut spans = of_plan(plan, calm_ms);
+    spans.extend(of_clocks(plan, end_ms));
     let span = |kind, peers: &[usize], from_ms, words: &str| Span {
         kind,
         peers: peers.to_vec(),
@@ -160,6 +161,31 @@ fn of_plan(plan: &Plan, calm_ms: u64) -> Vec<Span> {
     spans
 }
 
+/// How long each clock is off by how much, its drift left out. Nobody sets it right at the heal.
+fn of_clocks(plan: &Plan, end_ms: u64) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for (peer, settings) in plan.peers.iter().enumerate() {
+        let jumps = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::ClockJump { peer: of, by_ms } if *of == settings.name => {
+                Some((step.at_ms, *by_ms))
+            }
+            _ => None,
+        });
+        let mut jumps: Vec<_> = [(0, settings.clock_offset_ms)].into_iter().chain(jumps).collect();
+        jumps.sort_by_key(|&(at_ms, _)| at_ms);
+        let mut off_ms = 0i64;
+        for (nth, &(from_ms, by_ms)) in jumps.iter().enumerate() {
+            off_ms = off_ms.saturating_add(by_ms);
+            let to_ms = jumps.get(nth + 1).map_or(end_ms, |&(at_ms, _)| at_ms.min(end_ms));
+            if off_ms != 0 && from_ms < to_ms {
+                let words = format!("its clock is {off_ms:+} ms off");
+                spans.push(Span { kind: "clock", peers: vec![peer], from_ms, to_ms, words });
+            }
+        }
+    }
+    spans
+}
+
 /// The plan's steps in its own notation: what, when, and all of it.
 fn steps(plan: &Plan) -> Vec<(String, u64, Value)> {
     let told = |step: &crate::plan::Step| {
@@ -226,5 +252,26 @@ fn words(kind: &str, step: &Value) -> String {
             let told: Vec<String> = told.map(|(field, value)| format!("{field} {value}")).collect();
             format!("{}: {}", kind.replace('_', " "), told.join(", "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_off_from_one_jump_to_the_next() {
+        let text = r#"{"why": "x", "peers": [{"name": "ada", "clock_offset_ms": 5}, {"name": "ben"}],
+            "steps": [
+            {"at_ms": 20, "do": "clock_jump", "peer": "ada", "by_ms": -5},
+            {"at_ms": 30, "do": "clock_jump", "peer": "ben", "by_ms": -7},
+            {"at_ms": 40, "do": "clock_jump", "peer": "ada", "by_ms": 9}]}"#;
+        let plan = Plan::from_json(text, "test").unwrap();
+        let told: Vec<_> = of_clocks(&plan, 100)
+            .into_iter()
+            .map(|span| (span.peers[0], span.from_ms, span.to_ms, span.words))
+            .collect();
+        let off = |by: &str| format!("its clock is {by} ms off");
+        assert_eq!(told, [(0, 0, 20, off("+5")), (0, 40, 100, off("+9")), (1, 30, 100, off("-7"))]);
     }
 }

@@ -201,12 +201,7 @@ impl Network {
 impl Plan {
     /// Every fault of a valid plan. How much a power cut takes belongs to the power cut.
     pub fn faults(&self) -> Vec<Fault> {
-        let weathers = self.steps.iter().filter_map(|step| match &step.action {
-            Action::Weather { network } => Some(network),
-            _ => None,
-        });
-        let of_network: BTreeSet<_> =
-            [&self.network].into_iter().chain(weathers).flat_map(Network::faults).collect();
+        let of_network: BTreeSet<_> = self.weathers().flat_map(Network::faults).collect();
         let network = of_network.into_iter().map(|kind| (kind, Source::Network));
 
         let disk = self.disk.iter().flat_map(|disk| {
@@ -237,6 +232,40 @@ impl Plan {
             .filter_map(|(place, step)| Some((step.action.fault()?, Source::Step(place))));
         let all = network.chain(disk).chain(peers).chain(steps);
         all.map(|(kind, source)| Fault { kind, source }).collect()
+    }
+
+    /// Of a kind of fault that has rates: the greatest of them, in thousandths.
+    pub fn rate(&self, kind: FaultKind) -> Option<u16> {
+        let of_network = |network: &Network| {
+            Some(match kind {
+                FaultKind::Loss => network.loss,
+                FaultKind::Duplication => network.duplication,
+                FaultKind::Corruption => network.corruption,
+                FaultKind::Truncation => network.truncation,
+                FaultKind::Unchecked => network.unchecked,
+                _ => return None,
+            })
+        };
+        let of_disk = self.disk.and_then(|disk| {
+            Some(match kind {
+                FaultKind::SyncError => disk.sync_error,
+                FaultKind::SyncLie => disk.sync_lie,
+                FaultKind::ReadError => disk.read_error,
+                FaultKind::WriteError => disk.write_error,
+                FaultKind::WitnessError => disk.witness_error,
+                _ => return None,
+            })
+        });
+        self.weathers().filter_map(of_network).chain(of_disk).max()
+    }
+
+    /// The states of the network, one after the other.
+    fn weathers(&self) -> impl Iterator<Item = &Network> {
+        let later = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Weather { network } => Some(network),
+            _ => None,
+        });
+        [&self.network].into_iter().chain(later)
     }
 
     /// The kinds of its faults.

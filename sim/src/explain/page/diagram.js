@@ -6,10 +6,10 @@ const LEAST_LANE = 26;
 const LABELLED_LANE = 84;
 // Drawn above and below the visible part, in pixels.
 const MARGIN = 300;
-const SPANS = ["down", "opening", "disk", "partition", "slow", "write"];
-const BAR_WIDTH = { down: 10, opening: 6, disk: 12, partition: 3, slow: 3, write: 3 };
+const SPANS = ["down", "opening", "disk", "partition", "slow", "clock", "write"];
+const BAR_WIDTH = { down: 10, opening: 6, disk: 12, partition: 3, slow: 3, clock: 3, write: 3 };
 // Of these several may last on one lane at a time.
-const BESIDE = ["partition", "slow"];
+const BESIDE = ["partition", "slow", "clock"];
 
 const diagram = {
   scroller: null, head: null, canvas: null, lines: null, buttons: null,

@@ -57,7 +57,7 @@ function legend() {
     line("of-entries", "frame with entries"), line("of-pull", "asks for entries"),
     line("of-frontier", "compares frontiers"), line("of-durable", "acknowledges"),
     line("of-snapshot", "snapshot"), line("of-refused", "refusal"), line("again", "arrives again"),
-    line("down", "no power"), line("partition", "partition"), line("slow", "slow link"), line("disk", "disk full"), line("write", "writing")));
+    line("down", "no power"), line("partition", "partition"), line("slow", "slow link"), line("clock", "clock off"), line("disk", "disk full"), line("write", "writing")));
 }
 
 function drawControls() {
