@@ -50,3 +50,47 @@ impl Parked {
         self.batches.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::batch::{BatchBuilder, NewEntry};
+    use crate::hash::chain_start;
+    use crate::id::{PeerId, WorkspaceId};
+    use crate::limits::MAX_PAYLOAD_BYTES;
+
+    /// A batch of so many entries, each as long as may be.
+    fn long(author: u128, entries: u64) -> Arc<Batch> {
+        let workspace = WorkspaceId(Uuid::from_u128(1));
+        let mut batch = BatchBuilder::default();
+        let author = batch.row(PeerId(Uuid::from_u128(author)));
+        for sequence in 1..=entries {
+            let (flags, kind, timestamp_ms, delta) = (0, 9999, 1, &[][..]);
+            let payload = &vec![1; MAX_PAYLOAD_BYTES][..];
+            batch.push(NewEntry { author, flags, kind, sequence, timestamp_ms, delta, payload });
+        }
+        Arc::new(batch.finish(workspace, |peer, _| chain_start(workspace, peer)).unwrap())
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_bytes_and_again_once_some_went() {
+        let mut parked = Parked::default();
+        let mut count = 0;
+        while parked.offer(&long(count, 1)) {
+            count += 1;
+        }
+        let all = parked.bytes;
+        assert!(all <= MAX_PARKED_BYTES && all + all / parked.batches.len() > MAX_PARKED_BYTES);
+        assert!(!parked.offer(&parked.batches[0].clone()), "it is here already");
+        for _ in 0..2 {
+            assert!(parked.take(|_| true).is_some());
+            assert!(parked.offer(&long(count, 1)) && !parked.offer(&long(count + 1, 1)));
+            count += 1;
+        }
+        assert_eq!(parked.bytes, all);
+        parked.drop_where(|_| true);
+        assert_eq!((parked.bytes, parked.iter().len()), (0, 0));
+    }
+}

@@ -317,20 +317,21 @@ fn a_redelivered_entry_with_another_content_is_refused_and_told() {
     assert!(matches!(refused, Response::Refused(Reject::Fork { .. })), "it is quarantined");
 }
 
-/// A batch with the first entry of each of these authors; it relies on the first entries of others.
-fn firsts(authors: &[u128], causes: &[(u128, Hash)]) -> Arc<Batch> {
+/// A batch with the first entry of each of these authors; it relies on entries of others.
+fn firsts(authors: &[u128], causes: &[(u128, u64)]) -> Arc<Batch> {
     let peer = |number: u128| PeerId(Uuid::from_u128(1000 + number));
     let mut batch = BatchBuilder::default();
     for &number in authors {
         let author = batch.row(peer(number));
-        let delta: Vec<_> = causes.iter().map(|&(cause, _)| (batch.row(peer(cause)), 1)).collect();
+        let cause = |&(cause, last): &(u128, u64)| (batch.row(peer(cause)), last);
+        let delta: Vec<_> = causes.iter().map(cause).collect();
         let (flags, kind, sequence, timestamp_ms) = (0, 9999, 1, 1);
         let (delta, payload) = (&delta[..], &[][..]);
         batch.push(NewEntry { author, flags, kind, sequence, timestamp_ms, delta, payload });
     }
-    let hash = |author, sequence| match causes.iter().find(|&&(cause, _)| peer(cause) == author) {
-        Some(&(_, hash)) if sequence > 0 => hash,
-        _ => chain_start(WORKSPACE, author),
+    let hash = |author, sequence| match sequence {
+        0 => chain_start(WORKSPACE, author),
+        _ => Hash([1; 32]),
     };
     Arc::new(batch.finish(WORKSPACE, hash).unwrap())
 }
@@ -356,18 +357,31 @@ fn a_workspace_full_of_authors_opens_again_and_takes_in_no_more() {
 }
 
 #[test]
-fn names_that_are_only_relied_on_are_bounded_too() {
+fn a_batch_whose_cause_nobody_knows_notes_no_name() {
     let mut bench = Bench::new(1);
-    let most = MAX_NAMES as u128;
-    let mut known = bench.core.authors.len() as u128;
-    let mut refused = 0;
-    for number in 0..most {
-        // Nobody knows the cause, so that nothing is admitted and no name is noted.
-        let early = firsts(&[number], &[(most + number, Hash([1; 32]))]);
-        refused += u32::from(matches!(bench.push(&early), Response::Refused(_)));
-        known = known.max(bench.core.authors.len() as u128);
+    let before = bench.core.authors.len();
+    for number in 0..3 {
+        let early = bench.push(&firsts(&[number], &[(100 + number, 1)]));
+        assert!(matches!(early, Response::Durable { .. }), "{early:?}");
     }
-    assert!(refused == 0 && known < 3, "{refused} refused, {known} names");
+    assert_eq!(bench.core.authors.len(), before);
+}
+
+#[test]
+fn names_of_whom_nothing_was_admitted_are_bounded() {
+    let mut bench = Bench::new(1);
+    bench.push(&firsts(&[0], &[]));
+    // Its cause is to come from an author that is known.
+    let early = |number| firsts(&[number], &[(0, 5)]);
+    let free = (MAX_NAMES - bench.core.authors.len()) as u128;
+    for number in 1..=free {
+        let taken = bench.push(&early(number));
+        assert!(matches!(taken, Response::Durable { .. }), "{number}: {taken:?}");
+    }
+    assert_eq!(bench.core.authors.len(), MAX_NAMES);
+    assert_eq!(bench.push(&early(free + 1)), Response::Refused(Reject::TooManyAuthors));
+    let known = bench.push(&early(free));
+    assert!(matches!(known, Response::Durable { .. }), "it brings no name: {known:?}");
 }
 
 #[test]

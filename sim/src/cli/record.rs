@@ -219,8 +219,11 @@ seed 0x2a  failed: convergence
   operations  α#3
   detail      graphs differ in one
               title
-  replay      cargo sim replay 0x2a --peers 12 --verbose";
-        assert_eq!(block(&seed(), &judged(failed), 39), expected);
+  plan        Seed 0x2a, profile
+";
+        let replay = "\n  replay      cargo sim replay 0x2a --peers 12 --verbose";
+        let text = block(&seed(), &judged(failed), 39);
+        assert!(text.starts_with(expected) && text.ends_with(replay), "{text}");
     }
 
     #[test]

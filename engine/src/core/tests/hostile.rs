@@ -4,7 +4,7 @@ use super::*;
 use crate::access::Access;
 use crate::counters::Counter;
 use crate::id::PeerId;
-use crate::limits::MAX_PARKED_BATCHES;
+use crate::limits::{MAX_OPEN_ANSWERS, MAX_PARKED_BATCHES};
 use crate::wire::{Exclusion, FrontierRow};
 
 #[test]
@@ -122,4 +122,44 @@ fn access_outlives_a_power_cut_and_a_snapshot() {
     let mut anew = replayed(1, &[], None);
     anew.restore(&base).unwrap();
     assert_eq!(anew.access_of(stranger()), Access::ReadOnly);
+}
+
+#[test]
+fn who_asks_too_much_at_once_is_told_to_wait_and_a_stranger_to_go() {
+    let mut bench = Bench::new(1);
+    bench.edit(1, &[add(1)]);
+    // Until the edit is durable nothing of it is answered.
+    for _ in 0..MAX_OPEN_ANSWERS {
+        bench.ask(pull(Frontier::default()));
+    }
+    let open = bench.ask(pull(Frontier::default()));
+    bench.settle();
+    let busy = (open, Response::Refused(Reject::Busy));
+    assert_eq!(bench.answers.len(), MAX_OPEN_ANSWERS + 1);
+    assert!(bench.answers.contains(&busy));
+    bench.core.share_with(stranger(), Access::None).unwrap();
+    bench.settle();
+    let refused = bench.answer_to(pull(Frontier::default()));
+    assert_eq!(refused, Response::Refused(Reject::NotShared));
+    let counters = bench.core.counters();
+    let counted = [Counter::AnsweredBusy, Counter::TurnedAway].map(|counter| counters.get(counter));
+    assert_eq!(counted, [1, 1]);
+}
+
+#[test]
+fn what_is_known_already_is_cut_off_and_counted() {
+    let mut author = Bench::new(1);
+    author.edit(1, &[add(1)]);
+    author.settle();
+    let first = author.batches();
+    author.edit(1, &[add(2)]);
+    author.settle();
+    let all = author.answer_to(pull(Frontier::default()));
+    let Response::Batch { batch: Some(both), .. } = all else { panic!("found {all:?}") };
+    let mut bench = Bench::new(2);
+    let trimmed = |bench: &Bench| bench.core.counters().get(Counter::BatchTrimmed);
+    bench.push(&first[0]);
+    assert_eq!(trimmed(&bench), 0);
+    bench.push(&Arc::new(both));
+    assert_eq!((trimmed(&bench), bench.core.graph().nodes.len()), (1, 2));
 }
