@@ -9,6 +9,7 @@ use super::history::{entries, reorder, shuffled, steps};
 use super::model::Model;
 use super::{Delta, Replica, State, node};
 use crate::graph::{ConflictId, Graph};
+use crate::id::NodeId;
 
 pub(super) fn choices() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 8..40)
@@ -105,7 +106,18 @@ proptest! {
                 let shown = graph.nodes.get(&id);
                 prop_assert_eq!(replica.state.exists(id), shown.is_some_and(|node| !node.ghost));
                 prop_assert_eq!(replica.state.node(&replica.authors, id), shown.cloned());
+                let touches = |pair: &&(NodeId, NodeId)| pair.0 == id || pair.1 == id;
+                let touching: Vec<_> = graph.edges.keys().filter(touches).copied().collect();
+                prop_assert_eq!(replica.state.pairs_of(id), touching);
+                for other in ids {
+                    let edge = replica.state.edge(&replica.authors, id, other);
+                    prop_assert_eq!(edge, graph.edges.get(&(id, other)).cloned());
+                }
             }
+            prop_assert_eq!(delta.is_empty(), delta == Delta::default());
+            let listed: BTreeSet<_> = replica.state.listed().collect();
+            let told = graph.conflicts.iter().map(|conflict| (conflict.kind, conflict.subject));
+            prop_assert_eq!(listed, told.collect());
             before = graph;
         }
     }
