@@ -48,9 +48,7 @@ pub(crate) enum ScoreError {
     DoesNotApply { patch: String, why: Box<ScoreError> },
     #[error("{patch}.patch does not build: {why}")]
     DoesNotBuild { patch: String, why: Box<ScoreError> },
-    #[error(
-        "found no planted bug {name:?}; expected one of those that `cargo sim score --list` shows"
-    )]
+    #[error("found no planted bug {name:?}; expected one of those that --list shows")]
     Unknown { name: String },
     #[error("{program} cannot be started: {reason}")]
     Start { program: &'static str, reason: io::Error },
@@ -142,7 +140,7 @@ fn plant(tree: &Tree, patch: Patch, args: &ScoreArgs, bar: &ProgressBar) -> Opti
     if let (true, Fate::Caught, Some(first)) = (args.shrink, fate, &trial.first) {
         bar.set_message(format!("{}: {} is shrunk", patch.name, first.seed));
         let out = tree.shrunk(&patch);
-        shrunk = Shrunk::by(&tree.program(), first.seed, patch.bug.profile, terms.threads, &out);
+        shrunk = Shrunk::by(&tree.program(), first, patch.bug.profile, terms.threads, &out);
     }
     Some(Row { name: patch.name, bug: patch.bug, fate, trial, seconds, shrunk })
 }

@@ -35,7 +35,6 @@ pub(super) fn gather(
         is_in.then(|| left.remove(dice.index(left.len())))
     };
     if let Some(liar) = one(&mut dice, HOSTILE) {
-        names.push("a hostile peer");
         let name = peers[liar].name.clone();
         // Its user's edits are another's then.
         for step in steps.iter_mut() {
@@ -52,11 +51,9 @@ pub(super) fn gather(
         });
     }
     if let Some(stranger) = one(&mut dice, STRANGERS) {
-        names.push("a stranger");
         peers[stranger].stranger = true;
     }
     if let Some(other) = one(&mut dice, VERSIONS) {
-        names.push("another version");
         let version = dice.pick(&[PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, u8::MAX]);
         peers[other].protocol = Some(version);
         if let Some(second) = one(&mut dice, 40) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use graphshell_sync::wire::PROTOCOL_VERSION;
 
-use super::{Action, Network, Plan};
+use super::{Action, Network, Peer, Plan};
 
 /// From how wide a range of delays on frames are said to be reordered, in milliseconds.
 const REORDERS_FROM_MS: u64 = 100;
@@ -214,13 +214,16 @@ impl Plan {
             ];
             all.into_iter().filter_map(|(kind, rate)| (rate > 0).then_some((kind, Source::Disk)))
         });
-        let peers = self.peers.iter().enumerate().flat_map(|(place, peer)| {
+        let mut versions = self.peers.iter().filter(|peer| !peer.is_hostile()).map(Peer::speaks);
+        let first = versions.next();
+        let mixed = versions.any(|version| Some(version) != first);
+        let peers = self.peers.iter().enumerate().flat_map(move |(place, peer)| {
             let all = [
                 (FaultKind::ClockOffset, peer.clock_offset_ms != 0),
                 (FaultKind::ClockDrift, peer.clock_drift_ppm != 0),
                 (FaultKind::Lies, peer.is_hostile()),
                 (FaultKind::Stranger, peer.stranger),
-                (FaultKind::OtherVersion, peer.speaks() != PROTOCOL_VERSION),
+                (FaultKind::OtherVersion, mixed && peer.speaks() != PROTOCOL_VERSION),
             ];
             let wrong = all.into_iter().filter_map(|(kind, is_in)| is_in.then_some(kind));
             wrong.map(move |kind| (kind, Source::Peer(place)))

@@ -203,12 +203,13 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 let mut known = peer.settled.borrow_mut();
                 let again = delta.opened.iter().filter(|&id| known.remove(id)).count();
                 known.extend(&delta.settled);
-                peer.prompts.set(peer.prompts.get() || opened > 0);
+                peer.prompts.set(peer.prompts.get() || nodes + pairs > 0);
                 world.count_many("conflicts opened again", again as u64);
                 world.count_many("conflicts opened", opened as u64);
                 world.count_many("conflicts settled", settled as u64);
             }
             Event::Reset => {
+                world.peer(me).prompts.set(true);
                 world.note(me, "shows everything anew", &[]);
                 world.count("resets");
             }

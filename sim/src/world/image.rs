@@ -37,7 +37,8 @@ pub(crate) struct Contents {
     pub(crate) shared: BTreeSet<DeviceId>,
     /// The authors whose forks are proven.
     pub(crate) forks: BTreeSet<PeerId>,
-    /// What each batch relies on that came before its causes, while some are missing.
+    /// What each batch relies on that came before its causes since the log was opened, while some
+    /// are missing.
     waiting: Vec<VersionVector>,
 }
 
@@ -132,7 +133,12 @@ impl Image {
 }
 
 impl Contents {
-    /// Batches that wait for their causes.
+    /// Which of the batches that waited still do is not known: a false one can have kept a true one out.
+    pub(crate) fn reopened(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Batches that came since the log was opened and wait for their causes.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }

@@ -55,15 +55,18 @@ fn concurrent(history: &[SyncedLogEntry]) -> BTreeSet<Dot> {
     let authors: BTreeSet<PeerId> = by_dot.keys().map(|dot| dot.peer).collect();
     let alone = |entry: &SyncedLogEntry| {
         // Of an author's entries it did not know, the first knew least.
-        let first = |peer| Dot { peer, sequence: entry.version_vector.get(peer) + 1 };
-        let firsts = authors.iter().filter_map(|&peer| by_dot.get(&first(peer)));
-        firsts.into_iter().all(|other| other.peer_id == entry.peer_id || other.saw(entry.dot()))
+        let first = |peer| {
+            let from = Dot { peer, sequence: entry.version_vector.get(peer) + 1 };
+            by_dot.range(from..=Dot { peer, sequence: u64::MAX }).next()
+        };
+        let mut firsts = authors.iter().filter_map(|&peer| first(peer));
+        firsts.all(|(_, other)| other.peer_id == entry.peer_id || other.saw(entry.dot()))
     };
     by_dot.values().filter(|entry| !alone(entry)).map(|entry| entry.dot()).collect()
 }
 
-/// The concurrent edits of one page or pair. An edge or visit meets a page where that is removed.
-/// Clearing the graph is left out.
+/// The concurrent edits of one page or pair, visits among them. An edge or visit meets a page where
+/// that is removed. Clearing the graph is left out.
 fn met(history: &[SyncedLogEntry]) -> BTreeSet<Dot> {
     // Pages, and pairs of them.
     type Place = (NodeId, Option<NodeId>);
@@ -176,7 +179,15 @@ mod tests {
         let one = first(1, &[], pin("page"));
         let two = first(2, &[], pin("other"));
         let three = first(3, &[1, 2], pin("page"));
-        assert_eq!(authors(concurrent(&[one, two, three.clone()])), [1, 2]);
+        assert_eq!(authors(concurrent(&[one.clone(), two, three.clone()])), [1, 2]);
+        let mut legacy = first(4, &[], pin("page"));
+        let later = SyncedLogEntry { sequence: 2, ..legacy.clone() };
+        legacy.genesis = true;
+        assert_eq!(
+            authors(concurrent(&[one, legacy, later])),
+            [1, 4],
+            "it is no edit, the next is"
+        );
         assert!(concurrent(&[three]).is_empty());
     }
 }

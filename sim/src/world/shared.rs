@@ -131,7 +131,7 @@ pub(crate) struct Peer {
     pub(crate) handed: RefCell<Option<Holdings>>,
     /// Whether the snapshot that it is being handed was altered on its way through a liar.
     pub(crate) handed_altered: Cell<bool>,
-    /// Whether a conflict opened that was not looked at yet.
+    /// Whether its conflicts may be others than when they were looked at last.
     pub(crate) prompts: Cell<bool>,
     /// The conflicts that it told to be settled.
     pub(crate) settled: RefCell<BTreeSet<ConflictId>>,

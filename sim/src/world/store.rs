@@ -170,6 +170,7 @@ impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
         // The engine goes on with what it had stored of others.
         self.world.peer(self.me).heard.take();
+        self.world.peer(self.me).image.borrow_mut().contents.reopened();
         self.world.peer(self.me).cuts.set(false);
         if let Some(sealed) = &self.sealed {
             return sealed.open().await;

@@ -467,10 +467,10 @@ impl<'a> User<'a> {
                 self.world.count("rounds broken off");
             }
         }
-        if ours.stranger && matches!(result, Err(SyncError::Refused(Reject::NotShared))) {
-            let what = "rounds of strangers turned away";
-            self.world.count(what);
-            self.world.peer_did(FaultKind::Stranger, self.me, what, 1);
+        if let (true, Err(SyncError::Refused(reject))) = (ours.stranger, result) {
+            let away = u64::from(*reject == Reject::NotShared);
+            self.world.count_many("rounds of strangers turned away", away);
+            self.world.peer_did(FaultKind::Stranger, self.me, "rounds refused", 1);
         }
         self.world.mark(self.me, || Mark::RoundEnded { with: round.with, well: result.is_ok() });
         if round.ordered && self.world.plan.are_company(self.me, round.with) {

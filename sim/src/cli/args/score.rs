@@ -6,7 +6,7 @@ use super::{EXIT_CODES, whole};
 
 /// Plant bugs in the engine, one after the other, and count those that seeds show.
 ///
-/// The bugs are the patches in sim/planted, or in another folder. The tracked files are copied below cargo's target
+/// The bugs are the patches in sim/planted, or in the folder that --patches names. The tracked files are copied below cargo's target
 /// folder; there each patch is applied, the simulator is built, and seeds from 0 on are run until
 /// one fails. That seed must hold without the patch. Needs git and cargo, and a checkout around the
 /// working directory. Exits with 1 if fewer bugs are caught than --demand says, or if a seed fails
@@ -29,7 +29,8 @@ pub(crate) struct ScoreArgs {
     /// Run so many more seeds after the first that shows a bug, and count which oracles see it.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>(0, 1_000_000))]
     pub(crate) beyond: u64,
-    /// Shrink the first seed that shows a bug, for at most a minute, and say what is left of it.
+    /// Shrink the first seed that shows a bug, for at most a minute; scenarios go to
+    /// target/planted/shrunk.
     #[arg(long)]
     pub(crate) shrink: bool,
     /// How many seeds run at once [default: all cores]. Results do not depend on it.

@@ -1,6 +1,7 @@
 //! What became of all planted bugs: a row for each, the share, and an exit code.
 
 use std::io;
+use std::path::Path;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -262,6 +263,11 @@ impl Score {
                  {seconds:.1} s"
             ))?;
         }
+        let folder =
+            self.rows.iter().filter_map(|row| Path::new(&row.shrunk.as_ref()?.file).parent());
+        if let Some(folder) = { folder }.next() {
+            output.line(format_args!("their scenarios are in {}", folder.display()))?;
+        }
         let seeds = HumanCount(self.seeds);
         for (fate, what) in [
             (Fate::Missed, format!("missed in {seeds} seeds: ")),
@@ -362,8 +368,10 @@ mod tests {
 
     #[test]
     fn medians_are_of_what_was_shrunk() {
-        let shrunk =
-            |steps, peers, seconds| Some(Shrunk { from_steps: 200, steps, peers, seconds });
+        let file = "target/planted/shrunk/a.json".to_owned();
+        let shrunk = |steps, peers, seconds| {
+            Some(Shrunk { from_steps: 200, steps, peers, seconds, file: file.clone() })
+        };
         let row = |shrunk| Row { shrunk, ..row("a", Fate::Caught, Some(1)) };
         let all = [shrunk(10, 2, 9.0), None, shrunk(2, 1, 1.0), shrunk(100, 3, 4.0)];
         let medians = score(95, all.map(row)).shrinking();

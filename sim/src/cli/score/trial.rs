@@ -183,23 +183,47 @@ pub(super) struct Shrunk {
     pub(super) peers: u64,
     /// Of the wall clock.
     pub(super) seconds: f64,
+    /// The scenario.
+    pub(super) file: String,
 }
 
 impl Shrunk {
-    /// Lets the program shrink the seed and write the scenario to `out`. `None` if it cannot: a seed that
+    /// Lets the program shrink what was seen and write the scenario to `out`. `None` if it cannot: what
     /// crashes or hangs ends whatever runs it.
     pub(super) fn by(
         program: &Path,
-        seed: Seed,
+        first: &Sighting,
         profile: Profile,
         threads: usize,
         out: &Path,
     ) -> Option<Shrunk> {
+        if [CRASH, HANG].contains(&first.oracle.as_str()) {
+            return None;
+        }
+        let (threads, seed) = (threads.to_string(), first.seed.to_string());
         let mut command = Command::new(program);
         command.args(["shrink", "--json", "--for", "60s", "--profile", profile.name()]);
-        command.args(["--threads", &threads.to_string(), "--out"]).arg(out).arg(seed.to_string());
-        let told = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-        Shrunk::read(&String::from_utf8_lossy(&told.stdout))
+        command.args(["--threads", &threads, "--out"]).arg(out).arg(seed);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = Guard(command.spawn().ok()?);
+        let out = child.0.stdout.take()?;
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            scope.spawn(move || lines(out, |line| sender.send(line).is_ok()));
+            let mut waited = Duration::ZERO;
+            let told = loop {
+                match receiver.recv_timeout(BEAT) {
+                    Ok(line) => break Some(line),
+                    Err(RecvTimeoutError::Disconnected) => break None,
+                    Err(RecvTimeoutError::Timeout) if interrupt::seen() => break None,
+                    Err(RecvTimeoutError::Timeout) if waited >= PATIENCE => break None,
+                    Err(RecvTimeoutError::Timeout) => waited += BEAT,
+                }
+            };
+            // The reader ends with the program.
+            child.end();
+            Shrunk::read(&told?)
+        })
     }
 
     fn read(told: &str) -> Option<Shrunk> {
@@ -209,6 +233,7 @@ impl Shrunk {
             steps: told["after"]["steps"].as_u64()?,
             peers: told["after"]["peers"].as_u64()?,
             seconds: told["seconds"].as_f64()?,
+            file: told["file"].as_str()?.to_owned(),
         })
     }
 
@@ -270,8 +295,8 @@ mod tests {
 
     #[test]
     fn what_shrinking_tells_is_read() {
-        let told =
-            r#"{"before":{"peers":5,"steps":200},"after":{"peers":2,"steps":5},"seconds":1.5}"#;
+        let told = r#"{"before":{"peers":5,"steps":200},"after":{"peers":2,"steps":5},
+            "seconds":1.5,"file":"a.json"}"#;
         let shrunk = Shrunk::read(told).unwrap();
         assert_eq!((shrunk.peers, shrunk.steps, shrunk.gone_percent()), (2, 5, 97.5));
         assert_eq!(Shrunk::read("nothing is shrunk: it holds"), None);

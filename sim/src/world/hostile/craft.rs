@@ -286,12 +286,13 @@ impl Liar {
         let mut whole = genuine.clone();
         let mut told = Hash(id);
         match id[0].wrapping_add(self.key as u8) % 4 {
-            // Another content under the right name, in its last part: titles and urls stand there.
+            // Another content under the right name: another page. A changed hash would be slander.
             0 => {
-                let at = whole.len() - 1 - choice_of(&id) % (whole.len() / 3).max(1);
-                whole[at] ^= 1;
-                told = Hash(*blake3::hash(&whole).as_bytes());
-                slander.alter(told.0);
+                if let Some(at) = in_an_address(&whole, choice_of(&id)) {
+                    whole[at] ^= 1;
+                    told = Hash(*blake3::hash(&whole).as_bytes());
+                    slander.alter(told.0);
+                }
             }
             // The right content under another name.
             1 => told = Hash(choice.bytes()),
@@ -312,6 +313,17 @@ fn first16(bytes: [u8; 32]) -> [u8; 16] {
     let mut first = [0; 16];
     first.copy_from_slice(&bytes[..16]);
     first
+}
+
+/// Where the host begins in one of the addresses that stand there.
+fn in_an_address(bytes: &[u8], choice: usize) -> Option<usize> {
+    let scheme = b"://";
+    let places: Vec<usize> = bytes
+        .windows(scheme.len() + 1)
+        .enumerate()
+        .filter_map(|(at, window)| window.starts_with(scheme).then_some(at + scheme.len()))
+        .collect();
+    (!places.is_empty()).then(|| places[choice % places.len()])
 }
 
 fn choice_of(id: &[u8; 32]) -> usize {

@@ -44,9 +44,10 @@ impl World {
         let victim = Victim { key: self.peer(to).key, author: self.peer(to).author.get() };
         let mut liar = self.peer(me).liar.borrow_mut();
         let liar = liar.as_mut().expect("the peer is hostile");
+        let before = liar.lied;
         let frames = speak(liar, victim, &mut self.slander.borrow_mut());
+        self.peer_did(FaultKind::Lies, me, "lies told", liar.lied - before);
         self.count_many("frames of liars", frames.len() as u64);
-        self.peer_did(FaultKind::Lies, me, "frames sent", frames.len() as u64);
         frames
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Liar {
     /// The name of its own under which it writes when it forges nobody's.
     name: PeerId,
     lies: Vec<Lie>,
+    /// How often it lied; keeping silent counts.
+    pub(crate) lied: u64,
     /// What it said so far to each peer, by the peer's key.
     told: BTreeMap<u64, u64>,
     /// How far others' histories go, as far as it heard.
@@ -85,6 +87,7 @@ impl Liar {
             key: choice::key(&peer.name),
             name: PeerId::derive(device_id(&peer.name), Incarnation([0; 16])),
             lies: peer.lies.clone(),
+            lied: 0,
             told: BTreeMap::new(),
             heads: BTreeMap::new(),
             frames: VecDeque::new(),
@@ -127,6 +130,7 @@ impl Liar {
         let lies_now = choice.chance(0, LIES) || matches!(asked, Asked::Snapshot(_));
         let lie = (lies_now && !lies.is_empty())
             .then(|| lies[choice.below(1, lies.len() as u64) as usize]);
+        self.lied += u64::from(lie.is_some());
         let (what, body) = match lie {
             Some(lie) => (format!("{lie:?}"), self.answer(lie, asked, victim, slander)?),
             None => ("an answer".to_owned(), self.plain(&request)),
@@ -166,7 +170,9 @@ impl Liar {
         for _ in 0..count {
             let choice = self.choice(victim.key);
             let lie = self.lies[choice.below(0, self.lies.len() as u64) as usize];
-            for body in self.request(lie, victim, slander) {
+            let bodies = self.request(lie, victim, slander);
+            self.lied += bodies.len() as u64;
+            for body in bodies {
                 frames.push(Sending { answers: None, what: format!("{lie:?}"), body });
             }
         }
