@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use graphshell_sync::ports::{Opened, Promise, Store, StoreError, Witness};
-use graphshell_sync::{Record, Snapshot};
+use graphshell_sync::{Access, Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
@@ -189,7 +189,18 @@ impl Store for SimStore {
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.write(What::Records(records)).await
+        let withdrawn = records.iter().filter_map(|record| match record {
+            Record::Consent { device, access: Access::None } => Some(*device),
+            _ => None,
+        });
+        let withdrawn: Vec<_> = withdrawn.collect();
+        let written = self.write(What::Records(records)).await;
+        if written.is_err() {
+            // What could not be stored is taken back, before the user hears of it.
+            let mut withdrawing = self.world.peer(self.me).withdrawing.borrow_mut();
+            withdrawn.iter().for_each(|device| _ = withdrawing.remove(device));
+        }
+        written
     }
 
     async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError> {
