@@ -93,7 +93,7 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
     }
     timeline.steps.extend(cuts.steps);
     let company = Dice::new(seed, "company");
-    let company = company::gather(company, &mut peers, &mut timeline.steps, shape.span_ms);
+    let company = company::gather(company, shape, &mut peers, &mut timeline.steps);
     timeline.steps.sort_by_key(|step| step.at_ms);
 
     let circumstances: Vec<&str> = swarm.circumstances().chain(cuts.names).chain(company).collect();

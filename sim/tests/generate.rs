@@ -86,11 +86,12 @@ fn every_kind_of_fault_appears_within_200_seeds_and_none_in_profile_calm() {
 #[test]
 fn a_seed_means_this_plan_for_good() {
     // Saved seeds are worth something only while they mean what they meant.
-    let text = plan(0x2a, &Shape::default()).to_json_pretty();
+    let plan = Plan { why: String::new(), ..plan(0x2a, &Shape::default()) };
+    let text = plan.to_json_pretty();
     let hash = blake3::hash(text.as_bytes()).to_hex();
     assert_eq!(
         &hash[..16],
-        "8b4903be1575b948",
+        "2aba7ebcc7bc0c8f",
         "the generator changed: every saved seed means another plan"
     );
 }

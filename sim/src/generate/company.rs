@@ -5,8 +5,8 @@
 
 use graphshell_sync::wire::PROTOCOL_VERSION;
 
-use super::LEGACY_DEVICES;
 use super::dice::Dice;
+use super::{LEGACY_DEVICES, Profile, Shape};
 use crate::plan::{Action, Broken, Lie, Peer, Step};
 
 /// Honest peers that always stay whole: without two of them nothing would have to converge.
@@ -21,11 +21,13 @@ const BROKEN: u64 = 20;
 /// Makes peers what they are besides users; returns what is in, for the plan's reason.
 pub(super) fn gather(
     mut dice: Dice,
+    shape: &Shape,
     peers: &mut [Peer],
     steps: &mut Vec<Step>,
-    span_ms: u64,
 ) -> Vec<&'static str> {
     let mut names = Vec::new();
+    let span_ms = shape.span_ms;
+    let odd = |percent| if shape.profile == Profile::Calm { 0 } else { percent };
     // The first stay whole, the late one has enough to do.
     let free = |peer: &Peer| !peer.late && !peer.stranger && peer.protocol.is_none();
     let mut left: Vec<usize> =
@@ -34,7 +36,7 @@ pub(super) fn gather(
         let is_in = dice.chance(percent) && !left.is_empty();
         is_in.then(|| left.remove(dice.index(left.len())))
     };
-    if let Some(liar) = one(&mut dice, HOSTILE) {
+    if let Some(liar) = one(&mut dice, odd(HOSTILE)) {
         let name = peers[liar].name.clone();
         // Its user's edits are another's then.
         for step in steps.iter_mut() {
@@ -50,10 +52,10 @@ pub(super) fn gather(
             attack || !concerns(&step.action, &name)
         });
     }
-    if let Some(stranger) = one(&mut dice, STRANGERS) {
+    if let Some(stranger) = one(&mut dice, odd(STRANGERS)) {
         peers[stranger].stranger = true;
     }
-    if let Some(other) = one(&mut dice, VERSIONS) {
+    if let Some(other) = one(&mut dice, odd(VERSIONS)) {
         let version = dice.pick(&[PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, u8::MAX]);
         peers[other].protocol = Some(version);
         if let Some(second) = one(&mut dice, 40) {
