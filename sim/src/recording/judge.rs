@@ -172,7 +172,10 @@ impl Judge {
             return Ok(false);
         };
         // What was cut, or stood in a snapshot, is not known.
-        let whole = history.len() as u64 == applied.iter().map(|(_, last)| last).sum::<u64>();
+        let dots: BTreeSet<Dot> = history.iter().map(|entry| entry.dot()).collect();
+        let has = |peer, last| (1..=last).all(|sequence| dots.contains(&Dot { peer, sequence }));
+        let whole = history.len() as u64 == applied.iter().map(|(_, last)| last).sum::<u64>()
+            && applied.iter().all(|(peer, last)| has(peer, last));
         let view = View { peer: ME, graph, history, applied, frontier, state };
         if !whole || !view.settled() {
             return Ok(false);
