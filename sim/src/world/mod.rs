@@ -41,6 +41,7 @@ mod timeline;
 mod told;
 mod transplant;
 mod user;
+mod view;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -16,10 +15,8 @@ use graphshell_sync::{
     Conflict, DeviceId, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject,
     SyncError, SyncReport, Workspace,
 };
-use tokio::time::sleep;
 
 use super::agenda::{self, Order, Task, What};
-use super::consent::RETRY_MS;
 use super::facts;
 use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
@@ -27,7 +24,7 @@ use super::round::Round;
 use super::shared::{Life, World};
 use crate::oracle::causality::Moment;
 use crate::oracle::refusals::{self, Circumstances};
-use crate::oracle::{Finding, View, durability, model, versions};
+use crate::oracle::{Finding, durability, versions};
 use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
 use crate::trace::Mark;
 
@@ -480,55 +477,7 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Lets the oracle look at the peer while others go on, if nothing is volatile.
-    async fn glance(&self) {
-        if let Some(view) = self.view().await
-            && view.settled()
-            && !self.world.peer(self.me).misled.get()
-        {
-            self.world.note(self.me, "is compared with the model", &[]);
-            self.world.count("glances");
-            self.world.judge(model::judge(&view));
-        }
-    }
-
-    /// Everything that can be read off the peer; what a failing disk refuses is tried again.
-    async fn view_at_last(&self) -> View {
-        loop {
-            if let Some(view) = self.view().await {
-                return view;
-            }
-            sleep(Duration::from_millis(RETRY_MS)).await;
-        }
-    }
-
-    /// Everything that can be read off the peer, unless its disk fails.
-    async fn view(&self) -> Option<View> {
-        let workspace = self.workspace;
-        match workspace.history().await {
-            Ok(history) => {
-                let frontier = workspace.durable_frontier();
-                Some(View {
-                    peer: self.me,
-                    graph: workspace.graph(),
-                    applied: workspace.version_vector(),
-                    state: workspace.state_bytes(),
-                    history: self.world.whole_history(self.me, &frontier).unwrap_or(history),
-                    frontier,
-                })
-            }
-            Err(error) => {
-                let may_fail = self.world.peer(self.me).drive.is_some() && !self.calm();
-                if !may_fail {
-                    self.fail("the history can be read", error.to_string());
-                }
-                self.world.tell(self.me, format_args!("cannot read its history: {error}"), &[]);
-                None
-            }
-        }
-    }
-
-    fn calm(&self) -> bool {
+    pub(super) fn calm(&self) -> bool {
         self.world.calm(self.world.now_ms())
     }
 
