@@ -14,6 +14,8 @@ mod profile;
 mod quarrel;
 mod user;
 
+use std::collections::BTreeMap;
+
 use crate::plan::{Action, FaultKind, Peer, Plan, Step};
 use cuts::Cuts;
 use dice::Dice;
@@ -110,8 +112,10 @@ pub fn plan(seed: u64, shape: &Shape) -> Plan {
         heal: true,
         expect: Vec::new(),
     };
+    let mut times: BTreeMap<FaultKind, usize> = BTreeMap::new();
+    plan.faults().iter().for_each(|fault| *times.entry(fault.kind).or_default() += 1);
     let faults: Vec<String> =
-        plan.fault_kinds().into_iter().map(|kind| told(&plan, kind)).collect();
+        times.into_iter().map(|(kind, times)| told(kind, plan.rate(kind), times)).collect();
     plan.why = format!(
         "Seed {seed:#x}, profile {}: {} users browse; faults: {}; besides: {}.",
         shape.profile,
@@ -127,11 +131,10 @@ fn listed<S: AsRef<str>>(names: &[S]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// A kind of fault with its greatest rate, or with how often the plan has it.
-fn told(plan: &Plan, kind: FaultKind) -> String {
+/// A kind of fault with its greatest rate, or with how often a plan has it.
+fn told(kind: FaultKind, rate: Option<u16>, times: usize) -> String {
     let name = kind.name();
-    let times = plan.faults().iter().filter(|fault| fault.kind == kind).count();
-    match plan.rate(kind) {
+    match rate {
         Some(rate) => format!("{name} {rate} ‰"),
         None if times > 1 => format!("{times} × {name}"),
         None => name.to_owned(),

@@ -35,9 +35,9 @@ impl World {
     /// weeks have passed on.
     pub(crate) fn clock_gave(&self, me: usize, entries: u64) {
         let now_ms = self.plan_ms();
-        self.book(FaultKind::ClockOffset, Source::Peer(me), "entries authored", entries);
+        self.peer_did(FaultKind::ClockOffset, me, "entries authored", entries);
         if self.clock_drift_ms(me, now_ms) != 0 {
-            self.book(FaultKind::ClockDrift, Source::Peer(me), "entries authored", entries);
+            self.peer_did(FaultKind::ClockDrift, me, "entries authored", entries);
         }
         for step in self.timeline.clock_steps(me, now_ms) {
             self.step_did(step, "entries authored", entries);

@@ -68,6 +68,17 @@ fn device(number: u8, edits: u8) -> Bench {
     bench
 }
 
+/// How a round ends all of whose calls fail like this, and how many they were.
+fn all_calls_fail(error: &CallError) -> (Result<SyncReport, SyncError>, u32) {
+    let (mut one, mut other) = (device(1, 1), device(2, 1));
+    let mut calls = 0;
+    let moved = sync(&mut one, &mut other, |_| {
+        calls += 1;
+        Fate::Fails(error.clone())
+    });
+    (moved, calls)
+}
+
 fn report(pushed: u64, pulled: u64, calls: u64, lost: u64) -> SyncReport {
     SyncReport { pushed, pulled, calls, lost, ..SyncReport::default() }
 }
@@ -126,25 +137,13 @@ fn a_round_ends_after_so_many_lost_calls_in_a_row() {
 
 #[test]
 fn a_peer_that_is_away_is_asked_twice() {
-    let (mut one, mut other) = (device(1, 1), device(2, 0));
-    let mut calls = 0;
-    let moved = sync(&mut one, &mut other, |_| {
-        calls += 1;
-        Fate::Fails(lost())
-    });
-    assert_eq!((moved, calls), (Err(lost().into()), 2));
+    assert_eq!(all_calls_fail(&lost()), (Err(lost().into()), 2));
 }
 
 #[test]
 fn nonsense_ends_the_round_at_once() {
-    let nonsense = || CallError::Nonsense("a test".to_owned());
-    let (mut one, mut other) = (device(1, 1), device(2, 1));
-    let mut calls = 0;
-    let moved = sync(&mut one, &mut other, |_| {
-        calls += 1;
-        Fate::Fails(nonsense())
-    });
-    assert_eq!((moved, calls), (Err(nonsense().into()), 1));
+    let nonsense = CallError::Nonsense("a test".to_owned());
+    assert_eq!(all_calls_fail(&nonsense), (Err(nonsense.into()), 1));
     let empty = Response::Batch { batch: None, more: true };
     for (kind, said) in [
         (is_pull as fn(&Request) -> bool, empty),

@@ -263,9 +263,8 @@ impl Score {
                  {seconds:.1} s"
             ))?;
         }
-        let folder =
-            self.rows.iter().filter_map(|row| Path::new(&row.shrunk.as_ref()?.file).parent());
-        if let Some(folder) = { folder }.next() {
+        let folder = |row: &Row| Some(Path::new(&row.shrunk.as_ref()?.file).parent()?.to_owned());
+        if let Some(folder) = self.rows.iter().find_map(folder) {
             output.line(format_args!("their scenarios are in {}", folder.display()))?;
         }
         let seeds = HumanCount(self.seeds);

@@ -1,7 +1,8 @@
 //! One planted bug on trial: its program runs seeds until one of them shows the bug.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -104,37 +105,16 @@ impl Trial {
         command.args(["run", "--json", "--no-capsules", "--profile", profile.name()]);
         command.args(["--first-seed", &first, "--seeds", &seeds, "--threads", &threads]);
         command.args((terms.beyond == 0).then_some("--fail-fast"));
-        // It tells of panics of which the verdict tells too.
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = Guard(command.spawn().map_err(start)?);
-        let out = child.0.stdout.take().expect("it is piped");
-        let ended = thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel();
-            scope.spawn(move || lines(out, |line| sender.send(line).is_ok()));
-            let mut silence = Duration::ZERO;
-            let ended = loop {
-                match receiver.recv_timeout(BEAT) {
-                    Ok(line) => {
-                        silence = Duration::ZERO;
-                        self.line(&line);
-                        each(self.seeds);
-                        let last = self.first.as_ref().map(|first| first.seeds + terms.beyond);
-                        if last.is_some_and(|last| terms.beyond > 0 && self.seeds >= last) {
-                            break Ended::Stopped;
-                        }
-                    }
-                    Err(RecvTimeoutError::Disconnected) => break Ended::Itself,
-                    Err(RecvTimeoutError::Timeout) if interrupt::seen() => break Ended::Stopped,
-                    Err(RecvTimeoutError::Timeout) if silence >= PATIENCE => break Ended::Hung,
-                    Err(RecvTimeoutError::Timeout) => silence += BEAT,
-                }
-            };
-            if !matches!(ended, Ended::Itself) {
-                // The reader ends with the program.
-                child.end();
+        let (mut child, ended) = watch(&mut command, |line| {
+            self.line(line);
+            each(self.seeds);
+            let last = self.first.as_ref().map(|first| first.seeds + terms.beyond);
+            match last.is_some_and(|last| terms.beyond > 0 && self.seeds >= last) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
-            ended
-        });
+        })
+        .map_err(start)?;
         match ended {
             Ended::Stopped => Ok(None),
             Ended::Hung => Ok(Some(HANG)),
@@ -204,26 +184,13 @@ impl Shrunk {
         let mut command = Command::new(program);
         command.args(["shrink", "--json", "--for", "60s", "--profile", profile.name()]);
         command.args(["--threads", &threads, "--out"]).arg(out).arg(seed);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = Guard(command.spawn().ok()?);
-        let out = child.0.stdout.take()?;
-        thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel();
-            scope.spawn(move || lines(out, |line| sender.send(line).is_ok()));
-            let mut waited = Duration::ZERO;
-            let told = loop {
-                match receiver.recv_timeout(BEAT) {
-                    Ok(line) => break Some(line),
-                    Err(RecvTimeoutError::Disconnected) => break None,
-                    Err(RecvTimeoutError::Timeout) if interrupt::seen() => break None,
-                    Err(RecvTimeoutError::Timeout) if waited >= PATIENCE => break None,
-                    Err(RecvTimeoutError::Timeout) => waited += BEAT,
-                }
-            };
-            // The reader ends with the program.
-            child.end();
-            Shrunk::read(&told?)
-        })
+        let mut shrunk = None;
+        // What it prints is one line.
+        let watched = watch(&mut command, |line| {
+            shrunk = Shrunk::read(line);
+            ControlFlow::Break(())
+        });
+        watched.ok().and(shrunk)
     }
 
     fn read(told: &str) -> Option<Shrunk> {
@@ -247,6 +214,39 @@ enum Ended {
     Itself,
     Stopped,
     Hung,
+}
+
+/// Runs a program and hands over its lines until it ends, is silent for too long, an interrupt comes or
+/// `each` has enough. Unless it ended by itself it does not run any more.
+fn watch(
+    command: &mut Command,
+    mut each: impl FnMut(&str) -> ControlFlow<()>,
+) -> io::Result<(Guard, Ended)> {
+    // It tells of panics of which the verdict tells too.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Guard(command.spawn()?);
+    let out = child.0.stdout.take().expect("it is piped");
+    let ended = thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        scope.spawn(move || lines(out, |line| sender.send(line).is_ok()));
+        let mut silence = Duration::ZERO;
+        let ended = loop {
+            match receiver.recv_timeout(BEAT) {
+                Ok(line) if each(&line).is_break() => break Ended::Stopped,
+                Ok(_) => silence = Duration::ZERO,
+                Err(RecvTimeoutError::Disconnected) => break Ended::Itself,
+                Err(RecvTimeoutError::Timeout) if interrupt::seen() => break Ended::Stopped,
+                Err(RecvTimeoutError::Timeout) if silence >= PATIENCE => break Ended::Hung,
+                Err(RecvTimeoutError::Timeout) => silence += BEAT,
+            }
+        };
+        if !matches!(ended, Ended::Itself) {
+            // The reader ends with the program.
+            child.end();
+        }
+        ended
+    });
+    Ok((child, ended))
 }
 
 fn lines(out: impl Read, mut each: impl FnMut(String) -> bool) {
