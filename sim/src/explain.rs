@@ -41,8 +41,8 @@ pub struct About {
     pub title: String,
     /// Tells its story.
     pub replay: String,
-    /// Makes it small.
-    pub shrink: String,
+    /// Makes it small; none for a recording.
+    pub shrink: Option<String>,
 }
 
 /// An explanation of one run.
@@ -133,7 +133,7 @@ impl Explanation {
         };
         let views = views::shown(&story.views, &story.names);
         let end_ms = story.events.last().map_or(0, |event| event.at_ms).max(run.virtual_ms);
-        let entries = story.entries.told(&story.names);
+        let entries = story.entries.told(&story.names, story.epoch_ms);
         story.events.iter_mut().for_each(|event| event.name_entries(&entries, &suspects));
         Explanation {
             about,

@@ -386,6 +386,23 @@ pub enum Choice {
 }
 
 impl Plan {
+    /// Nothing happens to these peers.
+    pub(crate) fn idle(why: String, peers: Vec<Peer>) -> Self {
+        Plan {
+            why,
+            seed: 0,
+            peers,
+            network: Network::default(),
+            append_ms: default_append_ms(),
+            snapshot_every: 0,
+            disk: None,
+            compact_every: 0,
+            steps: Vec::new(),
+            heal: false,
+            expect: Vec::new(),
+        }
+    }
+
     /// Whether logs may begin later than with their first record.
     pub fn cuts_logs(&self) -> bool {
         let cuts =

@@ -156,12 +156,17 @@ fn a_sweep_that_cannot_be_explained_is_reported_all_the_same() {
 }
 
 #[test]
-fn a_recording_is_only_replayed() {
+fn a_recording_is_only_replayed_and_explained() {
     let (_folder, path) = file("ada-1.gsrec", "GSYNCREC and more");
-    for command in ["shrink", "explain", "scenario"] {
+    for command in ["shrink", "scenario"] {
         let said = refused(&[command, text(&path)]);
-        assert!(said.contains("is a recording, which only `cargo sim replay` plays"), "{said}");
+        let expected = "is a recording, which only `cargo sim replay` and `explain` play";
+        assert!(said.contains(expected), "{said}");
         assert!(!said.contains("or a recording"), "{said}");
+    }
+    for command in ["replay", "explain"] {
+        let said = refused(&[command, text(&path), "--peers", "3"]);
+        assert!(said.contains("--peers 3"), "{said}");
     }
     assert!(refused(&["replay", "no/such/file.json"]).contains("or a recording"));
 }

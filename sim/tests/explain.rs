@@ -22,7 +22,7 @@ fn explain(plan: &Plan, run: &Run) -> Explanation {
     let about = About {
         title: "a run".to_owned(),
         replay: "cargo sim replay".to_owned(),
-        shrink: "cargo sim shrink".to_owned(),
+        shrink: Some("cargo sim shrink".to_owned()),
     };
     Explanation::new(plan, run, about)
 }

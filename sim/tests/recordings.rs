@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::process::{Command, Output};
 
 use graphshell_sim::generate::{self, Shape};
-use graphshell_sim::recording::{PlayOptions, Replayed, Verdict, replay};
+use graphshell_sim::recording::{PlayOptions, Replayed, Verdict, draw, replay};
+use graphshell_sim::trace::Mark;
 use graphshell_sim::world::{self, LifeRecording, Options};
 use graphshell_sync::ports::Entropy;
-use graphshell_sync::recording::{Player, Recording, Step, redact};
+use graphshell_sync::recording::{NextStep, Player, Recording, Step, redact};
 
 /// Room for all that happens to a peer.
 const AMPLE: usize = 16 << 20;
@@ -124,6 +125,65 @@ fn a_recording_that_was_cut_is_played_to_its_last_whole_step() {
     assert!(Recording::decode(recording).unwrap().cut().is_none());
 }
 
+#[test]
+fn a_recording_is_drawn_as_what_the_device_did_and_saw() {
+    for seed in (0..60).step_by(3) {
+        let plan = generate::plan(seed, &shape());
+        let (run, lives) = world::record(&plan, &Options::default(), AMPLE);
+        for LifeRecording { peer, life, bytes } in lives {
+            let at = format!("seed {seed:#x}, {peer}, life {life}");
+            let bytes = bytes.expect("there is room");
+            let (replayed, drawn, drawing) = draw(bytes.clone()).unwrap();
+            // Drawing looks at the graph without telling anybody of it.
+            assert_eq!((&replayed.verdict, replayed.steps), (&Verdict::Same, played(&bytes).steps));
+            assert!(matches!(drawing.verdict, world::Verdict::Held), "{at}");
+            assert_eq!(
+                run.authors.keys().filter(|id| drawing.authors.contains_key(id)).count(),
+                drawing.authors.len(),
+                "{at}"
+            );
+            let of = |is: fn(&Mark) -> bool| drawing.marks.iter().filter(|m| is(&m.mark)).count();
+            let sent = of(|mark| matches!(mark, Mark::Sent { .. }));
+            let came = of(|mark| matches!(mark, Mark::Arrived { .. }));
+            assert!(came <= sent, "{at}: {came} of {sent} frames arrived");
+            assert!(sent == 0 || drawn.peers.len() > 1, "{at}: whoever is talked to has a lane");
+        }
+    }
+}
+
+/// The frames of `rest` behind those of `start`: each ends with a check over all before it.
+fn spliced(start: &[u8], mut rest: &[u8]) -> Vec<u8> {
+    let mut bytes = start.to_vec();
+    while let Some((&length, _)) = rest.split_first_chunk() {
+        let (frame, after) = rest.split_at(4 + u32::from_le_bytes(length) as usize);
+        let mut hash = blake3::Hasher::new();
+        hash.update(bytes.last_chunk::<8>().unwrap()).update(&frame[4..]);
+        bytes.extend_from_slice(frame);
+        bytes.extend_from_slice(&hash.finalize().as_bytes()[..8]);
+        rest = &after[8..];
+    }
+    bytes
+}
+
+#[test]
+fn a_recording_of_another_engine_is_drawn_up_to_where_they_differ() {
+    let bytes = record(1, AMPLE).remove(0).bytes.unwrap();
+    let recording = Recording::decode(bytes.clone()).unwrap();
+    let mut player = Player::new(&recording);
+    let edits = |next: &NextStep| matches!(next.step, Step::Edit { .. });
+    let edit = std::iter::from_fn(|| player.next_step()).find(edits).unwrap();
+    let after = player.next_step().unwrap();
+    // What is left is what an engine does that makes something out of nothing. A step stands behind
+    // four bytes of its frame.
+    let other = spliced(&bytes[..edit.offset - 4], &bytes[after.offset - 4..]);
+    let (replayed, _, drawing) = draw(other).unwrap();
+    let Verdict::Differs { step, .. } = replayed.verdict else { panic!("{replayed:?}") };
+    assert!(step >= edit.number, "{step}");
+    let world::Verdict::Failed(failure) = drawing.verdict else { panic!("{drawing:?}") };
+    assert_eq!(failure.property, "the engine does what was recorded");
+    assert_eq!(failure.peers, ["this device"]);
+}
+
 fn sim(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_graphshell-sim")).args(args).output().unwrap()
 }
@@ -147,6 +207,13 @@ fn the_program_records_and_replays() {
     assert!(story.lines().any(|line| line.contains("the user edits [")), "{story}");
     assert!(story.lines().any(|line| line.contains("out  appends ")), "{story}");
     assert!(verdict.contains("  held: the engine did the same again\n"), "{verdict}");
+    let page = folder.path().join("page.html");
+    let explained = sim(&["explain", file, "--output", page.to_str().unwrap()]);
+    assert_eq!(explained.status.code(), Some(0), "{explained:?}");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("\"this device\"") && page.contains("\"shrink\":null"));
+    let lanes = sim(&["explain", file, "--text"]);
+    assert!(String::from_utf8(lanes.stdout).unwrap().contains("the workspace is open"));
     let short = sim(&["replay", file, "--until", "3", "--json"]);
     let said: serde_json::Value = serde_json::from_slice(&short.stdout).unwrap();
     assert_eq!((&said["outcome"], &said["steps"]), (&"held".into(), &3.into()));

@@ -257,6 +257,11 @@ impl Core {
         self.state.graph(&self.authors)
     }
 
+    /// The whole graph, unless a change of it is yet to be told.
+    pub(crate) fn told_graph(&self) -> Option<Graph> {
+        self.state.is_fresh().then(|| self.state.graph(&self.authors))
+    }
+
     /// One node.
     pub(crate) fn node(&mut self, id: NodeId) -> Option<Node> {
         self.settle_view();

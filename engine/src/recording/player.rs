@@ -167,6 +167,11 @@ impl<'a> Player<'a> {
         self.stage.core_mut().map(|core| core.graph())
     }
 
+    /// The same; none either while a change of it is yet to be told, which a look would do.
+    pub fn told_graph(&self) -> Option<Graph> {
+        self.stage.core().and_then(|core| core.told_graph())
+    }
+
     /// Who authors.
     pub fn peer_id(&self) -> Option<PeerId> {
         self.stage.core().map(|core| core.peer_id())

@@ -45,6 +45,13 @@ impl State {
         self.refresh_touched(&mut Delta::default());
     }
 
+    /// Whether the derived facts are up to date.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.cleared
+            && self.records.touched_pairs.is_empty()
+            && self.records.touched_nodes.is_empty()
+    }
+
     fn refresh_touched(&mut self, delta: &mut Delta) {
         if std::mem::take(&mut self.cleared)
             && let Some(clear) = &self.clear

@@ -1,8 +1,9 @@
 //! `explain`: one run as a page, a trace for Perfetto, or lanes of text.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use graphshell_sim::explain::{About, Explanation};
+use graphshell_sim::recording::Verdict;
 use graphshell_sim::world::Options;
 
 use super::Error;
@@ -13,25 +14,69 @@ use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
 use super::output::Output;
 use super::record::block;
-use super::subject::{Recipe, Subject};
+use super::recording;
+use super::subject::{Recipe, Subject, replay_file};
 
 /// Where pages are put unless it is said where.
 const FOLDER: &str = "target/explained";
 
 /// Runs the subject twice, and explains the first run.
 pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, Error> {
-    let subject = args.source.subject(args.shape.recipe(), file::A_PLAN)?;
+    let recipe = args.shape.recipe();
+    if let Some((path, bytes)) = args.source.recording(recipe)? {
+        return explain_recording(args, path, bytes, output);
+    }
+    let subject = args.source.subject(recipe, file::A_PLAN_OR_RECORDING)?;
     let judged = judge(|options| subject.run(options), true, &marked());
-    let explanation = explanation(&subject, &judged);
+    if !args.text {
+        output.line(block(&subject, &judged, output.text_columns()))?;
+    }
+    let name = match &subject {
+        Subject::Seed { seed, .. } => seed.to_string(),
+        Subject::Scenario { .. } | Subject::Capsule { .. } => subject.title(),
+    };
+    publish(args, &explanation(&subject, &judged), &name, output)?;
+    Ok(match judged.outcome() {
+        Outcome::NotDeterministic => Exit::NotDeterministic,
+        _ => Exit::Held,
+    })
+}
+
+/// Plays a recording twice, and explains the second time.
+fn explain_recording(
+    args: &ExplainArgs,
+    path: &Path,
+    bytes: Vec<u8>,
+    output: &mut Output,
+) -> Result<Exit, Error> {
+    let (replayed, plan, run) =
+        graphshell_sim::recording::draw(bytes).map_err(|flaw| recording::flawed(path, flaw))?;
+    if !args.text {
+        recording::tell(path, &replayed, output)?;
+    }
+    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    let about = About { title: name.to_string(), replay: replay_file(path), shrink: None };
+    publish(args, &Explanation::new(&plan, &run, about), &name, output)?;
+    Ok(match replayed.verdict {
+        Verdict::Differs { .. } => Exit::NotDeterministic,
+        Verdict::Same | Verdict::Failed(_) => Exit::Held,
+    })
+}
+
+/// Prints and writes what was asked for; the page goes by `name` unless it is said where.
+fn publish(
+    args: &ExplainArgs,
+    explanation: &Explanation,
+    name: &str,
+    output: &mut Output,
+) -> Result<(), Error> {
     if args.text {
         output.line(explanation.to_text(output.columns(), args.all).trim_end())?;
-    } else {
-        output.line(block(&subject, &judged, output.text_columns()))?;
     }
     let page = match &args.output {
         Some(path) => Some(path.clone()),
         None if args.text || args.perfetto.is_some() => None,
-        None => Some(default_path(&subject)),
+        None => Some(Path::new(FOLDER).join(name.to_owned() + ".html")),
     };
     if let Some(path) = page {
         write(&path, "explanation", &explanation.to_html(), output)?;
@@ -39,10 +84,7 @@ pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, E
     if let Some(path) = &args.perfetto {
         write(path, "perfetto", &explanation.to_perfetto(), output)?;
     }
-    Ok(match judged.outcome() {
-        Outcome::NotDeterministic => Exit::NotDeterministic,
-        _ => Exit::Held,
-    })
+    Ok(())
 }
 
 /// Explains of each kind of failure the seed that failed soonest, in a file of `folder` that is named
@@ -65,7 +107,7 @@ fn marked() -> Options {
 
 /// Explains a run that kept everything.
 fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
-    let (title, replay, shrink) = (subject.title(), subject.replay(), subject.shrink());
+    let (title, replay, shrink) = (subject.title(), subject.replay(), Some(subject.shrink()));
     Explanation::new(&subject.plan(), &judged.run, About { title, replay, shrink })
 }
 
@@ -75,12 +117,4 @@ fn write(path: &Path, what: &str, text: &str, output: &mut Output) -> Result<(),
     file::write(path, text)?;
     let instead = if stood { ", in place of the one there" } else { "" };
     Ok(output.line(format_args!("  {what:<12}{}{instead}", path.display()))?)
-}
-
-fn default_path(subject: &Subject) -> PathBuf {
-    let name = match subject {
-        Subject::Seed { seed, .. } => seed.to_string(),
-        Subject::Scenario { .. } | Subject::Capsule { .. } => subject.title(),
-    };
-    Path::new(FOLDER).join(name + ".html")
 }

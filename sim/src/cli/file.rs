@@ -39,9 +39,9 @@ pub(crate) enum FileError {
 }
 
 const A_SCENARIO: &str = "a scenario file, a JSON object";
-/// What shrinks and is explained.
+/// What shrinks.
 pub(crate) const A_PLAN: &str = "a scenario file or a capsule, a JSON object";
-/// What is replayed.
+/// What is replayed and explained.
 pub(crate) const A_PLAN_OR_RECORDING: &str =
     "a scenario file or a capsule, a JSON object, or a recording";
 
@@ -111,7 +111,7 @@ pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, F
         .and_then(|opened| opened.take(longest + 1).read_to_end(&mut bytes))
         .map_err(|reason| FileError::Read { file: named(path), reason, expected })?;
     if Recording::is_one(&bytes) {
-        return Err(not("is a recording, which only `cargo sim replay` plays"));
+        return Err(not("is a recording, which only `cargo sim replay` and `explain` play"));
     }
     if bytes.len() as u64 > longest {
         return Err(not("is too long"));

@@ -4,7 +4,7 @@
 //! side by side, each with the seed that failed soonest: its story is the shortest one.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use graphshell_sim::capsule::Capsule;
 use graphshell_sim::fingerprint::{Fingerprint, Ingredients};
@@ -47,7 +47,7 @@ pub(crate) struct Example {
     pub(crate) told: String,
     /// The command that tells its story.
     pub(crate) replay: String,
-    /// The file that it is saved in.
+    /// The file that it is saved in; in a saved report it is named as seen from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) capsule: Option<String>,
     /// What the file holds, until it is written.
@@ -131,6 +131,13 @@ impl Kinds {
             example.capsule = Some(path.to_string_lossy().into_owned());
         }
         Ok(())
+    }
+
+    /// Gives the saved files other paths.
+    pub(crate) fn rename(&mut self, renamed: impl Fn(&Path) -> PathBuf) {
+        for capsule in self.kinds.iter_mut().filter_map(|kind| kind.soonest.capsule.as_mut()) {
+            *capsule = renamed(Path::new(capsule)).to_string_lossy().into_owned();
+        }
     }
 
     /// Puts the commonest first.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use graphshell_sim::recording::{PlayOptions, Replayed, Verdict, replay};
 use graphshell_sim::world::{self, Options};
-use graphshell_sync::recording::engine_version;
+use graphshell_sync::Dot;
+use graphshell_sync::recording::{RecordingError, engine_version};
 use serde_json::{Value, json};
 
 use super::Error;
@@ -27,31 +28,38 @@ pub(crate) fn replay_recording(
     output: &mut Output,
 ) -> Result<Exit, Error> {
     let options = PlayOptions { keep_story: story.verbose, until };
-    let replayed = replay(bytes, &options).map_err(|flaw| {
-        let file = path.display().to_string();
-        Error::File(FileError::Recording { file, flaw })
-    })?;
-    let exit = match &replayed.verdict {
+    let replayed = replay(bytes, &options).map_err(|flaw| flawed(path, flaw))?;
+    if story.json {
+        output.line(to_json(path, &replayed, story.verbose))?;
+    } else {
+        if story.verbose {
+            for line in text::story(&replayed.story, output.text_columns()) {
+                output.line(line)?;
+            }
+            output.line("")?;
+        }
+        tell(path, &replayed, output)?;
+    }
+    Ok(match &replayed.verdict {
         Verdict::Same => Exit::Held,
         Verdict::Failed(_) => Exit::PropertyFailed,
         Verdict::Differs { .. } => Exit::NotDeterministic,
-    };
-    if story.json {
-        output.line(to_json(path, &replayed, story.verbose))?;
-        return Ok(exit);
-    }
+    })
+}
+
+/// The recording at `path` cannot be played.
+pub(crate) fn flawed(path: &Path, flaw: RecordingError) -> Error {
+    Error::File(FileError::Recording { file: path.display().to_string(), flaw })
+}
+
+/// Prints what came of a recording.
+pub(crate) fn tell(path: &Path, replayed: &Replayed, output: &mut Output) -> Result<(), Error> {
     let columns = output.text_columns();
-    if story.verbose {
-        for line in text::story(&replayed.story, columns) {
-            output.line(line)?;
-        }
-        output.line("")?;
-    }
     output.line(format_args!("{}  {}", path.display(), title(&replayed.verdict)))?;
-    for (name, value) in rows(&replayed) {
+    for (name, value) in rows(replayed) {
         output.line(text::hanging(&format!("  {name:<12}"), &value, columns))?;
     }
-    Ok(exit)
+    Ok(())
 }
 
 fn title(verdict: &Verdict) -> String {
@@ -69,7 +77,7 @@ fn rows(replayed: &Replayed) -> Vec<(&'static str, String)> {
         Verdict::Failed(failure) => {
             rows.push(("after step", failure.step.to_string()));
             if !failure.operations.is_empty() {
-                rows.push(("operations", failure.operations.join(", ")));
+                rows.push(("operations", named(&failure.operations).join(", ")));
             }
             rows.push(("detail", failure.detail.clone()));
         }
@@ -99,6 +107,10 @@ fn rows(replayed: &Replayed) -> Vec<(&'static str, String)> {
     rows
 }
 
+fn named(operations: &[Dot]) -> Vec<String> {
+    operations.iter().map(Dot::to_string).collect()
+}
+
 fn to_json(path: &Path, replayed: &Replayed, verbose: bool) -> Value {
     let (outcome, finding) = match &replayed.verdict {
         Verdict::Same => ("held", Value::Null),
@@ -107,7 +119,7 @@ fn to_json(path: &Path, replayed: &Replayed, verbose: bool) -> Value {
             json!({
                 "property": failure.property,
                 "step": failure.step,
-                "operations": failure.operations,
+                "operations": named(&failure.operations),
                 "detail": failure.detail,
             }),
         ),

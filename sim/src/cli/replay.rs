@@ -1,7 +1,7 @@
 //! `replay`: one seed or file, its verdict and its story.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use graphshell_sim::capsule::{Capsule, Finding, engine_version};
@@ -48,6 +48,16 @@ impl fmt::Display for Source {
 }
 
 impl Source {
+    /// The recording that it is, with its path; for one, no `recipe` may be given.
+    pub(crate) fn recording(&self, recipe: Recipe) -> Result<Option<(&Path, Vec<u8>)>, Error> {
+        let Source::File(path) = self else { return Ok(None) };
+        let Some(bytes) = file::read_recording(path)? else { return Ok(None) };
+        if recipe != Recipe::default() {
+            return Err(Error::FlagsForFile(recipe.flags()));
+        }
+        Ok(Some((path, bytes)))
+    }
+
     /// What is to be run; `recipe` is for seeds, `expected` says in errors what a file should be.
     pub(crate) fn subject(&self, recipe: Recipe, expected: &'static str) -> Result<Subject, Error> {
         match self {
@@ -63,14 +73,9 @@ impl Source {
 /// Runs the subject twice and tells what happened.
 pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
-    if let Source::File(path) = &args.source
-        && let Some(bytes) = file::read_recording(path)?
-    {
+    if let Some((path, bytes)) = args.source.recording(recipe)? {
         if args.record.is_some() {
             return Err(Error::RecordingTwice);
-        }
-        if recipe != Recipe::default() {
-            return Err(Error::FlagsForFile(recipe.flags()));
         }
         return recording::replay_recording(path, bytes, args.until, args.story, output);
     }

@@ -1,6 +1,6 @@
 //! The whole of a sweep, or of one shard of it: what is printed, and what is saved for others.
 
-use std::path::Path;
+use std::path::{Path, absolute};
 use std::time::Duration;
 
 use graphshell_sim::capsule::engine_version;
@@ -115,7 +115,8 @@ impl Report {
         if head.report != FORMAT {
             return Err(ReportError::Format { file, found: head.report }.into());
         }
-        let report: Report = serde_json::from_str(&text).map_err(json)?;
+        let mut report: Report = serde_json::from_str(&text).map_err(json)?;
+        report.failures.rename(|capsule| folder(path).join(capsule));
         match report.seeds.iter().find(|seeds| !seeds.are_sound()) {
             Some(&seeds) => Err(ReportError::Seeds { file, seeds }.into()),
             None => Ok(report),
@@ -218,13 +219,30 @@ impl Report {
             file::write(path, junit::xml(self, exit))?;
         }
         if let Some(path) = &how.files.report {
-            file::write(path, self.to_json())?;
+            file::write(path, self.to_json(folder(path)))?;
         }
         Ok(exit)
     }
 
-    fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("its keys are strings") + "\n"
+    /// The text of a report in `folder`. Saved failures are named as seen from there, so that all
+    /// can be moved together.
+    fn to_json(&self, folder: &Path) -> String {
+        let mut report = self.clone();
+        report.failures.rename(|capsule| {
+            let (Ok(from), Ok(to)) = (absolute(folder), absolute(capsule)) else {
+                return capsule.to_owned();
+            };
+            pathdiff::diff_paths(&to, from).unwrap_or(to)
+        });
+        serde_json::to_string_pretty(&report).expect("its keys are strings") + "\n"
+    }
+}
+
+/// Where the file at `path` lies.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -289,7 +307,7 @@ pub(crate) mod tests {
             std::fs::write(&path, text).unwrap();
             Report::read(&path).unwrap_err().to_string()
         };
-        let text = report(1, &[3]).to_json();
+        let text = report(1, &[3]).to_json(folder.path());
         assert!(
             refused(&text.replace("\"report\": 1", "\"report\": 2"))
                 .contains("found report format 2")
@@ -299,6 +317,20 @@ pub(crate) mod tests {
         let far = far.replace("\"count\": 1", "\"count\": 2");
         assert!(refused(&far).contains("expected seeds below 2^64"), "{far}");
         std::fs::write(&path, &text).unwrap();
-        assert_eq!(Report::read(&path).unwrap().to_json(), text);
+        assert_eq!(Report::read(&path).unwrap().to_json(folder.path()), text);
+    }
+
+    #[test]
+    fn a_report_finds_its_capsules_wherever_both_are_moved() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut shard = report(1, &[3]);
+        shard.failures.save(&here.path().join("capsules")).unwrap();
+        let saved = there.path().join("report.json");
+        std::fs::write(&saved, shard.to_json(here.path())).unwrap();
+        let read = Report::read(&saved).unwrap();
+        let capsule = |report: &Report| report.failures.all()[0].soonest.capsule.clone().unwrap();
+        let expected = capsule(&shard);
+        let name = Path::new(&expected).file_name().unwrap();
+        assert_eq!(Path::new(&capsule(&read)), there.path().join("capsules").join(name));
     }
 }

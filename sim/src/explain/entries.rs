@@ -9,7 +9,6 @@ use graphshell_sync::{
 use serde::Serialize;
 
 use super::names::Names;
-use crate::world::EPOCH_MS;
 
 /// One entry as the page shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -17,8 +16,7 @@ pub(super) struct Entry {
     pub(super) name: String,
     /// What it does; empty if it never became durable anywhere.
     pub(super) words: String,
-    /// The author's wall clock, in milliseconds from when all clocks would agree that the run
-    /// began; `None` for an entry of a legacy log and one that was never durable.
+    /// The author's wall clock, in milliseconds from when a right one said that the story began; `None` for an entry of a legacy log and one that was never durable.
     pub(super) clock_ms: Option<i64>,
     /// The nodes that it names.
     pub(super) nodes: Vec<String>,
@@ -98,8 +96,8 @@ impl Entries {
         vector.iter().flat_map(|(author, last)| dots(author, 1, last)).map(content).collect()
     }
 
-    /// The list, for the page.
-    pub(super) fn told(&self, names: &Names) -> Vec<Entry> {
+    /// The list, for the page; the story began at `epoch_ms`.
+    pub(super) fn told(&self, names: &Names, epoch_ms: u64) -> Vec<Entry> {
         let told = |&dot: &Dot| {
             let content = self.any(dot);
             let seen = content.map(|entry| vector(&entry.version_vector, names));
@@ -108,7 +106,7 @@ impl Entries {
                 words: content.map_or_else(String::new, |entry| words(&entry.entry, names)),
                 clock_ms: content
                     .filter(|entry| !entry.genesis)
-                    .map(|entry| entry.timestamp_ms.wrapping_sub(EPOCH_MS) as i64),
+                    .map(|entry| entry.timestamp_ms.wrapping_sub(epoch_ms) as i64),
                 nodes: content.map_or_else(Vec::new, |entry| {
                     nodes(&entry.entry).into_iter().map(|node| names.node(node)).collect()
                 }),

@@ -99,6 +99,10 @@ const MINOR: &[&str] = &[
     "is compared with the model",
     "was to take a snapshot",
     "has taken a snapshot",
+    "announces the frontier of",
+    "appends ",
+    "promises ",
+    "the promise is durable",
 ];
 
 /// A line with its marks, or a view.
@@ -119,6 +123,8 @@ pub(super) struct Story<'a> {
     pub(super) history: History,
     applied: BTreeMap<usize, VersionVector>,
     begun: bool,
+    /// When it began by a right clock, in Unix milliseconds.
+    pub(super) epoch_ms: u64,
     /// The failure's place.
     pub(super) failed: Option<usize>,
 }
@@ -142,6 +148,7 @@ impl<'a> Story<'a> {
             history: History::default(),
             applied: BTreeMap::new(),
             begun: false,
+            epoch_ms: 0,
             failed: None,
         };
         let mut failure = failure;
@@ -182,11 +189,12 @@ impl<'a> Story<'a> {
                         story.mark(mark, me, event)
                     }
                     (Mark::Healed, None, Some(event)) => story.events[event].kind = "heal",
+                    (&Mark::Begun { epoch_ms }, None, _) => {
+                        (story.begun, story.epoch_ms) = (true, epoch_ms);
+                    }
                     _ => {}
                 }
             }
-            story.begun |=
-                line.is_some_and(|line| peer.is_none() && line.text == "the plan begins");
         }
         if let Some(failure) = failure {
             story.fail(failure);
@@ -272,7 +280,20 @@ impl<'a> Story<'a> {
                 self.events[event].kind = "round";
                 self.events[event].causes = self.history.round_of(me, with);
             }
-            Mark::Writing | Mark::Wrote | Mark::Ready | Mark::Healed | Mark::View(_) => {}
+            Mark::Held { records, applied } => {
+                for record in records {
+                    if let Record::Ready(batch) | Record::Parked(batch) = record {
+                        self.entries.learn(me, batch);
+                    }
+                }
+                self.applied.insert(me, applied.clone());
+            }
+            Mark::Writing
+            | Mark::Wrote
+            | Mark::Ready
+            | Mark::Begun { .. }
+            | Mark::Healed
+            | Mark::View(_) => {}
         }
     }
 

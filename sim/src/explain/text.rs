@@ -94,8 +94,8 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
     }
     // Never wrapped, to be copied whole.
     out += &format!("  replay  {}\n", about.replay);
-    if verdict.outcome == "failed" {
-        out += &format!("  shrink  {}\n", about.shrink);
+    if let Some(shrink) = about.shrink.as_ref().filter(|_| verdict.outcome == "failed") {
+        out += &format!("  shrink  {shrink}\n");
     }
     out
 }

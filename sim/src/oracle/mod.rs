@@ -11,6 +11,7 @@ pub(crate) mod compaction;
 pub(crate) mod convergence;
 pub(crate) mod durability;
 pub(crate) mod forks;
+pub(crate) mod liveness;
 pub(crate) mod model;
 pub(crate) mod privacy;
 pub(crate) mod refusals;

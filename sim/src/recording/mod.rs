@@ -1,16 +1,21 @@
 //! Recordings of one engine, made by a browser or by a simulated peer: played, told and judged.
 //!
 //! A recording knows one device only. So beside whether the engine does the same again, it is
-//! judged by what one device shows of itself; nothing here runs a world.
+//! judged by what one device shows of itself; nothing here runs a world. What was recorded can be drawn
+//! as if it were a run, with the others as far as this device heard of them.
 
+mod drawn;
 mod judge;
 mod words;
 
-use graphshell_sync::recording::{Head, Player, Recording, RecordingError, Step};
+use graphshell_sync::Dot;
+use graphshell_sync::recording::{Head, NextStep, Output, Player, Recording, RecordingError, Step};
 
 use crate::oracle::Finding;
-use crate::trace::Line;
-use crate::world::panics;
+use crate::plan::Plan;
+use crate::trace::{Line, Trace};
+use crate::world::{Run, panics};
+use drawn::Drawing;
 use judge::Judge;
 
 /// How to play a recording.
@@ -67,8 +72,8 @@ pub struct Failure {
     pub property: &'static str,
     /// After which step, from 1.
     pub step: u64,
-    /// The entries concerned, as their names.
-    pub operations: Vec<String>,
+    /// The entries concerned.
+    pub operations: Vec<Dot>,
     /// What was expected and what was found.
     pub detail: String,
 }
@@ -81,13 +86,41 @@ struct Progress {
     from_ms: Option<u64>,
     to_ms: u64,
     modelled: bool,
-    story: Vec<Line>,
 }
 
-impl Progress {
-    fn tell(&mut self, at_ms: u64, who: &str, text: String) {
-        let virtual_ms = at_ms.saturating_sub(self.from_ms.unwrap_or(at_ms));
-        self.story.push(Line { virtual_ms, peer: who.to_owned(), text });
+/// Looks on while a recording is played.
+trait Watch {
+    /// A step is about to be done: it may be the last.
+    fn before(&mut self, next: &NextStep);
+    /// It is done; what the core wants.
+    fn after(&mut self, outputs: &[Output], player: &Player<'_>);
+}
+
+/// Nobody looks on.
+impl Watch for () {
+    fn before(&mut self, _: &NextStep) {}
+    fn after(&mut self, _: &[Output], _: &Player<'_>) {}
+}
+
+/// What comes in and what goes out, in words.
+struct Telling {
+    trace: Trace,
+    from_ms: Option<u64>,
+    /// Since the first step.
+    span_ms: u64,
+}
+
+impl Watch for Telling {
+    fn before(&mut self, next: &NextStep) {
+        self.span_ms = next.at_ms.saturating_sub(*self.from_ms.get_or_insert(next.at_ms));
+        let text = words::step(&next.step);
+        self.trace.record(self.span_ms, "in", format_args!("{text}"), &[]);
+    }
+
+    fn after(&mut self, outputs: &[Output], _: &Player<'_>) {
+        for output in outputs {
+            self.trace.record(self.span_ms, "out", format_args!("{}", words::output(output)), &[]);
+        }
     }
 }
 
@@ -97,8 +130,31 @@ impl Progress {
 /// If the bytes are no recording, or a damaged one.
 pub fn replay(bytes: Vec<u8>, options: &PlayOptions) -> Result<Replayed, RecordingError> {
     let recording = Recording::decode(bytes)?;
+    if !options.keep_story {
+        return Ok(play(&recording, options.until, &mut ()));
+    }
+    let mut telling = Telling { trace: Trace::new(true, false), from_ms: None, span_ms: 0 };
+    let replayed = play(&recording, options.until, &mut telling);
+    Ok(Replayed { story: telling.trace.take_lines(), ..replayed })
+}
+
+/// Plays a recording and draws its last steps as a run, for an explanation; the plan says who took part.
+/// Whatever else happened in the world is not in it.
+///
+/// # Errors
+/// If the bytes are no recording, or a damaged one.
+pub fn draw(bytes: Vec<u8>) -> Result<(Replayed, Plan, Run), RecordingError> {
+    let recording = Recording::decode(bytes)?;
+    let steps = play(&recording, None, &mut ()).steps;
+    let mut drawing = Drawing::new(recording.head().config.device, steps);
+    let replayed = play(&recording, None, &mut drawing);
+    let (plan, run) = drawing.finish(&replayed);
+    Ok((replayed, plan, run))
+}
+
+fn play(recording: &Recording, until: Option<u64>, watch: &mut impl Watch) -> Replayed {
     let mut progress = Progress::default();
-    let played = panics::watch(|| play(&recording, options, &mut progress));
+    let played = panics::watch(|| play_on(recording, until, &mut progress, watch));
     let verdict = played.unwrap_or_else(|panic| {
         Verdict::Failed(Failure {
             property: "no panic",
@@ -107,64 +163,57 @@ pub fn replay(bytes: Vec<u8>, options: &PlayOptions) -> Result<Replayed, Recordi
             detail: panic,
         })
     });
-    let Progress { steps, outputs, from_ms, to_ms, modelled, story } = progress;
-    Ok(Replayed {
+    Replayed {
         head: recording.head().clone(),
         cut: recording.cut(),
-        steps,
-        outputs,
-        span_ms: to_ms.saturating_sub(from_ms.unwrap_or(to_ms)),
+        steps: progress.steps,
+        outputs: progress.outputs,
+        span_ms: progress.to_ms.saturating_sub(progress.from_ms.unwrap_or(progress.to_ms)),
         verdict,
-        modelled,
-        story,
-    })
+        modelled: progress.modelled,
+        story: Vec::new(),
+    }
 }
 
-fn play(recording: &Recording, options: &PlayOptions, progress: &mut Progress) -> Verdict {
+fn play_on(
+    recording: &Recording,
+    until: Option<u64>,
+    progress: &mut Progress,
+    watch: &mut impl Watch,
+) -> Verdict {
     let mut player = Player::new(recording);
     let mut judge = Judge::new(recording.head().config.device);
-    while options.until.is_none_or(|until| progress.steps < until) {
+    while until.is_none_or(|until| progress.steps < until) {
         let Some(step) = player.next_step() else { break };
         progress.steps += 1;
         progress.from_ms.get_or_insert(step.at_ms);
         progress.to_ms = step.at_ms;
-        // Before it is done: it may be the last.
-        if options.keep_story {
-            progress.tell(step.at_ms, "in", words::step(&step.step));
-        }
+        watch.before(&step);
         judge.before(&step.step);
-        let (at_ms, done) = (step.at_ms, matches!(step.step, Step::Began | Step::Image(_)));
+        let begins = matches!(step.step, Step::Began | Step::Image(_));
         let played = player.play(step);
-        for output in &played.outputs {
-            progress.outputs += 1;
-            if options.keep_story {
-                progress.tell(at_ms, "out", words::output(output));
-            }
-        }
+        progress.outputs += played.outputs.len() as u64;
+        watch.after(&played.outputs, &player);
         if let Some(difference) = &played.difference {
             let detail = difference.to_string();
             return Verdict::Differs { step: progress.steps, detail };
         }
-        if done {
+        if begins {
             judge.begins(&player);
         }
         let judged = judge.outputs(&played.outputs);
         if let Err(finding) = judged.and_then(|()| judge.shown(&player)) {
-            return failed(progress.steps, &finding);
+            return failed(progress.steps, finding);
         }
     }
     match judge.at_end(&mut player) {
         Ok(modelled) => progress.modelled = modelled,
-        Err(finding) => return failed(progress.steps, &finding),
+        Err(finding) => return failed(progress.steps, finding),
     }
     Verdict::Same
 }
 
-fn failed(step: u64, finding: &Finding) -> Verdict {
-    Verdict::Failed(Failure {
-        property: finding.property,
-        step,
-        operations: finding.operations.iter().map(ToString::to_string).collect(),
-        detail: finding.detail.clone(),
-    })
+fn failed(step: u64, finding: Finding) -> Verdict {
+    let Finding { property, operations, detail, .. } = finding;
+    Verdict::Failed(Failure { property, step, operations, detail })
 }

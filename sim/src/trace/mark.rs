@@ -88,6 +88,18 @@ pub enum Mark {
     },
     /// Its reader sees something else.
     View(View),
+    /// What comes from now on belongs to the plan.
+    Begun {
+        /// When that is by a right clock, in Unix milliseconds.
+        epoch_ms: u64,
+    },
+    /// What the peer held before anything of it is told.
+    Held {
+        /// Its log, as far as that is known.
+        records: Vec<Record>,
+        /// All that was applied.
+        applied: VersionVector,
+    },
     /// All faults ended.
     Healed,
 }

@@ -13,14 +13,8 @@ use super::agenda::{self, Order};
 use super::facts;
 use super::image::Holdings;
 use super::shared::{Life, Peer, World};
+use crate::oracle::liveness::{self, LATE_MS, SETTLE_MS};
 use crate::oracle::{Finding, View, atomic, causality, convergence, forks, model};
-
-/// How long peers may take to come up, and to finish what they have under way.
-const SETTLE_MS: u64 = 20_000;
-/// How long after its time a step may happen.
-const LATE_MS: u64 = 30_000;
-/// How long the rounds after the heal may take together.
-const HEAL_MS: u64 = 120_000;
 
 /// The run was ended by a failure.
 struct Stopped;
@@ -62,6 +56,7 @@ impl Director {
         .await?;
         self.world.announce("the plan begins");
         self.world.started_ms.set(Some(self.world.now_ms()));
+        self.world.mark_begin();
         for peer in &self.world.peers {
             peer.drive.iter().for_each(|drive| drive.disk.misbehave());
             peer.bell.notify_one();
@@ -120,16 +115,14 @@ impl Director {
         self.until(SETTLE_MS, "every frame arrives", |world| world.post.is_empty()).await?;
         // So would an edit that is still on its way to the disk.
         self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
-        let end_ms = self.world.now_ms() + HEAL_MS;
-        for turn in 0..(3 * core.len() as u64).max(8) {
-            if !self.turn(&core, turn).await? {
-                return Ok(());
-            }
-            if self.world.now_ms() > end_ms {
-                break;
-            }
+        let began_ms = self.world.now_ms();
+        let mut turns = 0;
+        while self.turn(&core, turns).await? {
+            turns += 1;
+            let spent_ms = self.world.now_ms() - began_ms;
+            self.stop_unless(liveness::judge_heal(core.len(), turns, spent_ms))?;
         }
-        self.fail("liveness", "after the heal, rounds still move something or fail".to_owned())
+        Ok(())
     }
 
     /// Everybody of the core syncs with its neighbour on a ring and one other; says whether anything
@@ -218,14 +211,12 @@ impl Director {
             }
             expectations(world, &views)
         };
-        world.judge(sound());
-        if world.failed() { Err(Stopped) } else { Ok(()) }
+        self.stop_unless(sound())
     }
 
-    fn fail(&self, property: &'static str, detail: String) -> Go {
-        let (peers, operations) = (Vec::new(), Vec::new());
-        self.world.judge(Err(Finding { property, peers, operations, detail }));
-        Err(Stopped)
+    fn stop_unless(&self, judged: Result<(), Finding>) -> Go {
+        self.world.judge(judged);
+        if self.world.failed() { Err(Stopped) } else { Ok(()) }
     }
 
     /// Waits until `done`, at most for so many virtual milliseconds.
@@ -237,7 +228,7 @@ impl Director {
         });
         match timeout(Duration::from_millis(limit_ms), reached).await {
             Ok(reached) => reached,
-            Err(_) => self.fail("liveness", format!("expected within {limit_ms} ms that {what}")),
+            Err(_) => self.stop_unless(Err(liveness::overdue(limit_ms, what))),
         }
     }
 

@@ -396,6 +396,7 @@ impl super::shared::Peer {
         let mut now = self.image.borrow_mut();
         image.promise = now.promise;
         image.keep_snapshot_of(&now);
+        image.contents.reopened();
         self.is_set_back();
         *self.handed.borrow_mut() = Some(now.contents.held.clone());
         let held: VersionVector = image.contents.held.vector();

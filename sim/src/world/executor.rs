@@ -19,14 +19,12 @@ use turmoil::{Builder, Sim};
 use super::ports::EPOCH_MS;
 use super::post::Postman;
 use super::shared::World;
-use crate::oracle::Finding;
+use crate::oracle::liveness;
 
 /// How far turmoil runs its only host at a time: a day, since nobody waits for another host.
 const TICK: Duration = Duration::from_secs(24 * 60 * 60);
 /// More than the longest plan may take.
 const LONGEST_RUN: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-/// Most polls of peers at one instant of virtual time: far more than any work takes.
-const MAX_POLLS_AT_ONCE: u64 = 10_000_000;
 
 /// A simulation of turmoil without any faults of its own.
 pub(crate) fn simulation(seed: u64) -> Sim<'static> {
@@ -125,19 +123,8 @@ pub(crate) async fn run<T>(
                 }
             }
             polls += round.len() as u64;
-            if polls > MAX_POLLS_AT_ONCE {
-                world.judge(Err(endless(round[0])));
-            }
+            world.judge(liveness::judge_instant(round[0], polls));
         }
     }))
     .await
-}
-
-fn endless(peer: usize) -> Finding {
-    Finding {
-        property: "liveness",
-        peers: vec![peer],
-        operations: Vec::new(),
-        detail: "it is woken again and again while no time passes".to_owned(),
-    }
 }

@@ -133,7 +133,8 @@ impl Image {
 }
 
 impl Contents {
-    /// Which of the batches that waited still do is not known: a false one can have kept a true one out.
+    /// The log is read anew. Which of the batches that waited still do is not known: a false one can
+    /// have kept a true one out.
     pub(crate) fn reopened(&mut self) {
         self.waiting.clear();
     }

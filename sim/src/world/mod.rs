@@ -54,7 +54,6 @@ use crate::ledger::Ledger;
 use crate::plan::{Action, Plan};
 use crate::trace;
 use director::Director;
-pub(crate) use ports::EPOCH_MS;
 pub use recorders::LifeRecording;
 use shared::World;
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use graphshell_sync::{Dot, Graph, PeerId, Receipt};
 
+use super::ports::EPOCH_MS;
 use super::shared::World;
 use crate::trace::{Line, Mark, Marked};
 
@@ -38,6 +39,12 @@ impl World {
             let applied = self.peers[peer].seen.borrow().clone();
             self.trace.borrow_mut().show(self.plan_ms(), peer, graph(), applied);
         }
+    }
+
+    /// Marks that the plan begins.
+    pub(crate) fn mark_begin(&self) {
+        let epoch_ms = EPOCH_MS + self.now_ms();
+        self.trace.borrow_mut().mark(0, None, Mark::Begun { epoch_ms });
     }
 
     /// Marks that all faults ended.

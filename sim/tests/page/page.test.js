@@ -15,6 +15,7 @@ const FAILING = file("failing");
 const SEED = file("seed");
 const HOSTILE = file("hostile");
 const STORY = file("partition");
+const RECORDING = file("recording");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const browser = await launch();
@@ -42,7 +43,7 @@ const inView = (page) => page.evaluate(() => {
   return box.top >= outer.top && box.bottom <= outer.bottom;
 });
 
-for (const path of [FAILING, SEED, HOSTILE, STORY]) {
+for (const path of [FAILING, SEED, HOSTILE, STORY, RECORDING]) {
   test(`a page of at most 5 MB: ${path.slice(PAGES.length + 1)}`, async () => {
     const { size } = await stat(path);
     assert.ok(size <= 5 << 20, `${size} bytes`);
@@ -52,6 +53,13 @@ for (const path of [FAILING, SEED, HOSTILE, STORY]) {
     assert.ok(await count(page, ".lines .way") > 1);
   });
 }
+
+onPage("of a recording the page shows one device, and no command that needs a plan", RECORDING, WIDE, async (page) => {
+  const verdict = await page.locator("#verdict").innerText();
+  assert.match(verdict, /cargo sim replay .*ada-1\.gsrec --verbose/);
+  assert.doesNotMatch(verdict, /cargo sim shrink|Faults in the plan/);
+  assert.deepEqual(await page.locator("#graphs-body select").first().locator("option").allInnerTexts(), ["this device"]);
+});
 
 onPage("the verdict says what failed, what was expected, and how to go on", FAILING, WIDE, async (page) => {
   const verdict = page.locator("#verdict");

@@ -25,7 +25,8 @@ function frameFacts(frame) {
   const ends = [];
   if (frame.lost !== undefined) ends.push(eventLink(frame.lost, `lost at ${seconds(events[frame.lost].t)}`));
   arrived.forEach((link, copy) => ends.push(copy > 0 ? " and again at " : "arrived at ", link));
-  if (ends.length === 0) ends.push("never arrived: the peer was not there, or the run ended");
+  if (ends.length === 0) ends.push(recorded ? "whether it arrived, this device never knew"
+    : "never arrived: the peer was not there, or the run ended");
   if (frame.too_late) ends.push(", when nobody waited for it any more");
   return [
     fact("Frame", `${frame.what}, ${frame.bytes} bytes, number ${frame.nth} from ${peers[frame.from].name} to ${peers[frame.to].name}`),

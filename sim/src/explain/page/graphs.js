@@ -4,8 +4,11 @@
 const MOST_DRAWN = 18;
 const RADIUS = 110;
 
-const compared = { one: verdict.peers[0] ?? 0, other: null, onlyDifferences: true };
-compared.other = verdict.peers[1] ?? [...peers.keys()].find((peer) => peer !== compared.one) ?? null;
+// Liars show nothing, and of a recording only one peer is known.
+const withGraph = [...peers.keys()].filter((peer) => views.some((view) => view.p === peer));
+
+const compared = { one: verdict.peers[0] ?? withGraph[0] ?? 0, other: null, onlyDifferences: true };
+compared.other = verdict.peers[1] ?? withGraph.find((peer) => peer !== compared.one) ?? null;
 
 const nodeText = ([url, title, x, y, pinned, ghost]) =>
   [title === "" ? "no title" : `“${title}”`, url === "" ? "no url" : url, `at (${x}, ${y})`, pinned ? "pinned" : "", ghost ? "a ghost" : ""]
@@ -40,7 +43,7 @@ function buildGraphs() {
       compared[id] = event.target.value === "" ? null : Number(event.target.value);
       drawGraphs();
     } }, none ? make("option", { value: "" }, "nobody") : null,
-      [...peers.keys()].map((peer) => make("option", { value: peer, selected: peer === value }, peers[peer].name))));
+      withGraph.map((peer) => make("option", { value: peer, selected: peer === value }, peers[peer].name))));
   const only = make("label", {}, make("input", { type: "checkbox", checked: true, onchange: (event) => {
     compared.onlyDifferences = event.target.checked;
     drawGraphs();
