@@ -4,9 +4,12 @@
 //! got, and still repeat itself. So the program starts itself twice under conditions that differ and
 //! compares what both say.
 
+use std::io::{BufRead, BufReader, IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::Error;
@@ -95,7 +98,10 @@ impl Side {
         let flags = recipe.flags();
         let mut words: Vec<&str> = fixed.into_iter().chain(flags.split_whitespace()).collect();
         words.extend(self.conditions.iter().map(String::as_str).chain(more.iter().copied()));
-        let mut lines = self.run(&words)?;
+        let bar = self.progress(args.seeds);
+        let lines = self.run(&words, &bar);
+        bar.finish_and_clear();
+        let mut lines = lines?;
         lines.retain(|line| line.get("summary").is_none());
         Ok(lines)
     }
@@ -117,30 +123,44 @@ impl Side {
     }
 
     /// What the program prints: an object per line.
-    fn run(&self, words: &[&str]) -> Result<Vec<Value>, ChildError> {
-        let done = Command::new(&self.program)
+    fn run(&self, words: &[&str], bar: &ProgressBar) -> Result<Vec<Value>, ChildError> {
+        let start = |reason| ChildError::Start { program: named(&self.program), reason };
+        let mut child = Command::new(&self.program)
             .args(words)
             .env("TZ", self.time_zone)
             .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|reason| ChildError::Start { program: named(&self.program), reason })?;
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(start)?;
+        let printed = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let printed: Vec<_> = printed.inspect(|_| bar.inc(1)).collect();
+        let status = child.wait().map_err(start)?;
         let judged =
             [Exit::Held, Exit::PropertyFailed, Exit::NotDeterministic, Exit::ProvedNothing];
-        let code = done.status.code();
-        if !judged.iter().any(|exit| code == Some(exit.code().into())) {
-            return Err(self.said(
-                words,
-                done.status.to_string(),
-                "an exit code from 0 to 4, not 2",
-            ));
+        if !judged.iter().any(|exit| status.code() == Some(exit.code().into())) {
+            let expected = "an exit code from 0 to 4, not 2";
+            return Err(self.said(words, status.to_string(), expected));
         }
-        let text = String::from_utf8_lossy(&done.stdout);
-        let line = |line: &str| {
-            serde_json::from_str(line)
-                .map_err(|error| self.said(words, error.to_string(), "a JSON object per line"))
+        let line = |line: std::io::Result<String>| {
+            let parsed = line.map_err(|error| error.to_string()).and_then(|line| {
+                serde_json::from_str(&line).map_err(|error: serde_json::Error| error.to_string())
+            });
+            parsed.map_err(|found| self.said(words, found, "a JSON object per line"))
         };
-        text.lines().map(line).collect()
+        printed.into_iter().map(line).collect()
+    }
+
+    /// A line on standard error, if somebody sees it.
+    fn progress(&self, seeds: u64) -> ProgressBar {
+        if !stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(seeds).with_message(format!("{} process", self.name));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar.with_style(
+            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {msg}")
+                .expect("the template is valid"),
+        )
     }
 
     fn said(&self, words: &[&str], found: String, expected: &'static str) -> ChildError {
