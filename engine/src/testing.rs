@@ -20,6 +20,12 @@ use crate::wire::{
     Request, Response, SnapshotPart, SnapshotRequest,
 };
 
+/// So many cases, or in proportion fewer or more if `PROPTEST_CASES` says another number than 256.
+pub(crate) fn cases(usual: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
+}
+
 /// The `number`-th of a few authors; ids do not ascend with the numbers.
 pub(crate) fn author(number: usize) -> PeerId {
     let hash = blake3::hash(&number.to_le_bytes());

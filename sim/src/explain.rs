@@ -43,6 +43,8 @@ pub struct About {
     pub replay: String,
     /// Makes it small; none for a recording.
     pub shrink: Option<String>,
+    /// Whether it is a recording: all is known from one device, and there is no plan.
+    pub recorded: bool,
 }
 
 /// An explanation of one run.

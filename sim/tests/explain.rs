@@ -23,6 +23,7 @@ fn explain(plan: &Plan, run: &Run) -> Explanation {
         title: "a run".to_owned(),
         replay: "cargo sim replay".to_owned(),
         shrink: Some("cargo sim shrink".to_owned()),
+        recorded: false,
     };
     Explanation::new(plan, run, about)
 }

@@ -257,7 +257,7 @@ impl Core {
         self.state.graph(&self.authors)
     }
 
-    /// The whole graph, unless a change of it is yet to be told.
+    /// The whole graph, unless it lags behind what is applied.
     pub(crate) fn told_graph(&self) -> Option<Graph> {
         self.state.is_fresh().then(|| self.state.graph(&self.authors))
     }

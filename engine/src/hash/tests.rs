@@ -81,7 +81,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(testing::cases(32))]
 
     #[test]
     fn any_changed_bit_changes_the_chain(entry in entry(), previous in testing::hash()) {

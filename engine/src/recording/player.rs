@@ -167,7 +167,7 @@ impl<'a> Player<'a> {
         self.stage.core_mut().map(|core| core.graph())
     }
 
-    /// The same; none either while a change of it is yet to be told, which a look would do.
+    /// The same; none either while it lags behind what is applied, which a look would change.
     pub fn told_graph(&self) -> Option<Graph> {
         self.stage.core().and_then(|core| core.told_graph())
     }

@@ -4,15 +4,13 @@
 //! got, and still repeat itself. So the program starts itself twice under conditions that differ and
 //! compares what both say.
 
-use std::io::{BufRead, BufReader, IsTerminal, stderr};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::Error;
 use super::args::{DeterminismArgs, Seed};
 use super::exit::Exit;
 use super::judge::Outcome;
@@ -20,6 +18,7 @@ use super::output::Output;
 use super::subject::Recipe;
 use super::sweep;
 use super::text::{hanging, seconds};
+use super::{Error, progress};
 
 /// A process could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +97,9 @@ impl Side {
         let flags = recipe.flags();
         let mut words: Vec<&str> = fixed.into_iter().chain(flags.split_whitespace()).collect();
         words.extend(self.conditions.iter().map(String::as_str).chain(more.iter().copied()));
-        let bar = self.progress(args.seeds);
+        let template =
+            format!("{{wide_bar}} {{human_pos}}/{{human_len}} seeds, {} process", self.name);
+        let bar = progress::bar(Some(args.seeds), &template, false);
         let lines = self.run(&words, &bar);
         bar.finish_and_clear();
         let mut lines = lines?;
@@ -134,7 +135,8 @@ impl Side {
             .map_err(start)?;
         let printed = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let printed: Vec<_> = printed.inspect(|_| bar.inc(1)).collect();
-        let status = child.wait().map_err(start)?;
+        let status =
+            child.wait().map_err(|reason| self.said(words, reason.to_string(), "its end"))?;
         let judged =
             [Exit::Held, Exit::PropertyFailed, Exit::NotDeterministic, Exit::ProvedNothing];
         if !judged.iter().any(|exit| status.code() == Some(exit.code().into())) {
@@ -148,19 +150,6 @@ impl Side {
             parsed.map_err(|found| self.said(words, found, "a JSON object per line"))
         };
         printed.into_iter().map(line).collect()
-    }
-
-    /// A line on standard error, if somebody sees it.
-    fn progress(&self, seeds: u64) -> ProgressBar {
-        if !stderr().is_terminal() {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new(seeds).with_message(format!("{} process", self.name));
-        bar.enable_steady_tick(Duration::from_millis(250));
-        bar.with_style(
-            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {msg}")
-                .expect("the template is valid"),
-        )
     }
 
     fn said(&self, words: &[&str], found: String, expected: &'static str) -> ChildError {

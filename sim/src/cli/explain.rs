@@ -17,6 +17,9 @@ use super::record::block;
 use super::recording;
 use super::subject::{Recipe, Subject, replay_file};
 
+/// Most steps of a recording that are drawn: a page of more says less.
+const MOST_STEPS: u64 = 2_000;
+
 /// Where pages are put unless it is said where.
 const FOLDER: &str = "target/explained";
 
@@ -49,13 +52,14 @@ fn explain_recording(
     bytes: Vec<u8>,
     output: &mut Output,
 ) -> Result<Exit, Error> {
-    let (replayed, plan, run) =
-        graphshell_sim::recording::draw(bytes).map_err(|flaw| recording::flawed(path, flaw))?;
+    let (replayed, plan, run) = graphshell_sim::recording::draw(bytes, MOST_STEPS)
+        .map_err(|flaw| recording::flawed(path, flaw))?;
     if !args.text {
         recording::tell(path, &replayed, output)?;
     }
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let about = About { title: name.to_string(), replay: replay_file(path), shrink: None };
+    let (title, replay) = (name.to_string(), replay_file(path));
+    let about = About { title, replay, shrink: None, recorded: true };
     publish(args, &Explanation::new(&plan, &run, about), &name, output)?;
     Ok(match replayed.verdict {
         Verdict::Differs { .. } => Exit::NotDeterministic,
@@ -108,7 +112,7 @@ fn marked() -> Options {
 /// Explains a run that kept everything.
 fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
     let (title, replay, shrink) = (subject.title(), subject.replay(), Some(subject.shrink()));
-    Explanation::new(&subject.plan(), &judged.run, About { title, replay, shrink })
+    Explanation::new(&subject.plan(), &judged.run, About { title, replay, shrink, recorded: false })
 }
 
 /// Writes a file and says so, and whether another one stood there.

@@ -133,10 +133,10 @@ impl Kinds {
         Ok(())
     }
 
-    /// Gives the saved files other paths.
-    pub(crate) fn rename(&mut self, renamed: impl Fn(&Path) -> PathBuf) {
+    /// Changes the paths of saved failures.
+    pub(crate) fn map_capsules(&mut self, map: impl Fn(&Path) -> PathBuf) {
         for capsule in self.kinds.iter_mut().filter_map(|kind| kind.soonest.capsule.as_mut()) {
-            *capsule = renamed(Path::new(capsule)).to_string_lossy().into_owned();
+            *capsule = map(Path::new(capsule)).to_string_lossy().into_owned();
         }
     }
 

@@ -20,6 +20,7 @@ mod junit;
 mod kinds;
 mod merge;
 mod output;
+mod progress;
 mod record;
 mod recording;
 mod replay;

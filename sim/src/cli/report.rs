@@ -18,7 +18,7 @@ use super::tally::Tally;
 use super::text;
 
 /// The format that is written and read.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// A sweep that is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ impl Report {
             return Err(ReportError::Format { file, found: head.report }.into());
         }
         let mut report: Report = serde_json::from_str(&text).map_err(json)?;
-        report.failures.rename(|capsule| folder(path).join(capsule));
+        report.failures.map_capsules(|capsule| folder(path).join(capsule));
         match report.seeds.iter().find(|seeds| !seeds.are_sound()) {
             Some(&seeds) => Err(ReportError::Seeds { file, seeds }.into()),
             None => Ok(report),
@@ -228,7 +228,7 @@ impl Report {
     /// can be moved together.
     fn to_json(&self, folder: &Path) -> String {
         let mut report = self.clone();
-        report.failures.rename(|capsule| {
+        report.failures.map_capsules(|capsule| {
             let (Ok(from), Ok(to)) = (absolute(folder), absolute(capsule)) else {
                 return capsule.to_owned();
             };
@@ -309,10 +309,10 @@ pub(crate) mod tests {
         };
         let text = report(1, &[3]).to_json(folder.path());
         assert!(
-            refused(&text.replace("\"report\": 1", "\"report\": 2"))
-                .contains("found report format 2")
+            refused(&text.replace("\"report\": 2", "\"report\": 1"))
+                .contains("found report format 1")
         );
-        assert!(refused(&text[..90]).contains("expected a report of format 1"));
+        assert!(refused(&text[..90]).contains("expected a report of format 2"));
         let far = text.replace("\"first\": \"0x1\"", "\"first\": \"0xffffffffffffffff\"");
         let far = far.replace("\"count\": 1", "\"count\": 2");
         assert!(refused(&far).contains("expected seeds below 2^64"), "{far}");

@@ -1,11 +1,10 @@
 //! `run`: many seeds on many threads.
 
-use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use graphshell_sim::world::Options;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar};
 
 use super::args::{RunArgs, Seed, Shard};
 use super::exit::Exit;
@@ -19,7 +18,7 @@ use super::report::{Report, Seeds, SweepOutput};
 use super::subject::{Recipe, Subject};
 use super::sweep;
 use super::tally::Tally;
-use super::{Error, complain};
+use super::{Error, complain, progress};
 
 /// Seeds that are run unless it is said how many or how long.
 const DEFAULT_SEEDS: u64 = 200;
@@ -197,23 +196,17 @@ fn command(args: &RunArgs, recipe: &Recipe) -> String {
     command + &recipe.flags()
 }
 
-/// A bar on standard error, unless a program reads the output or nobody sees it.
 fn progress(seeds: &Seeds, args: &RunArgs) -> ProgressBar {
-    if args.json || !stderr().is_terminal() {
-        return ProgressBar::hidden();
+    match args.span {
+        None => {
+            let template = "{wide_bar} {human_pos}/{human_len} seeds, {eta} left";
+            progress::bar(Some(seeds.count), template, args.json)
+        }
+        Some(span) => {
+            let template = format!("{{spinner}} {{human_pos}} seeds in {{elapsed}} of {span}");
+            progress::bar(None, &template, args.json)
+        }
     }
-    let (bar, template) = match args.span {
-        None => (
-            ProgressBar::new(seeds.count),
-            "{wide_bar} {human_pos}/{human_len} seeds, {eta} left".to_owned(),
-        ),
-        Some(span) => (
-            ProgressBar::new_spinner(),
-            format!("{{spinner}} {{human_pos}} seeds in {{elapsed}} of {span}"),
-        ),
-    };
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar.with_style(ProgressStyle::with_template(&template).expect("the template is valid"))
 }
 
 #[cfg(test)]

@@ -8,22 +8,22 @@ mod report;
 mod tree;
 mod trial;
 
-use std::io::{self, IsTerminal, stderr};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use graphshell_sim::generate::Shape;
 use graphshell_sim::planted::Flaw;
 use graphshell_sim::world::Options;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::args::{ScoreArgs, Seed};
 use super::exit::Exit;
 use super::judge::judge;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
-use super::{Error, complain, interrupt, sweep};
+use super::{Error, complain, interrupt, progress, sweep};
 use report::{Fate, Row, Score};
 use tree::{Checkout, Patch, Tree};
 use trial::{Shrunk, Terms, Trial};
@@ -77,7 +77,8 @@ pub(crate) fn score(args: &ScoreArgs, output: &mut Output) -> Result<Exit, Error
     }
     interrupt::listen()?;
     let tree = Tree::new(checkout)?;
-    let bar = progress(patches.len(), args.json);
+    let template = "{wide_bar} {pos}/{len} bugs, {eta} left\n{msg}";
+    let bar = progress::bar(Some(patches.len() as u64), template, args.json);
     let mut score = Score::new(args.seeds, args.demand, patches.len());
     for patch in patches {
         if interrupt::seen() || output.is_closed() {
@@ -151,15 +152,4 @@ fn fails_without(patch: &Patch, seed: Seed) -> bool {
     let subject = Subject::Seed { seed, recipe: Recipe { shape, canary: false } };
     let judged = judge(|options| subject.run(options), false, &Options::default());
     judged.outcome().is_failure()
-}
-
-/// A bar on standard error, unless a program reads the output or nobody sees it.
-fn progress(bugs: usize, json: bool) -> ProgressBar {
-    if json || !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(bugs as u64);
-    bar.enable_steady_tick(Duration::from_millis(250));
-    let template = "{wide_bar} {pos}/{len} bugs, {eta} left\n{msg}";
-    bar.with_style(ProgressStyle::with_template(template).expect("the template is valid"))
 }

@@ -1,7 +1,6 @@
 //! `shrink`: makes a failing plan small, on all cores, and writes it as a scenario.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use graphshell_sim::fingerprint::Fingerprint;
 use graphshell_sim::plan::Plan;
 use graphshell_sim::shrink::{self, Judge, Size};
 use graphshell_sim::world::{self, Options, Verdict};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::args::ShrinkArgs;
@@ -20,7 +19,7 @@ use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
 use super::record::block;
 use super::subject::{Subject, replay_file};
-use super::{Error, file, interrupt, sweep, text};
+use super::{Error, file, interrupt, progress, sweep, text};
 
 /// Where shrunk plans are put unless it is said where.
 const FOLDER: &str = "target/shrunk";
@@ -45,7 +44,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
         most: args.runs,
         done: 0,
         seen: BTreeSet::new(),
-        bar: progress(args.json),
+        bar: progress::bar(None, "{spinner} {msg}; {pos} runs in {elapsed}", args.json),
     };
     let mut small = shrink::shrink(&plan, failure, &mut runs);
     runs.bar.finish_and_clear();
@@ -203,17 +202,4 @@ impl Judge for Runs<'_> {
             size.peers, size.steps, size.edits
         ));
     }
-}
-
-/// A line on standard error, unless a program reads the output or nobody sees it.
-fn progress(json: bool) -> ProgressBar {
-    if json || !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar.with_style(
-        ProgressStyle::with_template("{spinner} {msg}; {pos} runs in {elapsed}")
-            .expect("the template is valid"),
-    )
 }

@@ -14,9 +14,11 @@ use super::names::Names;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Entry {
     pub(super) name: String,
-    /// What it does; empty if it never became durable anywhere.
+    /// What it does; empty if that is not known: it never became durable anywhere, or before a
+    /// recording.
     pub(super) words: String,
-    /// The author's wall clock, in milliseconds from when a right one said that the story began; `None` for an entry of a legacy log and one that was never durable.
+    /// The author's wall clock, in milliseconds after the epoch of the story; `None` for an entry of a
+    /// legacy log and one that is not known.
     pub(super) clock_ms: Option<i64>,
     /// The nodes that it names.
     pub(super) nodes: Vec<String>,

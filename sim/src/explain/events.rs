@@ -90,7 +90,7 @@ impl Event {
     }
 }
 
-/// Notes that repeat what other events show.
+/// Notes that repeat what other events show, or that nothing follows from.
 const MINOR: &[&str] = &[
     "shows a change of",
     "shows everything anew",
@@ -286,7 +286,8 @@ impl<'a> Story<'a> {
                         self.entries.learn(me, batch);
                     }
                 }
-                self.applied.insert(me, applied.clone());
+                // What a core before it showed may be taken back.
+                self.applied.entry(me).or_insert_with(|| applied.clone());
             }
             Mark::Writing
             | Mark::Wrote

@@ -30,7 +30,7 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
     let chart = Chart::new(explanation, columns);
     out += "\n";
     out += &chart.header();
-    let mut last_ms = 0;
+    let mut last_ms: u64 = 0;
     for place in chosen {
         let event = &explanation.events[place];
         // The arrow of a frame is drawn where it ends.
@@ -40,7 +40,7 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
         {
             continue;
         }
-        if event.at_ms > last_ms + 1_000 {
+        if event.at_ms > last_ms.saturating_add(1_000) {
             out += &chart.pause(last_ms, event.at_ms);
         }
         last_ms = last_ms.max(event.at_ms);
@@ -91,6 +91,9 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
     for entry in suspects.map(|&entry| &explanation.entries[entry]) {
         let clock = entry.clock_ms.map_or(String::new(), |ms| format!(", by its clock at {ms} ms"));
         out += &wrapped(2, &format!("{} {}{clock}", entry.name, entry.words), columns);
+    }
+    if about.recorded {
+        out += &wrapped(2, &verdict.why, columns);
     }
     // Never wrapped, to be copied whole.
     out += &format!("  replay  {}\n", about.replay);

@@ -14,8 +14,6 @@ use crate::plan::{Peer, Plan};
 use crate::trace::{Mark, Trace};
 use crate::world::{self, Run};
 
-/// Most steps that are drawn, the last ones: a page of more says less.
-const MOST: u64 = 2_000;
 /// Digits of a device's id that name its lane.
 const DIGITS: usize = 8;
 /// The lane of the device that was recorded.
@@ -26,24 +24,28 @@ pub(super) struct Drawing {
     trace: Trace,
     /// By lane: whose it is.
     lanes: Vec<(DeviceId, String)>,
-    /// Steps that are not drawn.
+    /// Steps that are left out, the first ones.
     skipped: u64,
     steps: u64,
-    /// By the device's clock, in Unix milliseconds; stands still after it was set back.
-    at_ms: u64,
-    /// When drawing began.
-    from_ms: u64,
-    me: Option<PeerId>,
-    /// As whom the device authored.
+    /// Whether drawing has begun.
+    begun: bool,
+    /// The device's clock at the last step, in Unix milliseconds.
+    clock_ms: u64,
+    /// Since drawing began. While the clock is set back nothing passes.
+    now_ms: u64,
+    /// As whom the device authors, and how much it has authored under that name.
+    own: Option<(PeerId, u64)>,
+    /// As whom it ever authored.
     names: BTreeMap<PeerId, String>,
+    /// What was shown last.
     applied: VersionVector,
-    /// Whether a core begins, or the drawing: what it holds has not come about here.
-    begins: bool,
-    /// Whether a change was told since the graph was drawn.
+    /// Whether a change was told since then.
     changed: bool,
+    /// Whether the step makes a core.
+    begins: bool,
     /// Whether the step is one of the user.
     edited: bool,
-    /// What the log was found to hold, until it is drawn.
+    /// What the log holds that is not drawn.
     found: Vec<Record>,
     append: Vec<Record>,
     base: Option<VersionVector>,
@@ -58,20 +60,22 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    /// Draws the end of a recording with so many steps.
-    pub(super) fn new(device: DeviceId, steps: u64) -> Self {
+    /// Draws a recording of so many steps, of which the first are left out if there are more than
+    /// `most`.
+    pub(super) fn new(device: DeviceId, steps: u64, most: u64) -> Self {
         Drawing {
             trace: Trace::new(true, true),
             lanes: vec![(device, "this device".to_owned())],
-            skipped: steps.saturating_sub(MOST),
+            skipped: steps.saturating_sub(most),
             steps: 0,
-            at_ms: 0,
-            from_ms: 0,
-            me: None,
+            begun: false,
+            clock_ms: 0,
+            now_ms: 0,
+            own: None,
             names: BTreeMap::new(),
             applied: VersionVector::new(),
-            begins: false,
             changed: false,
+            begins: false,
             edited: false,
             found: Vec::new(),
             append: Vec::new(),
@@ -86,12 +90,15 @@ impl Drawing {
 
     /// The run, and a plan that names who took part.
     pub(super) fn finish(mut self, replayed: &Replayed) -> (Plan, Run) {
-        let skipped = match self.skipped {
-            0 => String::new(),
-            skipped => format!(", the first {skipped} of them not drawn"),
-        };
-        let why = format!("A recording of one device, {} steps{skipped}.", replayed.steps);
-        let virtual_ms = self.now_ms();
+        self.begin();
+        let Replayed { head, steps, cut, .. } = replayed;
+        let mut why = format!("A recording of one device by engine {}, {steps} steps", head.engine);
+        if self.skipped > 0 {
+            why += &format!("; the first {} are left out", self.skipped);
+        }
+        if let Some(bytes) = cut {
+            why += &format!("; the file was cut, {bytes} bytes are no whole step");
+        }
         let verdict = match &replayed.verdict {
             Verdict::Same => world::Verdict::Held,
             Verdict::Failed(failure) => self.failed(
@@ -105,13 +112,13 @@ impl Drawing {
                 format!("{detail} (after step {step})"),
             ),
         };
-        self.counts.insert("steps", replayed.steps);
+        self.counts.insert("steps", *steps);
         self.counts.insert("outputs", replayed.outputs);
         let run = Run {
             seed: 0,
             verdict,
             trace_hash: self.trace.hash(),
-            virtual_ms,
+            virtual_ms: self.now_ms,
             operations: 0,
             messages: 0,
             counts: self.counts,
@@ -121,7 +128,29 @@ impl Drawing {
             authors: self.names,
         };
         let peers = self.lanes.into_iter().map(|(_, name)| Peer::new(&name)).collect();
-        (Plan::idle(why, peers), run)
+        (Plan::idle(why + ".", peers), run)
+    }
+
+    /// What comes from now on is drawn.
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let text = match self.skipped {
+                0 => "the recording begins".to_owned(),
+                skipped => format!("{skipped} earlier steps are left out"),
+            };
+            self.now_ms = 0;
+            self.asked.values_mut().for_each(|(_, _, asked_ms)| *asked_ms = 0);
+            self.trace.record(0, "", format_args!("{text}"), &[]);
+            self.trace.mark(0, None, Mark::Begun { epoch_ms: self.clock_ms });
+        }
+    }
+
+    /// A core holds what did not come about here.
+    fn holds(&mut self, player: &Player<'_>) {
+        if let Some(applied) = player.version_vector() {
+            let records = std::mem::take(&mut self.found);
+            self.mark(ME, Mark::Held { records, applied });
+        }
     }
 
     fn failed(&self, property: &'static str, dots: &[Dot], detail: String) -> world::Verdict {
@@ -134,17 +163,9 @@ impl Drawing {
             property,
             peers: vec![self.lanes[ME].1.clone()],
             operations: dots.iter().map(name).collect(),
-            virtual_ms: self.now_ms(),
+            virtual_ms: self.now_ms,
             detail: self.readable(detail),
         })
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.at_ms - self.from_ms
-    }
-
-    fn is_drawn(&self) -> bool {
-        self.steps > self.skipped
     }
 
     /// The lane of a device.
@@ -165,20 +186,19 @@ impl Drawing {
     }
 
     fn tell(&mut self, lane: usize, text: String) {
-        self.tell_at(self.at_ms, lane, text);
+        self.tell_at(self.now_ms, lane, text);
     }
 
     fn tell_at(&mut self, at_ms: u64, lane: usize, text: String) {
-        if self.is_drawn() {
+        if self.begun {
             let text = self.readable(text);
-            let at_ms = at_ms.saturating_sub(self.from_ms);
             self.trace.record(at_ms, &self.lanes[lane].1, format_args!("{text}"), &[]);
         }
     }
 
     fn mark(&mut self, lane: usize, mark: Mark) {
-        if self.is_drawn() {
-            self.trace.mark(self.now_ms(), Some(lane), mark);
+        if self.begun {
+            self.trace.mark(self.now_ms, Some(lane), mark);
         }
     }
 
@@ -210,6 +230,31 @@ impl Drawing {
         self.count("frames that came");
     }
 
+    fn ends(&mut self, round: u64, well: bool) {
+        if let Some(with) = self.rounds.remove(&round) {
+            self.mark(ME, Mark::RoundEnded { with, well });
+        }
+    }
+
+    /// The store is opened, for the first time or for another core: nobody waits for what was under
+    /// way.
+    fn opens(&mut self, text: String) {
+        self.tell(ME, text);
+        if self.own.is_none() {
+            self.mark(ME, Mark::Started);
+        }
+        if !std::mem::take(&mut self.append).is_empty() {
+            self.mark(ME, Mark::Wrote);
+        }
+        self.base = None;
+        self.asked.clear();
+        self.asks.clear();
+        for round in self.rounds.keys().copied().collect::<Vec<_>>() {
+            self.ends(round, false);
+        }
+        self.found.clear();
+    }
+
     fn input(&mut self, input: &Input, text: String) {
         match input {
             Input::Asked { call, from, request } => {
@@ -221,7 +266,7 @@ impl Drawing {
                 let Some((to, nth, asked_ms)) = self.asked.remove(call) else {
                     return self.tell(ME, text);
                 };
-                self.tell_at(asked_ms.midpoint(self.at_ms), to, "gets it".to_owned());
+                self.tell_at(asked_ms.midpoint(self.now_ms), to, "gets it".to_owned());
                 self.mark(to, Mark::Arrived { from: ME, nth, again: false });
                 self.gets(to, *call, true, response.encode(), text);
             }
@@ -241,8 +286,10 @@ impl Drawing {
                 self.tell(ME, text);
                 self.mark(ME, Mark::Wrote);
                 let records = std::mem::take(&mut self.append);
-                if result.is_ok() {
-                    self.mark(ME, Mark::Stored(records));
+                match result {
+                    Ok(()) if self.begun => self.mark(ME, Mark::Stored(records)),
+                    Ok(()) => self.found.extend(records),
+                    Err(_) => {}
                 }
             }
             Input::Rebased(result) => {
@@ -250,6 +297,10 @@ impl Drawing {
                 if let (Some(vector), Ok(())) = (self.base.take(), result) {
                     self.mark(ME, Mark::Rebased(vector));
                 }
+            }
+            Input::Abandon { round } => {
+                self.tell(ME, text);
+                self.ends(*round, false);
             }
             Input::Loaded { records: Ok(_), .. } => {}
             _ => self.tell(ME, text),
@@ -272,7 +323,7 @@ impl Drawing {
                 let to = self.lane(*to);
                 self.tell(ME, text);
                 let nth = self.sends((ME, to), *call, false, request.encode());
-                self.asked.insert(*call, (to, nth, self.at_ms));
+                self.asked.insert(*call, (to, nth, self.now_ms));
             }
             Output::Answer { call, response } => {
                 self.tell(ME, text);
@@ -282,9 +333,7 @@ impl Drawing {
             }
             Output::Finished { round, result } => {
                 self.tell(ME, text);
-                if let Some(with) = self.rounds.remove(round) {
-                    self.mark(ME, Mark::RoundEnded { with, well: result.is_ok() });
-                }
+                self.ends(*round, result.is_ok());
             }
             Output::Event(event) => {
                 self.changed |= matches!(event, Event::Changed(_) | Event::Reset);
@@ -298,33 +347,47 @@ impl Drawing {
     /// Draws what a reader sees, if that is something else.
     fn shown(&mut self, player: &Player<'_>) {
         let Some(applied) = player.version_vector() else { return };
-        if std::mem::take(&mut self.begins) {
-            let records = std::mem::take(&mut self.found);
-            self.mark(ME, Mark::Held { records, applied: applied.clone() });
-        }
         if (self.changed || applied != self.applied)
             && let Some(graph) = player.told_graph()
         {
             self.changed = false;
             self.applied = applied.clone();
-            self.trace.show(self.now_ms(), ME, graph, applied);
+            self.trace.show(self.now_ms, ME, graph, applied);
         }
+    }
+
+    /// Draws what the user's edit made.
+    fn authored(&mut self, player: &Player<'_>) {
+        let Some(me) = player.peer_id() else { return };
+        let nth = self.names.len() + 1;
+        self.names.entry(me).or_insert_with(|| match nth {
+            1 => "me".to_owned(),
+            nth => format!("me/{nth}"),
+        });
+        let last = player.version_vector().map_or(0, |applied| applied.get(me));
+        let before = self.own.filter(|&(who, _)| who == me).map_or(0, |(_, last)| last);
+        if self.edited && last > before {
+            let dots = (before + 1..=last).map(|sequence| Dot { peer: me, sequence });
+            self.mark(ME, Mark::Authored(dots.collect()));
+        }
+        self.own = Some((me, last));
     }
 }
 
 impl Watch for Drawing {
     fn before(&mut self, next: &NextStep) {
-        self.steps += 1;
-        self.at_ms = self.at_ms.max(next.at_ms);
-        if self.steps == self.skipped + 1 {
-            self.from_ms = self.at_ms;
-            self.begins = true;
-            self.trace.record(0, "", format_args!("the recording begins"), &[]);
-            self.trace.mark(0, None, Mark::Begun { epoch_ms: self.from_ms });
+        if self.steps == 0 {
+            self.clock_ms = next.at_ms;
         }
+        self.now_ms = self.now_ms.saturating_add(next.at_ms.saturating_sub(self.clock_ms));
+        self.clock_ms = next.at_ms;
+        if self.skipped == 0 {
+            self.begin();
+        }
+        self.steps += 1;
         let step = &next.step;
         self.edited = matches!(step, Step::Edit { .. } | Step::Resolve { .. } | Step::Import(_));
-        self.begins |= matches!(step, Step::Began | Step::Image(_));
+        self.begins = matches!(step, Step::Began | Step::Image(_));
         let text = words::step(step);
         match step {
             Step::Input(given) => self.input(given, text),
@@ -332,14 +395,8 @@ impl Watch for Drawing {
             Step::Read { records, .. } => {
                 self.found.extend(records.iter().flatten().cloned());
             }
-            Step::Share { device, .. } => {
-                let id = device.to_string();
-                self.tell(ME, text.replace(&id, &shortened(&id)));
-            }
-            Step::Opened(_) => {
-                self.tell(ME, text);
-                self.mark(ME, Mark::Started);
-            }
+            Step::Share { device, .. } => self.tell(ME, with_short(text, *device)),
+            Step::Opened(_) => self.opens(text),
             Step::Began => {
                 self.tell(ME, text);
                 self.mark(ME, Mark::Ready);
@@ -349,22 +406,17 @@ impl Watch for Drawing {
     }
 
     fn after(&mut self, outputs: &[Output], player: &Player<'_>) {
-        if let Some(me) = player.peer_id() {
-            let nth = self.names.len() + 1;
-            self.names.entry(me).or_insert_with(|| match nth {
-                1 => "me".to_owned(),
-                nth => format!("me-{nth}"),
-            });
-            let before = if self.me == Some(me) { self.applied.get(me) } else { 0 };
-            let last = player.version_vector().map_or(0, |applied| applied.get(me));
-            if self.edited && last > before {
-                let dots = (before + 1..=last).map(|sequence| Dot { peer: me, sequence });
-                self.mark(ME, Mark::Authored(dots.collect()));
-            }
-            self.me = Some(me);
+        if self.begun && self.begins {
+            self.holds(player);
         }
+        self.authored(player);
         outputs.iter().for_each(|output| self.output(output));
-        if self.is_drawn() {
+        if !self.begun && self.steps == self.skipped {
+            self.begin();
+            self.tell(ME, "goes on with what it holds".to_owned());
+            self.holds(player);
+        }
+        if self.begun {
             self.shown(player);
         }
     }
@@ -373,4 +425,10 @@ impl Watch for Drawing {
 /// As much of an id as tells it from others.
 fn shortened(id: &str) -> String {
     format!("{}…", &id[..DIGITS])
+}
+
+/// The text with the device as its lane would be named.
+fn with_short(text: String, device: DeviceId) -> String {
+    let id = device.to_string();
+    text.replace(&id, &shortened(&id))
 }

@@ -138,15 +138,15 @@ pub fn replay(bytes: Vec<u8>, options: &PlayOptions) -> Result<Replayed, Recordi
     Ok(Replayed { story: telling.trace.take_lines(), ..replayed })
 }
 
-/// Plays a recording and draws its last steps as a run, for an explanation; the plan says who took part.
-/// Whatever else happened in the world is not in it.
+/// Plays a recording twice and draws the second time as a run, for an explanation: at most so many
+/// steps, the last ones. The plan says who took part, and why there is not more.
 ///
 /// # Errors
 /// If the bytes are no recording, or a damaged one.
-pub fn draw(bytes: Vec<u8>) -> Result<(Replayed, Plan, Run), RecordingError> {
+pub fn draw(bytes: Vec<u8>, most: u64) -> Result<(Replayed, Plan, Run), RecordingError> {
     let recording = Recording::decode(bytes)?;
     let steps = play(&recording, None, &mut ()).steps;
-    let mut drawing = Drawing::new(recording.head().config.device, steps);
+    let mut drawing = Drawing::new(recording.head().config.device, steps, most);
     let replayed = play(&recording, None, &mut drawing);
     let (plan, run) = drawing.finish(&replayed);
     Ok((replayed, plan, run))

@@ -88,9 +88,9 @@ pub enum Mark {
     },
     /// Its reader sees something else.
     View(View),
-    /// What comes from now on belongs to the plan.
+    /// What came before was set-up: here the plan begins, or a recording.
     Begun {
-        /// When that is by a right clock, in Unix milliseconds.
+        /// When that is, in Unix milliseconds: by a right clock, or by that of the recorded device.
         epoch_ms: u64,
     },
     /// What the peer held before anything of it is told.

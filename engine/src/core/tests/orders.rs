@@ -9,6 +9,7 @@ use super::{Bench, WORKSPACE, add, page};
 use crate::batch::Batch;
 use crate::core::select::{Wanted, select};
 use crate::entry::{EdgeType, LogEntry, Trigger};
+use crate::testing::cases;
 use crate::vector::VersionVector;
 use crate::wire::Budget;
 
@@ -95,7 +96,7 @@ fn rebatched(bench: &Bench, size: u32) -> Vec<Arc<Batch>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn any_order_any_batching_and_any_redelivery_give_the_same_bytes(

@@ -10,6 +10,7 @@ use super::laws::{choices, complain};
 use super::{Replica, node, peer};
 use crate::entry::{EdgeKind, EdgeType, LogEntry, SyncedLogEntry, Trigger};
 use crate::graph::ConflictKind;
+use crate::testing::cases;
 use crate::vector::VersionVector;
 
 fn places() -> impl Strategy<Value = Vec<Index>> {
@@ -52,7 +53,7 @@ fn same(one: &Replica, other: &Replica) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 768, ..ProptestConfig::default() })]
+    #![proptest_config(cases(768))]
 
     #[test]
     fn a_join_is_the_state_of_the_union_and_goes_on_like_it(

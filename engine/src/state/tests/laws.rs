@@ -10,6 +10,7 @@ use super::model::Model;
 use super::{Delta, Replica, State, node};
 use crate::graph::{ConflictId, Graph};
 use crate::id::NodeId;
+use crate::testing::cases;
 
 pub(super) fn choices() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 8..40)
@@ -57,7 +58,7 @@ fn refused_or_canonical(bytes: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 384, ..ProptestConfig::default() })]
+    #![proptest_config(cases(384))]
 
     #[test]
     fn any_causal_order_and_batching_gives_the_same_bytes(
@@ -167,7 +168,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn any_one_damaged_byte_is_refused_or_canonical(steps in steps(40)) {

@@ -16,7 +16,7 @@ function entryLine(entry) {
     seen.length > 0 ? `its author had seen ${vectorText(seen)}` : null,
     forked ? "two contents go by this name" : null,
   ].filter((text) => text !== null);
-  return make("span", {}, entryLink(entry), ` ${words || "was never durable anywhere"}`,
+  return make("span", {}, entryLink(entry), ` ${words || (recorded ? "is not in the recording" : "was never durable anywhere")}`,
     facts.length > 0 ? make("small", {}, facts.join("; ")) : null);
 }
 
@@ -67,7 +67,7 @@ function drawDetails() {
   body.replaceChildren(
     ...wrong,
     make("dl", { class: "facts" },
-      fact("When", `${seconds(event.t)}${event.s ? ", before the plan begins" : ""}${clock}`),
+      fact("When", `${seconds(event.t)}${event.s ? ", before the ${recorded ? "recording" : "plan"} begins" : ""}${clock}`),
       event.p.length > 0 ? fact("Where", peerNames(event.p)) : null,
       frame ? frameFacts(frame) : null),
     ...text,

@@ -7,8 +7,9 @@ const RADIUS = 110;
 // Liars show nothing, and of a recording only one peer is known.
 const withGraph = [...peers.keys()].filter((peer) => views.some((view) => view.p === peer));
 
-const compared = { one: verdict.peers[0] ?? withGraph[0] ?? 0, other: null, onlyDifferences: true };
-compared.other = verdict.peers[1] ?? withGraph.find((peer) => peer !== compared.one) ?? null;
+const failing = verdict.peers.filter((peer) => withGraph.includes(peer));
+const compared = { one: failing[0] ?? withGraph[0] ?? 0, other: null, onlyDifferences: true };
+compared.other = failing[1] ?? withGraph.find((peer) => peer !== compared.one) ?? null;
 
 const nodeText = ([url, title, x, y, pinned, ghost]) =>
   [title === "" ? "no title" : `“${title}”`, url === "" ? "no url" : url, `at (${x}, ${y})`, pinned ? "pinned" : "", ghost ? "a ghost" : ""]

@@ -3,8 +3,7 @@
 const story = JSON.parse(document.getElementById("data").textContent);
 const { events, frames, entries, peers, spans, views, verdict, findings } = story;
 
-// One device told this, and only a plan can be made smaller.
-const recorded = story.about.shrink === null;
+const { recorded } = story.about;
 
 const SUSPECTS = new Set(story.suspects);
 const SLICE = new Set(story.slice);

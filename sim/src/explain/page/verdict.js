@@ -76,19 +76,19 @@ function drawVerdict() {
   const counted = make("details", {}, make("summary", {}, "The whole run in numbers"),
     make("dl", { class: "facts counts" }, counts.map(([what, times]) => fact(what, String(times)))));
   const faults = verdict.faults.length > 0 ? verdict.faults.join(", ") : "none";
-  const why = outcome !== "failed" && verdict.why !== "" ? [make("p", { class: "why" }, verdict.why)] : [];
+  const why = (recorded || outcome !== "failed") && verdict.why !== "" ? [make("p", { class: "why" }, verdict.why)] : [];
   byId("verdict").append(
     make("div", { class: "found" }, headline,
       ...why, ...sinceWhen(), ...expectedAndFound(), ...namedEntries()),
     make("div", { class: "further" }, make("div", { class: "commands" },
       command("Replay", story.about.replay),
-      outcome === "failed" && !recorded ? command("Shrink", story.about.shrink) : null),
+      outcome === "failed" && story.about.shrink !== null ? command("Shrink", story.about.shrink) : null),
       make("dl", { class: "facts" },
       fact("Peers", peers.map((peer) => peer.name).join(", ")),
       recorded ? null : fact("Faults in the plan", faults),
       fact(recorded ? "Time" : "Virtual time", seconds(verdict.virtual_ms)),
       fact("Fingerprint", verdict.fingerprint ?? "none"),
       fact("Engine", verdict.engine),
-      fact("Trace hash", make("code", {}, verdict.trace_hash))),
+      recorded ? null : fact("Trace hash", make("code", {}, verdict.trace_hash))),
     counted));
 }
