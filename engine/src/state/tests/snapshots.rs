@@ -4,6 +4,7 @@ use super::{Replica, State, node, peer};
 use crate::author::Authors;
 use crate::entry::{EdgeType, LogEntry, SyncedLogEntry, Trigger};
 use crate::limits::MAX_AUTHORS;
+use crate::state::pair::Removed;
 
 fn synced(sequence: u64, entry: LogEntry) -> SyncedLogEntry {
     SyncedLogEntry {
@@ -82,6 +83,12 @@ fn a_removal_still_covers_after_a_restart() {
     assert_eq!(reopened.state.edge_count(), 0);
     reopened.apply_all(&[synced(5, restore(2))]);
     assert_eq!(reopened.state.edge_count(), 1);
+}
+
+#[test]
+fn kinds_of_edges_that_there_are_not_cannot_have_been_removed() {
+    assert!(Removed::from_bits(0b1_1111).is_some());
+    assert!((0b10_0000..=u8::MAX).all(|bits| Removed::from_bits(bits).is_none()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Claims about single rules, each told as a short history.
 
 use super::{Replica, node, peer};
-use crate::entry::{EdgeType, LogEntry, Position, SyncedLogEntry, Trigger};
+use crate::entry::{EdgeKind, EdgeType, LogEntry, Position, SyncedLogEntry, Trigger};
 use crate::graph::{ConflictKind, Subject};
 use crate::id::Dot;
 use crate::vector::VersionVector;
@@ -176,6 +176,73 @@ fn a_settled_pair_opens_again_for_an_edge_that_the_settlement_did_not_see() {
     let conflict = &replica.state.conflicts(&replica.authors)[0];
     let claims: Vec<_> = conflict.claims.iter().map(|claim| claim.stamp.dot.peer).collect();
     assert_eq!(claims, [peer(2), peer(3)], "the third author had seen the first one's edge");
+}
+
+#[test]
+fn settlements_that_know_nothing_of_each_other_both_stay() {
+    let mut story = Story::default();
+    let nodes = [story.tell(1, &[], add(1)), story.tell(1, &[], add(2))];
+    let ours = story.tell(1, &[], edge(EdgeType::Hyperlink));
+    let theirs = story.tell(2, &nodes, edge(EdgeType::History));
+    story.tell(3, &nodes, edge(EdgeType::UserGrouped));
+    let settle = || SettleEdgePair { from: node(1), to: node(2) };
+    let one = story.tell(1, &[theirs], settle());
+    let other = story.tell(3, &[ours], settle());
+    let mut turned = story.entries.clone();
+    turned.swap(one, other);
+    let mut replica = Replica::new(1, &[]);
+    replica.apply_all(&turned);
+    assert_eq!(replica.bytes(), story.end().bytes());
+    // What the first settled stays settled once the third edge is gone, and so with the second.
+    for (who, gone, seen) in [(2, EdgeType::UserGrouped, other), (2, EdgeType::History, one)] {
+        let mut story = Story { entries: story.entries.clone(), clock: story.clock };
+        let kind = Some(EdgeKind::Typed(gone));
+        story.tell(who, &[seen, one], RemoveEdge { from: node(1), to: node(2), kind });
+        assert_eq!(kinds(&story.end()), [], "without {gone:?}");
+    }
+}
+
+#[test]
+fn a_revision_tells_of_every_entry_and_of_every_join() {
+    let mut story = Story::default();
+    story.tell(1, &[], add(1));
+    story.tell(1, &[], title(1, "first"));
+    let mut replica = Replica::new(1, &[]);
+    let mut revisions = vec![replica.state.revision()];
+    for entry in &story.entries {
+        replica.apply(entry);
+        revisions.push(replica.state.revision());
+    }
+    story.tell(2, &[0], title(1, "second"));
+    replica.join(&story.end());
+    revisions.push(replica.state.revision());
+    revisions.dedup();
+    assert_eq!(revisions.len(), 4, "{revisions:?}");
+}
+
+#[test]
+fn derived_facts_lag_behind_until_they_are_refreshed() {
+    let mut story = Story::default();
+    story.tell(1, &[], add(1));
+    story.tell(1, &[], visit(1, 2));
+    story.tell(1, &[], ClearGraph);
+    let mut replica = Replica::new(1, &[]);
+    assert!(replica.state.is_fresh());
+    for entry in &story.entries {
+        replica.apply(entry);
+        assert!(!replica.state.is_fresh(), "{entry:?}");
+        replica.state.refresh();
+        assert!(replica.state.is_fresh(), "{entry:?}");
+    }
+}
+
+#[test]
+fn a_node_is_known_once_an_entry_named_it() {
+    let mut story = Story::default();
+    story.tell(1, &[], add(1));
+    story.tell(1, &[], remove(1));
+    let state = story.end().state;
+    assert!(state.knows(node(1)) && !state.knows(node(2)));
 }
 
 #[test]
