@@ -7,6 +7,7 @@ mod hostile;
 mod naming;
 mod orders;
 mod rounds;
+mod selection;
 
 use std::sync::Arc;
 

@@ -34,6 +34,24 @@ fn the_witness_knows_a_name_before_the_log_does_however_much_is_made_at_first() 
 }
 
 #[test]
+fn own_entries_that_others_bring_are_not_taken_in() {
+    let made = |pages: u8| {
+        let mut bench = Bench::new(1);
+        for page in 1..=pages {
+            bench.edit(u64::from(page), &[add(page)]);
+            bench.settle();
+        }
+        bench
+    };
+    let (before, mut forgot) = (made(2), made(1));
+    assert_eq!(before.core.peer_id(), forgot.core.peer_id());
+    let answer = forgot.push(&before.batches()[1]);
+    assert_eq!(answer, Response::Refused(Reject::Unavailable));
+    assert!(forgot.renamed, "the name is taken");
+    assert_eq!(forgot.core.graph().nodes.len(), 1);
+}
+
+#[test]
 fn what_is_promised_while_the_name_changes_stays_at_home() {
     let mut bench = Bench::new(1);
     bench.edit(1, &[add(1)]);

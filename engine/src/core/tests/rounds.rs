@@ -267,6 +267,22 @@ fn a_history_that_parts_is_left_out_and_reported() {
 }
 
 #[test]
+fn a_push_refused_for_a_fork_is_made_again_without_that_author() {
+    let (branch, mut one, mut other) = (device(3, 2), device(1, 2), device(2, 1));
+    branch.batches().iter().for_each(|batch| _ = one.push(batch));
+    let (author, mut refuses) = (branch.core.peer_id(), true);
+    let moved = sync(&mut one, &mut other, |request| {
+        match is_push(request) && std::mem::take(&mut refuses) {
+            true => Fate::Says(Response::Refused(Reject::Fork { author, common: 0 })),
+            false => Fate::Arrives,
+        }
+    });
+    assert_eq!(moved.map(|moved| (moved.pushed, moved.pulled)), Ok((2, 1)));
+    let theirs = other.core.applied();
+    assert_eq!((theirs.get(author), theirs.get(one.core.peer_id())), (0, 2));
+}
+
+#[test]
 fn a_device_that_forgot_learns_its_name_from_others() {
     let (mut before, mut other) = (device(1, 3), device(2, 0));
     sync(&mut before, &mut other, |_| Fate::Arrives).unwrap();
