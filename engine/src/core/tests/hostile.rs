@@ -48,6 +48,15 @@ fn an_answer_that_waits_is_not_given_to_whom_consent_was_withdrawn_from() {
 }
 
 #[test]
+fn a_question_that_waits_is_not_put_to_whom_consent_was_withdrawn_from() {
+    let mut bench = Bench::new(1);
+    bench.core.handle(Input::Start { round: 1, peer: stranger() });
+    bench.core.share_with(stranger(), Access::None).unwrap();
+    bench.settle();
+    assert!(bench.asks.is_empty(), "{:?}", bench.asks);
+}
+
+#[test]
 fn a_device_renamed_as_it_opened_takes_yet_another_name_when_it_must() {
     let mut bench = Bench::new(1);
     bench.edit(1, &[add(1)]);

@@ -203,6 +203,39 @@ fn settlements_that_know_nothing_of_each_other_both_stay() {
 }
 
 #[test]
+fn settlements_of_different_edges_outlive_a_restart() {
+    let mut story = Story::default();
+    let nodes = [story.tell(1, &[], add(1)), story.tell(1, &[], add(2))];
+    story.tell(1, &[], edge(EdgeType::Hyperlink));
+    let theirs = story.tell(2, &nodes, edge(EdgeType::History));
+    let third = story.tell(3, &nodes, edge(EdgeType::Hyperlink));
+    story.tell(4, &nodes, edge(EdgeType::UserGrouped));
+    let settle = || SettleEdgePair { from: node(1), to: node(2) };
+    let one = story.tell(1, &[theirs], settle());
+    let other = story.tell(4, &[third], settle());
+    let told = story.entries.len();
+    let remove = |edge_type| RemoveEdge {
+        from: node(1),
+        to: node(2),
+        kind: Some(EdgeKind::Typed(edge_type)),
+    };
+    // What is left are the first two edges, or the last two: whoever removes the others saw them.
+    for (seen, gone) in [
+        ([other, third], [EdgeType::UserGrouped, EdgeType::Hyperlink]),
+        ([one, theirs], [EdgeType::History, EdgeType::Hyperlink]),
+    ] {
+        let mut replica = story.end().reopened(2, &[]);
+        let mut story = Story { entries: story.entries.clone(), clock: story.clock };
+        for edge_type in gone {
+            story.tell(5, &seen, remove(edge_type));
+        }
+        replica.apply_all(&story.entries[told..]);
+        assert_eq!(kinds(&replica), [], "without {gone:?}");
+        assert_eq!(replica.state.shown_types(node(1), node(2)).len(), 2, "without {gone:?}");
+    }
+}
+
+#[test]
 fn a_revision_tells_of_every_entry_and_of_every_join() {
     let mut story = Story::default();
     story.tell(1, &[], add(1));
