@@ -104,7 +104,7 @@ impl Core {
     /// Judges a snapshot of another device against the ledger.
     pub(super) fn weigh(&self, shared: &Shared) -> Weighed {
         let closed = self.closed();
-        let (mut brings, mut newcomers) = (0, 0);
+        let (mut brings, mut newcomers, mut own_ahead) = (0, 0, false);
         for chain in &shared.chains {
             let ours = match self.authors.get(shared.authors.peer(chain.author)) {
                 Some(author) => self.ledger.chain(author).hashes(),
@@ -120,7 +120,9 @@ impl Core {
                 continue;
             }
             if chain.author == self.me {
-                return Weighed::OwnAhead;
+                // Of the others any may still contradict ours.
+                own_ahead = true;
+                continue;
             }
             if let Some(&common) = closed.get(&chain.author) {
                 let author = shared.authors.peer(chain.author);
@@ -131,6 +133,9 @@ impl Core {
         }
         if newcomers > 0 && self.ledger.population() + newcomers > MAX_FOREIGN_AUTHORS {
             return Weighed::Refused(Reject::TooManyAuthors);
+        }
+        if own_ahead {
+            return Weighed::OwnAhead;
         }
         Weighed::Brings(brings)
     }

@@ -273,7 +273,7 @@ fn idle(world: &World) -> bool {
 }
 
 fn is_idle(peer: &Peer) -> bool {
-    peer.busy.get() == 0 && peer.writing.get() == 0 && peer.orders.borrow().is_empty()
+    peer.busy.get() == 0 && peer.storing.get() == 0 && peer.orders.borrow().is_empty()
 }
 
 /// Whether the fate of every edit of a peer that is up is known.

@@ -101,8 +101,9 @@ pub(crate) struct Peer {
     pub(crate) bell: Notify,
     /// Rounds and other things that it has under way.
     pub(crate) busy: Cell<usize>,
-    /// Writes of its store that are under way.
-    pub(crate) writing: Cell<usize>,
+    /// Calls of its store and writes of its witness that are under way. While one is, the disk may hold
+    /// what the engine does not show yet.
+    pub(crate) storing: Cell<usize>,
     /// Edits of this life whose fate is not known yet.
     pub(crate) unsettled: Cell<usize>,
     /// What was read last by order.
@@ -129,7 +130,8 @@ pub(crate) struct Peer {
     pub(crate) heard_before_cut: RefCell<BTreeMap<usize, u64>>,
     /// What the device held that handed it a snapshot last; its own past, if its disk forgot.
     pub(crate) handed: RefCell<Option<Holdings>>,
-    /// Whether the snapshot that it is being handed was altered on its way through a liar.
+    /// Whether the snapshot that it is being handed, since it opened its store, was altered on its way
+    /// through a liar.
     pub(crate) handed_altered: Cell<bool>,
     /// Whether its conflicts may be others than when they were looked at last.
     pub(crate) prompts: Cell<bool>,
@@ -187,7 +189,7 @@ impl World {
             orders: RefCell::default(),
             bell: Notify::new(),
             busy: Cell::new(0),
-            writing: Cell::new(0),
+            storing: Cell::new(0),
             unsettled: Cell::new(0),
             view: RefCell::default(),
             last_sync: Cell::new(None),

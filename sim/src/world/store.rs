@@ -149,7 +149,7 @@ impl SimStore {
     }
 
     async fn write(&self, what: What) -> Result<(), StoreError> {
-        let _counted = Counted::begin(&self.world.peer(self.me).writing);
+        let _counted = Counted::begin(&self.world.peer(self.me).storing);
         self.world.mark(self.me, || Mark::Writing);
         let written = match &self.sealed {
             Some(sealed) => sealed.write(what).await,
@@ -168,8 +168,10 @@ impl SimStore {
 
 impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
-        // The engine goes on with what it had stored of others.
+        let _counted = Counted::begin(&self.world.peer(self.me).storing);
+        // The engine goes on with what it had stored of others, and with no part of a snapshot.
         self.world.peer(self.me).heard.take();
+        self.world.peer(self.me).handed_altered.set(false);
         self.world.peer(self.me).image.borrow_mut().contents.reopened();
         self.world.peer(self.me).cuts.set(false);
         if let Some(sealed) = &self.sealed {
@@ -204,6 +206,7 @@ impl Store for SimStore {
     }
 
     async fn load(&self, positions: Vec<u64>) -> Result<Vec<Record>, StoreError> {
+        let _counted = Counted::begin(&self.world.peer(self.me).storing);
         if let Some(sealed) = &self.sealed {
             return sealed.load(&positions).await;
         }
@@ -249,6 +252,7 @@ impl Witness for SimWitness {
 
     async fn write(&self, promise: Promise) -> Result<(), StoreError> {
         let peer = self.world.peer(self.me);
+        let _counted = Counted::begin(&peer.storing);
         let nth = peer.promises.replace(peer.promises.get() + 1);
         let choice = self.world.choices.about(Topic::Promise, [peer.key, nth]);
         let rate = self.world.plan.disk.map_or(0, |disk| disk.witness_error);
