@@ -3,6 +3,7 @@
 use super::{Bench, WORKSPACE, add, pull, stranger};
 use crate::access::Access;
 use crate::core::Output;
+use crate::core::shared::Weighed;
 use crate::entry::LogEntry;
 use crate::hash::Hash;
 use crate::limits::MAX_SNAPSHOT_PART_BYTES;
@@ -123,6 +124,30 @@ fn a_changed_snapshot_harms_nobody() {
     bench.settle();
     assert_eq!(bench.core.graph().nodes.len(), 3);
     assert!(bench.base.is_some());
+}
+
+#[test]
+fn a_snapshot_that_knows_more_of_this_device_is_weighed_to_its_end() {
+    // Some of these names stand before the own one, some behind it.
+    for number in 3..12 {
+        let device = |own: u8, page: u8| {
+            let (mut bench, mut other) = (Bench::new(1), Bench::new(number));
+            for page in 0..own {
+                bench.edit(1, &[add(page)]);
+                bench.settle();
+            }
+            other.edit(1, &[add(page)]);
+            other.settle();
+            bench.push(&other.batches()[0]);
+            bench
+        };
+        let (earlier, later) = (device(1, 90), device(2, 91));
+        let shared = earlier.core.read_shared(&later.core.encode_shared()).unwrap();
+        let weighed = earlier.core.weigh(&shared);
+        assert!(matches!(weighed, Weighed::Parted(_)), "{number}");
+        let same = earlier.core.read_shared(&device(2, 90).core.encode_shared()).unwrap();
+        assert!(matches!(earlier.core.weigh(&same), Weighed::OwnAhead), "{number}");
+    }
 }
 
 #[test]
