@@ -64,16 +64,16 @@ impl Core {
             return;
         };
         match self.weighed(&bytes) {
+            Ok((shared, _)) if self.is_outrun_by(&shared) => {
+                self.counters.note(Counter::RenamedForUnknown);
+                self.change_name();
+            }
             Ok((_, Weighed::Parted(parting))) => {
                 let reject = self.part(parting, None, Some(round));
                 // If our own name is to change, the round is made again under the new one.
                 if self.healing.is_none() {
                     self.finish(round, Err(reject.into()));
                 }
-            }
-            Ok((_, Weighed::OwnAhead)) => {
-                self.counters.note(Counter::RenamedForUnknown);
-                self.change_name();
             }
             Ok((_, Weighed::Refused(reject))) | Err(reject) => {
                 self.counters.note(Counter::SnapshotRefused);

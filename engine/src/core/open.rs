@@ -238,7 +238,7 @@ impl Replay {
         later.restore(newer).map_err(|error| error.to_string())?;
         let shared = core.read_shared(&later.encode_shared()).map_err(|error| error.to_string())?;
         match core.weigh(&shared) {
-            Weighed::Brings(_) | Weighed::OwnAhead => {}
+            Weighed::Brings(_) => {}
             Weighed::Refused(reject) => return Err(reject.to_string()),
             Weighed::Parted(Parting { author, at, .. }) => {
                 let author = shared.peer(author);

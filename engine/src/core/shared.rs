@@ -50,8 +50,6 @@ impl Shared {
 pub(super) enum Weighed {
     /// It brings this many entries; none if all is known.
     Brings(u64),
-    /// It goes on with entries of the own author that are not known here.
-    OwnAhead,
     /// An author's history here and there part.
     Parted(Parting),
     /// It breaks a rule.
@@ -104,7 +102,7 @@ impl Core {
     /// Judges a snapshot of another device against the ledger.
     pub(super) fn weigh(&self, shared: &Shared) -> Weighed {
         let closed = self.closed();
-        let (mut brings, mut newcomers, mut own_ahead) = (0, 0, false);
+        let (mut brings, mut newcomers) = (0, 0);
         for chain in &shared.chains {
             let ours = match self.authors.get(shared.authors.peer(chain.author)) {
                 Some(author) => self.ledger.chain(author).hashes(),
@@ -119,9 +117,9 @@ impl Core {
             if chain.hashes.len() <= ours.len() {
                 continue;
             }
+            brings += (chain.hashes.len() - ours.len()) as u64;
             if chain.author == self.me {
-                // Of the others any may still contradict ours.
-                own_ahead = true;
+                // No foreign author, and no other device can close it.
                 continue;
             }
             if let Some(&common) = closed.get(&chain.author) {
@@ -129,15 +127,18 @@ impl Core {
                 return Weighed::Refused(Reject::Fork { author, common });
             }
             newcomers += usize::from(ours.is_empty());
-            brings += (chain.hashes.len() - ours.len()) as u64;
         }
         if newcomers > 0 && self.ledger.population() + newcomers > MAX_FOREIGN_AUTHORS {
             return Weighed::Refused(Reject::TooManyAuthors);
         }
-        if own_ahead {
-            return Weighed::OwnAhead;
-        }
         Weighed::Brings(brings)
+    }
+
+    /// Whether a snapshot goes on with entries of this device's author that are not known here.
+    pub(super) fn is_outrun_by(&self, shared: &Shared) -> bool {
+        let ours = self.ledger.chain(self.me).hashes();
+        let mut chains = shared.chains.iter().filter(|chain| chain.author == self.me);
+        chains.any(|own| own.hashes.len() > ours.len() && own.hashes.starts_with(ours))
     }
 
     /// Joins a snapshot that was weighed: histories go on as they do there, states become one.

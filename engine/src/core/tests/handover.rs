@@ -146,7 +146,11 @@ fn a_snapshot_that_knows_more_of_this_device_is_weighed_to_its_end() {
         let weighed = earlier.core.weigh(&shared);
         assert!(matches!(weighed, Weighed::Parted(_)), "{number}");
         let same = earlier.core.read_shared(&device(2, 90).core.encode_shared()).unwrap();
-        assert!(matches!(earlier.core.weigh(&same), Weighed::OwnAhead), "{number}");
+        assert!(matches!(earlier.core.weigh(&same), Weighed::Brings(1)), "{number}");
+        let outrun = [&shared, &same].map(|shared| earlier.core.is_outrun_by(shared));
+        assert_eq!(outrun, [true, true], "{number}");
+        let known = earlier.core.read_shared(&device(1, 90).core.encode_shared()).unwrap();
+        assert!(!earlier.core.is_outrun_by(&known), "{number}");
     }
 }
 
