@@ -59,6 +59,7 @@ function drawDetails() {
   const [peer] = event.p;
   const offset = peer === undefined ? 0 : clockOffset(peer, event.t);
   const clock = offset === 0 ? "" : `, by its own clock ${seconds(event.t + offset)} (${signedMs(offset)})`;
+  const before = recorded ? ", before the recording begins" : ", before the plan begins";
   const causes = (event.c ?? []).map(([cause, ...about]) => ({ cause, about }))
     .sort((a, b) => b.cause - a.cause);
   const told = event.x && !(event.k === "fail" && findings.rows.length > 0);
@@ -67,7 +68,7 @@ function drawDetails() {
   body.replaceChildren(
     ...wrong,
     make("dl", { class: "facts" },
-      fact("When", `${seconds(event.t)}${event.s ? ", before the ${recorded ? "recording" : "plan"} begins" : ""}${clock}`),
+      fact("When", `${seconds(event.t)}${event.s ? before : ""}${clock}`),
       event.p.length > 0 ? fact("Where", peerNames(event.p)) : null,
       frame ? frameFacts(frame) : null),
     ...text,
