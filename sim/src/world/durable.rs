@@ -78,8 +78,8 @@ impl World {
         let bytes = base.bytes.clone();
         let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
         let count = dropped.len();
-        let joined = count == 0 && peer.handed_altered.get();
-        peer.misled.set(peer.misled.get() || joined);
+        let joins_altered = count == 0 && peer.handed_altered.get();
+        peer.misled.set(peer.misled.get() || joins_altered);
         self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
         self.mark(me, || Mark::Rebased(vector.clone()));
         if recovers {

@@ -8,8 +8,8 @@ use super::{EXIT_CODES, ShapeArgs, Source};
 ///
 /// The page is one file that opens in a browser without a network. It shows verdict and commands,
 /// all peers over time with every frame, fault and edit, what led to the failure and nothing else,
-/// and the graph of each peer at any moment. Of a recording it shows one device's last 2,000 steps, and the
-/// others as far as it heard of them. Exits with 0 if it is written, 3 if the plan ran
+/// and the graph of each peer at any moment. Of a recording it shows one device's last 2,000 steps,
+/// and the others as far as it heard of them. Exits with 0 if it is written, 3 if the plan ran
 /// differently twice or a recording is not what the engine does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]

@@ -8,8 +8,8 @@ use super::{EXIT_CODES, whole};
 ///
 /// The bugs are the patches in sim/planted, or in the folder that --patches names. The tracked files
 /// are copied below cargo's target folder; there each patch is applied, the simulator is built, and
-/// seeds from 0 on are run until one fails. That seed must hold without the patch. Needs git and cargo, and a checkout around the
-/// working directory. Exits with 1 if fewer bugs are caught than --demand says, or if a seed fails
+/// seeds from 0 on are run until one fails. That seed must hold without the patch. Needs git and
+/// cargo, and a checkout around the working directory. Exits with 1 if fewer bugs are caught than --demand says, or if a seed fails
 /// without the patch too; with 2 if a patch does not apply or build.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
