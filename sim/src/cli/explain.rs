@@ -15,7 +15,7 @@ use super::kinds::Kinds;
 use super::output::Output;
 use super::record::block;
 use super::recording;
-use super::subject::{Recipe, Subject, replay_file};
+use super::subject::{Recipe, Subject, replay_file, title_of};
 
 /// Most steps of a recording that are drawn: a page of more says less.
 const MOST_STEPS: u64 = 2_000;
@@ -57,8 +57,8 @@ fn explain_recording(
     if !args.text {
         recording::tell(path, &replayed, output)?;
     }
-    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let (title, replay) = (name.to_string(), replay_file(path));
+    let name = title_of(path);
+    let (title, replay) = (name.clone(), replay_file(path));
     let about = About { title, replay, shrink: None, recorded: true };
     publish(args, &Explanation::new(&plan, &run, about), &name, output)?;
     Ok(match replayed.verdict {

@@ -93,9 +93,7 @@ impl Subject {
     pub(crate) fn title(&self) -> String {
         match self {
             Subject::Seed { seed, .. } => format!("seed {seed}"),
-            Subject::Scenario { file, .. } | Subject::Capsule { file, .. } => {
-                file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
-            }
+            Subject::Scenario { file, .. } | Subject::Capsule { file, .. } => title_of(file),
         }
     }
 
@@ -121,6 +119,11 @@ impl Subject {
             }
         }
     }
+}
+
+/// What a file is called in a report: its name without the ending.
+pub(crate) fn title_of(file: &Path) -> String {
+    file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The one line that replays a file.
