@@ -19,6 +19,8 @@ pub(crate) struct Atomic {
     whole: Vec<VersionVector>,
     /// Of each author the runs of entries in these batches: first, last, batch.
     runs: BTreeMap<PeerId, Vec<(u64, u64, usize)>>,
+    /// The first batch that came since the store was opened.
+    present: usize,
 }
 
 impl Atomic {
@@ -49,10 +51,16 @@ impl Atomic {
         }
     }
 
-    /// Whether the entry ever reached the peer.
+    /// The store is opened: what came before and is not on the disk is gone.
+    pub(crate) fn begin_anew(&mut self) {
+        self.present = self.whole.len();
+    }
+
+    /// Whether the entry reached the peer since its store was opened.
     pub(crate) fn met(&self, dot: Dot) -> bool {
         let runs = self.runs.get(&dot.peer).map_or(&[][..], Vec::as_slice);
-        runs.iter().any(|&(first, last, _)| (first..=last).contains(&dot.sequence))
+        let now = runs.iter().filter(|&&(_, _, batch)| batch >= self.present);
+        now.into_iter().any(|&(first, last, _)| (first..=last).contains(&dot.sequence))
     }
 
     /// Judges a move of what `peer` shows or stores; `ours` tells its own authors, of which it
@@ -169,6 +177,17 @@ mod tests {
         assert!(holds(&atomic, (3, 0), (6, 0)));
         assert!(holds(&atomic, (0, 0), (6, 0)));
         assert!(!holds(&atomic, (3, 0), (5, 0)));
+    }
+
+    #[test]
+    fn what_an_earlier_opening_of_the_store_met_is_gone() {
+        let mut atomic = Atomic::default();
+        let dot = |sequence| Dot { peer: A, sequence };
+        atomic.add(&[(A, 1, 3)]);
+        assert!(atomic.met(dot(3)) && !atomic.met(dot(4)));
+        atomic.begin_anew();
+        atomic.add(&[(A, 3, 4)]);
+        assert!(!atomic.met(dot(2)) && atomic.met(dot(3)));
     }
 
     #[test]

@@ -78,27 +78,28 @@ fn lacks_nothing_of(
     Ok(())
 }
 
-/// Judges that peers with the same entries are equal, healed or not.
-pub(crate) fn equal(views: &[&(View, &Holdings)]) -> Result<(), Finding> {
-    for (index, (one, _)) in views.iter().enumerate() {
-        for (other, _) in &views[index + 1..] {
-            if one.frontier != other.frontier || !one.settled() || !other.settled() {
-                continue;
-            }
-            let differs = if one.state != other.state {
-                "merged states"
-            } else if one.graph != other.graph {
-                "graphs"
-            } else {
-                continue;
-            };
-            return Err(Finding {
-                property: PROPERTY,
-                peers: vec![one.peer, other.peer],
-                operations: Vec::new(),
-                detail: format!("the peers hold the same entries, but their {differs} differ"),
-            });
-        }
+/// Judges that peers with the same entries are equal, healed or not, where nothing is volatile. One
+/// view for each set of entries.
+pub(crate) fn equal<'a>(views: impl Iterator<Item = &'a View>) -> Result<Vec<&'a View>, Finding> {
+    let mut first: Vec<&View> = Vec::new();
+    for view in views.filter(|view| view.settled()) {
+        let Some(one) = first.iter().find(|one| one.frontier == view.frontier) else {
+            first.push(view);
+            continue;
+        };
+        let differs = if one.state != view.state {
+            "merged states"
+        } else if one.graph != view.graph {
+            "graphs"
+        } else {
+            continue;
+        };
+        return Err(Finding {
+            property: PROPERTY,
+            peers: vec![one.peer, view.peer],
+            operations: Vec::new(),
+            detail: format!("the peers hold the same entries, but their {differs} differ"),
+        });
     }
-    Ok(())
+    Ok(first)
 }

@@ -59,30 +59,46 @@ impl Acknowledged {
     }
 }
 
-/// Judges that a peer which disowns `lost` entries of `author` authors as many anew with the same
-/// append.
-pub(crate) fn judge_disowned(
-    peer: usize,
+/// What an entry says, whoever made it and when: its kind and payload.
+pub(crate) type Said = (u16, Vec<u8>);
+
+/// What an author's entries after a sequence say, in their order, as far as these records have them.
+pub(crate) fn said_by(
     author: PeerId,
     after: u64,
-    lost: u64,
-    append: &[Record],
+    records: impl Iterator<Item = Record>,
+) -> Vec<Said> {
+    let mut said = BTreeMap::new();
+    for record in records {
+        let Record::Ready(batch) = record else { continue };
+        for (dot, (kind, payload)) in batch.dots().zip(batch.payloads()) {
+            if dot.peer == author && dot.sequence > after {
+                said.insert(dot.sequence, (kind, payload.to_vec()));
+            }
+        }
+    }
+    said.into_values().collect()
+}
+
+/// Judges that a peer which disowns entries from `first` on says the same again, in the same order and
+/// before anything else, under its new name.
+pub(crate) fn judge_disowned(
+    peer: usize,
+    first: Dot,
+    lost: &[Said],
+    anew: &[Said],
 ) -> Result<(), Finding> {
-    let anew: usize = append
-        .iter()
-        .map(|record| match record {
-            Record::Ready(batch) => batch.len(),
-            _ => 0,
-        })
-        .sum();
-    if anew as u64 >= lost {
+    if anew.starts_with(lost) {
         return Ok(());
     }
+    let (lost, anew) = (lost.len(), anew.len());
     Err(Finding {
         property: "nothing acknowledged is lost",
         peers: vec![peer],
-        operations: vec![Dot { peer: author, sequence: after + 1 }],
-        detail: format!("{lost} entries are disowned from this one on, {anew} are authored anew"),
+        operations: vec![first],
+        detail: format!(
+            "{lost} entries are disowned from this one on, the {anew} that are authored anew are others"
+        ),
     })
 }
 
@@ -101,6 +117,20 @@ pub(crate) fn judge_opened(
         peers: vec![peer],
         operations: Vec::new(),
         detail: format!("the disk holds {durable:?}, the workspace opened with {applied:?}"),
+    })
+}
+
+/// Judges what a peer shows once nothing is under way any more: what its disk holds, and no edit that
+/// was taken back.
+pub(crate) fn judge_at_rest(view: &View) -> Result<(), Finding> {
+    if view.settled() {
+        return Ok(());
+    }
+    Err(Finding {
+        property: "what is shown at rest is durable",
+        peers: vec![view.peer],
+        operations: Vec::new(),
+        detail: format!("its history ends at {:?}, it shows {:?}", view.frontier, view.applied),
     })
 }
 

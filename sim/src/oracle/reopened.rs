@@ -5,13 +5,11 @@
 //! disk that lost acknowledged bytes makes it say so, if a part of the store that the disk kept
 //! whole knows better.
 
-use std::collections::BTreeSet;
-
 use graphshell_sync::ports::Opened;
-use graphshell_sync::{DeviceId, Record, Snapshot};
+use graphshell_sync::{Record, Snapshot};
 
 use super::Finding;
-use crate::world::image::{Holdings, Image};
+use crate::world::image::{Contents, Image};
 use crate::world::store::What;
 
 /// What one opened store shows.
@@ -35,22 +33,21 @@ impl<'a> Shows<'a> {
     }
 
     /// After how many of these writes, without the one `missing`, the disk held what it shows, and
-    /// what that was; the latest if there are several. `source` holds what bases cover beyond it,
-    /// `recoveries` whom bases let in that told what the log had lost.
+    /// what that was; the latest if there are several. `recoveries` are the bases that told what the log
+    /// had lost, and what they told.
     pub(crate) fn once(
         &self,
         writes: &[What],
         missing: Option<usize>,
-        source: &Holdings,
-        recoveries: &[(Snapshot, BTreeSet<DeviceId>)],
+        recoveries: &[(Snapshot, Contents)],
     ) -> Option<(usize, Image)> {
         let mut image = Image::default();
         let mut found = self.is(&image).then(|| (0, image.clone()));
         for (nth, what) in writes.iter().enumerate().filter(|&(nth, _)| Some(nth) != missing) {
-            image = what.after(&image, Some(source)).unwrap_or(image);
+            image = what.after(&image).unwrap_or(image);
             let told = recoveries.iter().find(|(base, _)| image.base.as_ref() == Some(base));
-            if let (What::Base(..), Some((_, shared))) = (what, told) {
-                image.base_shares(shared);
+            if let (What::Base(..), Some((_, contents))) = (what, told) {
+                image.base_tells(contents);
             }
             if self.is(&image) {
                 found = Some((nth + 1, image.clone()));

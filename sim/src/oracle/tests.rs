@@ -99,11 +99,12 @@ fn entry_that_is_missing_without_a_reported_fork_is_found() {
 #[test]
 fn different_states_of_equal_entries_are_found() {
     let equal = |state: Vec<u8>| {
-        let (one, other) = (view(0, history()), View { state, ..view(1, history()) });
-        let held = held(&one);
-        convergence::equal(&[&(one, &held), &(other, &held)])
+        let (one, poorer) = (view(0, history()), view(2, history()[..2].to_vec()));
+        let other = View { state, ..view(1, history()) };
+        let views = [one, poorer, other];
+        convergence::equal(views.iter()).map(|different| different.len())
     };
-    assert_eq!(equal(Vec::new()), Ok(()));
+    assert_eq!(equal(Vec::new()), Ok(2));
     assert!(equal(vec![1]).is_err());
 }
 
@@ -183,8 +184,17 @@ fn telling_more_than_the_witness_knows_is_found() {
 
 #[test]
 fn disowned_entry_that_is_not_made_again_is_found() {
-    assert_eq!(durability::judge_disowned(0, A, 1, 0, &[]), Ok(()));
-    assert!(durability::judge_disowned(0, A, 1, 1, &[]).is_err());
+    let said = |words: &[u8]| words.iter().map(|&word| (1, vec![word])).collect::<Vec<_>>();
+    let judge = |lost: &[u8], anew: &[u8]| {
+        durability::judge_disowned(0, Dot { peer: A, sequence: 1 }, &said(lost), &said(anew))
+            .is_ok()
+    };
+    assert!(judge(&[], &[]) && judge(&[], &[1]));
+    assert!(
+        judge(&[1, 2], &[1, 2]) && judge(&[1, 2], &[1, 2, 3]),
+        "what was not stored comes after"
+    );
+    assert!(!judge(&[1, 2], &[1]) && !judge(&[1, 2], &[2, 1]) && !judge(&[1, 2], &[1, 1]));
 }
 
 #[test]
@@ -209,12 +219,55 @@ fn entry_that_a_round_left_behind_is_found() {
 }
 
 #[test]
+fn entries_that_say_another_thing_than_their_user_did_are_found() {
+    let edit = |title: &str| Edit::SetTitle { node: "n".into(), title: title.into() }.to_entry(0);
+    let judge = |did: &[&str]| {
+        let operations = Some(did.iter().map(|title| edit(title)).collect());
+        let moment =
+            causality::Moment { applied: vector(0, 0), clock_ms: 7, entries: 3, operations };
+        let authored = [(Dot { peer: A, sequence: 1 }, moment)].into_iter().collect();
+        let made = |sequence| entry(A, sequence, (sequence - 1, 0));
+        let mut history: Vec<_> = (1..=3).map(made).collect();
+        history[1].entry = Edit::RestoreNode { node: "n".into() }.to_entry(0);
+        history.iter_mut().for_each(|entry| entry.timestamp_ms = 7);
+        causality::judge_authored(&view(0, history), &authored, |_| false)
+    };
+    assert_eq!(judge(&["1", "3"]), Ok(()), "a restore may come with it");
+    assert!(judge(&["1"]).is_err(), "twice what was done once");
+    assert!(judge(&["1", "3", "4"]).is_err(), "less than what was done");
+    assert!(judge(&["3", "1"]).is_err(), "in another order");
+}
+
+#[test]
+fn later_entries_of_an_edit_are_judged_like_its_first() {
+    let judge = |broken: fn(&mut SyncedLogEntry)| {
+        let applied = vector(0, 3);
+        let moment = causality::Moment { applied, clock_ms: 7, entries: 2, operations: None };
+        let authored = [(Dot { peer: A, sequence: 1 }, moment)].into_iter().collect();
+        let mut history = vec![entry(A, 1, (0, 3)), entry(A, 2, (1, 3))];
+        history.iter_mut().for_each(|entry| entry.timestamp_ms = 7);
+        broken(&mut history[1]);
+        causality::judge_authored(&view(0, history), &authored, |_| false)
+    };
+    assert_eq!(judge(|_| ()), Ok(()));
+    assert!(judge(|entry| entry.version_vector = vector(1, 0)).is_err());
+    assert!(judge(|entry| entry.timestamp_ms = 8).is_err());
+}
+
+#[test]
+fn edit_that_shows_though_no_log_holds_it_is_found_at_rest() {
+    let mut view = view(0, history());
+    assert_eq!(durability::judge_at_rest(&view), Ok(()));
+    view.applied.raise(A, 3);
+    assert!(durability::judge_at_rest(&view).is_err());
+}
+
+#[test]
 fn vector_or_time_that_is_not_of_the_moment_is_found() {
     let judge_at = |applied, clock_ms, forked: &[PeerId]| {
-        let moment = causality::Moment { applied, clock_ms };
+        let moment = causality::Moment { applied, clock_ms, entries: 1, operations: None };
         let authored = [(Dot { peer: B, sequence: 1 }, moment)].into_iter().collect();
-        let forks = forked.iter().map(|&author| (author, 0)).collect();
-        causality::judge_authored(&view(0, history()), &authored, &forks)
+        causality::judge_authored(&view(0, history()), &authored, |author| forked.contains(&author))
     };
     let judge = |applied, forked| judge_at(applied, 1, forked);
     assert!(judge_at(vector(1, 0), 2, &[]).is_err(), "the clock said something else");

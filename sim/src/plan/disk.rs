@@ -76,6 +76,6 @@ pub enum Rot {
     Zero,
     /// Two values of the log stand in each other's place, each undamaged; only in the log.
     Swap,
-    /// The newest group of the log is gone without a trace; only in the log.
+    /// A group of the log is gone without a trace, as often as not the newest; only in the log.
     Cut,
 }

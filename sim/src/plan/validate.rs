@@ -9,6 +9,7 @@ use graphshell_sync::wire::PROTOCOL_VERSION;
 use graphshell_sync::{EdgeKind, LogEntry, limits};
 
 use super::{Action, Choice, Edit, Fact, Listed, Network, Part, Peer, Plan, Rot};
+use crate::probe;
 use crate::web::Web;
 
 /// Most peers of one plan.
@@ -109,7 +110,7 @@ impl Plan {
         let mut peers = BTreeSet::new();
         for (place, peer) in self.peers.iter().enumerate() {
             let place = || format!("peer {}", place + 1);
-            check_name(".name", &peer.name).map_err(at(place))?;
+            check_peer_name(&peer.name).map_err(at(place))?;
             check(peers.insert(peer.name.as_str()), ".name", quoted(&peer.name), "a unique name")
                 .map_err(at(place))?;
             check_clock(".clock_offset_ms", peer.clock_offset_ms).map_err(at(place))?;
@@ -182,6 +183,9 @@ impl Plan {
             })?;
             match fact {
                 Fact::ForkReported { author_of } => check_peer(peers, ".author_of", author_of),
+                Fact::Counted { what, .. } => {
+                    check(probe::is_declared(what), ".what", quoted(what), "what a run may count")
+                }
                 _ => Ok(()),
             }
         };
@@ -345,6 +349,19 @@ fn check_peer(peers: &BTreeSet<&str>, field: &'static str, name: &str) -> Result
     } else {
         check(false, field, quoted(name), format!("one of {}", listed()))
     }
+}
+
+/// Recordings of a peer are files of its name.
+fn check_peer_name(name: &str) -> Result<(), Wrong> {
+    check_name(".name", name)?;
+    let path = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':');
+    check(
+        !name.starts_with('.') && !name.contains(path),
+        ".name",
+        quoted(name),
+        "a name that can be a file's, without a leading dot, separators and control characters"
+            .to_owned(),
+    )
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<(), Wrong> {

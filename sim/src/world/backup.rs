@@ -20,7 +20,6 @@ impl World {
     pub(crate) fn lose_tail(&self, me: usize, records: usize) -> u64 {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
-        *peer.handed.borrow_mut() = Some(image.contents.held.clone());
         let before = image.records.len();
         image.lose_tail(records);
         let lost = before - image.records.len();
@@ -34,7 +33,8 @@ impl World {
     /// Copies a peer's disk and keyring aside.
     pub(crate) fn back_up(&self, me: usize) {
         let peer = &self.peers[me];
-        *peer.backup.borrow_mut() = Some(peer.image.borrow().clone());
+        let copy = (peer.image.borrow().clone(), peer.author.get());
+        *peer.backup.borrow_mut() = Some(copy);
         peer.drive.iter().for_each(Drive::back_up);
         self.note(me, "is backed up", &[]);
         self.count("backups");
@@ -44,15 +44,16 @@ impl World {
     /// a copy nothing happens. Says how many entries it holds no more.
     pub(crate) fn restore(&self, me: usize, with_witness: bool) -> u64 {
         let peer = &self.peers[me];
-        let Some(mut image) = peer.backup.borrow().clone() else {
+        let Some((mut image, author)) = peer.backup.borrow().clone() else {
             self.note(me, "has no backup to be restored from", &[]);
             return 0;
         };
-        if !with_witness {
+        if with_witness {
+            peer.forgot_as.borrow_mut().extend(author);
+        } else {
             image.promise = peer.image.borrow().promise;
         }
         peer.drive.iter().for_each(Drive::restore);
-        peer.amnesiac.set(peer.amnesiac.get() || with_witness);
         peer.is_set_back();
         peer.acknowledged.borrow_mut().restored(&image.contents.held.vector());
         let held = image.contents.held.vector();

@@ -6,7 +6,7 @@
 /// What a choice is about; keeps choices about the same subject apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Topic {
-    /// What becomes of a frame: link, number, copy.
+    /// What becomes of a frame: link, number.
     Frame = 1,
     /// How long an append takes and what a crash does to it: peer, number.
     Append = 2,
@@ -22,7 +22,7 @@ pub(crate) enum Topic {
     Budget = 7,
     /// What goes wrong in a disk call: peer, number, part of the call.
     Disk = 8,
-    /// What a power cut leaves: peer, number of the cut, file, page.
+    /// What a power cut leaves: peer, number of the cut, number of the page.
     PowerCut = 9,
     /// Where bytes rot: peer, step.
     Rot = 10,

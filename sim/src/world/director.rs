@@ -14,7 +14,7 @@ use super::facts;
 use super::image::Holdings;
 use super::shared::{Life, Peer, World};
 use crate::oracle::liveness::{self, LATE_MS, SETTLE_MS};
-use crate::oracle::{Finding, View, atomic, causality, convergence, forks, model};
+use crate::oracle::{Finding, View, atomic, causality, convergence, durability, forks, model};
 
 /// The run was ended by a failure.
 struct Stopped;
@@ -174,15 +174,21 @@ impl Director {
                 (view, held)
             })
             .collect();
+        let core = if world.plan.heal { world.core() } else { Vec::new() };
         let sound = || {
             for (view, _) in &views {
+                if core.contains(&view.peer) {
+                    durability::judge_at_rest(view)?;
+                }
                 atomic::judge_seen(view, &world.peer(view.peer).seen.borrow())?;
                 causality::judge(view)?;
                 let authored = world.peer(view.peer).authored.borrow();
-                causality::judge_authored(view, &authored, &forks)?;
+                let forgot = world.peer(view.peer).forgot_as.borrow();
+                causality::judge_authored(view, &authored, |author| {
+                    forks.contains_key(&author) && forgot.contains(&author)
+                })?;
                 world.peer(view.peer).acknowledged.borrow().judge(view)?;
             }
-            let core = if world.plan.heal { world.core() } else { Vec::new() };
             for company in companies(world, &core) {
                 let held = company.iter().map(|&me| (me, &images[me].contents.held));
                 forks::judge(held, &forks)?;
@@ -194,19 +200,13 @@ impl Director {
                 }
             }
             // What a liar's snapshot says beyond the names of entries nobody can check.
-            let views: Vec<_> =
-                views.iter().filter(|(view, _)| !world.peer(view.peer).misled.get()).collect();
-            convergence::equal(&views)?;
-            for (index, (view, _)) in views.iter().enumerate() {
-                // Settled views with equal frontiers have equal graphs by now: one speaks for all.
-                let judged = views[..index]
-                    .iter()
-                    .any(|(other, _)| other.settled() && other.frontier == view.frontier);
-                if view.settled() && !judged {
-                    model::judge(view)?;
-                }
+            let checked = views.iter().map(|(view, _)| view);
+            let checked = checked.filter(|view| !world.peer(view.peer).misled());
+            // Views with equal frontiers have equal graphs then: one speaks for all.
+            for view in convergence::equal(checked.clone())? {
+                model::judge(view)?;
             }
-            if let Some((view, _)) = views.first() {
+            if let Some(view) = checked.clone().next() {
                 world.count_notable(view);
             }
             expectations(world, &views)
@@ -282,10 +282,11 @@ fn all_edits_settled(world: &World) -> bool {
 }
 
 /// Judges what the plan expects at its end.
-fn expectations(world: &World, views: &[&(View, &Holdings)]) -> Result<(), Finding> {
+fn expectations(world: &World, views: &[(View, &Holdings)]) -> Result<(), Finding> {
     for expectation in &world.plan.expect {
         for (me, peer) in world.peers.iter().enumerate() {
-            if !expectation.at.is_empty() && !expectation.at.contains(&peer.name) {
+            let everybody = expectation.at.is_empty() && !world.plan.peers[me].is_hostile();
+            if !everybody && !expectation.at.contains(&peer.name) {
                 continue;
             }
             let Some((view, _)) = views.iter().find(|(view, _)| view.peer == me) else {

@@ -4,15 +4,14 @@
 //! power cut can be compared with what it acknowledged.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::iter;
 
 use graphshell_sync::ports::Opened;
-use graphshell_sync::{DeviceId, Record, Snapshot, VersionVector};
+use graphshell_sync::{Record, Snapshot, VersionVector};
 
 use super::choice::Topic;
 use super::disk::{DiskImage, Guilt, SimDisk, Stop, journal, medium};
-use super::image::Image;
+use super::image::{Contents, Image};
 use super::panics;
 use super::shared::World;
 use super::store::What;
@@ -42,6 +41,8 @@ pub(crate) struct Drive {
     /// may be put aside.
     whole: Cell<bool>,
     tries: Cell<u32>,
+    /// What the disk had done wrong when the store was to be opened, since it last was.
+    guilt: Cell<Guilt>,
     /// The step of the plan that filled the disk, while it is full.
     full: Cell<Option<usize>>,
     kept: RefCell<Kept>,
@@ -66,8 +67,8 @@ struct Kept {
     in_flight: Option<What>,
     /// How far the log reached when the last of it was acknowledged: the database was told.
     acknowledged: u64,
-    /// Bases that told what the log had lost, each with the devices that it lets in.
-    recoveries: Vec<(Snapshot, BTreeSet<DeviceId>)>,
+    /// Bases that told what the log had lost, each with what it told.
+    recoveries: Vec<(Snapshot, Contents)>,
 }
 
 impl Drive {
@@ -80,6 +81,7 @@ impl Drive {
             recovers: Cell::default(),
             whole: Cell::default(),
             tries: Cell::default(),
+            guilt: Cell::default(),
             full: Cell::default(),
             kept: RefCell::default(),
             backup: RefCell::default(),
@@ -89,18 +91,28 @@ impl Drive {
     /// Lets the store work. On a disk that changed or lost bytes it may panic within, as long as it
     /// catches that.
     pub(crate) fn watch<T>(&self, work: impl FnOnce() -> T) -> T {
-        let Guilt { log, rest } = self.disk.guilt();
+        let Guilt { log, rest } = self.guilt();
         if log || rest { panics::forgive(work) } else { work() }
+    }
+
+    /// The store is to be opened: it may put aside what the disk spoilt.
+    pub(crate) fn opens(&self) {
+        self.guilt.set(self.guilt());
+    }
+
+    /// What the disk did wrong that is still to be seen, or that the store that is opened had to deal with.
+    fn guilt(&self) -> Guilt {
+        self.guilt.get() | self.disk.guilt()
     }
 
     /// The store begins to write this over what the image holds.
     pub(crate) fn begin(&self, what: What, image: &Image) {
         let mut kept = self.kept.borrow_mut();
-        if let What::Base(base, _) = &what
+        if let What::Base(base, ..) = &what
             && image.lost > 0
-            && let Some(after) = what.after(image, None)
+            && let Some(after) = what.after(image)
         {
-            kept.recoveries.push((base.clone(), after.contents.shared));
+            kept.recoveries.push((base.clone(), after.contents));
         }
         kept.in_flight = Some(what);
     }
@@ -133,6 +145,7 @@ impl Drive {
     pub(crate) fn restore(&self) {
         if let Some((disk, kept)) = self.backup.borrow().clone() {
             self.disk.replace(disk);
+            self.guilt.take();
             *self.kept.borrow_mut() = kept;
         }
     }
@@ -140,7 +153,8 @@ impl Drive {
     /// Compares what an opened store shows with what it was given, and takes note of what it is.
     pub(crate) fn reopened(&self, world: &World, me: usize, opened: &Opened, records: &[Record]) {
         self.tries.set(0);
-        let guilt = self.disk.guilt();
+        let guilt = self.guilt();
+        self.guilt.set(Guilt::default());
         let peer = world.peer(me);
         world.count_many("databases put aside", opened.set_aside.len() as u64);
         for aside in &opened.set_aside {
@@ -169,7 +183,7 @@ impl Drive {
             peer.image.borrow_mut().keep_snapshot(new.clone());
         }
         if !acknowledged {
-            let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow(), None));
+            let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow()));
             if let (Some(what), true) = (&in_flight, after.is_some_and(|image| shows.is(&image))) {
                 world.count("writes found though never acknowledged");
                 kept.log.push(what.clone());
@@ -208,12 +222,11 @@ impl Drive {
             world.archive(records);
         }
         kept.log.extend(in_flight);
-        let source = peer.image.borrow().contents.held.clone();
         // Blocks are chained, so only the last of them may be missing; of the bases any.
         let bases = kept.log.iter().enumerate().filter(|(_, what)| matches!(what, What::Base(..)));
         let mut missing = iter::once(None).chain(bases.map(|(nth, _)| Some(nth)));
         let found = missing.find_map(|missing| {
-            let (writes, image) = shows.once(&kept.log, missing, &source, &kept.recoveries)?;
+            let (writes, image) = shows.once(&kept.log, missing, &kept.recoveries)?;
             Some((missing, writes, image))
         });
         let Some((missing, writes, mut image)) = found else {
@@ -243,7 +256,7 @@ impl Drive {
         let peer = world.peer(me);
         world.tell(me, format_args!("cannot use its store: {why}"), why.as_bytes());
         self.tries.set(self.tries.get() + 1);
-        let guilt = self.disk.guilt();
+        let guilt = self.guilt();
         // A key file that rotted looks like a wrong key, a block that did like a newer engine's.
         let damaged = damaged || (guilt.log || guilt.rest) && self.tries.get() > PATIENCE;
         let calm = world.calm(world.now_ms());
@@ -266,6 +279,7 @@ impl Drive {
         world.note(me, "puts its store aside and begins anew", &[]);
         world.count("stores begun anew");
         self.disk.replace(DiskImage::default());
+        self.guilt.take();
         self.kept.take();
         self.untold.set(false);
         self.recovers.set(false);
@@ -294,13 +308,18 @@ impl Drive {
     }
 
     /// Takes so many groups off the end of the log, as if they had never been there; one stays.
-    /// Says how many at most are gone.
+    /// Says how many are gone.
     pub(crate) fn lose_tail(&self, world: &World, me: usize, nth: u64, groups: usize) -> u64 {
-        let forged = self.disk.forge(medium::LOG, nth, |_, log| journal::without_last(groups, log));
-        world.tell(me, format_args!("loses its last {groups} appends"), &[]);
-        world.count("tails lost");
+        let mut gone = 0;
+        let lost = self.disk.forge(medium::LOG, nth, |_, log| {
+            let (left, without) = journal::without_last(groups, log)?;
+            gone = without;
+            Some(left)
+        });
+        world.tell(me, format_args!("loses its last {gone} appends"), &[]);
+        world.count_many("tails lost", u64::from(lost));
         self.report(world, me);
-        if forged { groups as u64 } else { 0 }
+        gone as u64
     }
 
     /// The peer's power goes, or its program ends, after so many more disk calls.
@@ -367,7 +386,7 @@ impl Drive {
 
     /// Ends what the present life did to the disk.
     pub(crate) fn settle(&self, world: &World, me: usize) {
-        let Guilt { log, rest } = self.disk.guilt();
+        let Guilt { log, rest } = self.guilt();
         self.whole.set(self.whole.get() && !log && !rest);
         // A loss that was noticed in this life is told in this life or not at all.
         self.untold.set(false);
@@ -398,7 +417,6 @@ impl super::shared::Peer {
         image.keep_snapshot_of(&now);
         image.contents.reopened();
         self.is_set_back();
-        *self.handed.borrow_mut() = Some(now.contents.held.clone());
         let held: VersionVector = image.contents.held.vector();
         self.acknowledged.borrow_mut().restored(&held);
         *now = image;

@@ -3,6 +3,7 @@
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry};
 
+use super::image::Handed;
 use super::shared::World;
 use crate::oracle::{Finding, bounds, compaction, durability};
 use crate::trace::Mark;
@@ -26,8 +27,19 @@ impl World {
                 Record::Fork(_) => self.count("forks proven"),
                 Record::Disown { author, after } => {
                     self.count("histories disowned");
-                    let lost = before.get(*author).saturating_sub(*after);
-                    self.judge(durability::judge_disowned(me, *author, *after, lost, records));
+                    let log = image.records.iter().filter_map(|bytes| Record::decode(bytes).ok());
+                    let lost = durability::said_by(*author, *after, log);
+                    // The new name stands in the same append.
+                    let new = records.iter().find_map(|record| match record {
+                        Record::Identity { device, incarnation } => {
+                            Some(PeerId::derive(*device, *incarnation))
+                        }
+                        _ => None,
+                    });
+                    let anew = new.map(|new| durability::said_by(new, 0, records.iter().cloned()));
+                    let first = Dot { peer: *author, sequence: *after + 1 };
+                    let anew = anew.unwrap_or_default();
+                    self.judge(durability::judge_disowned(me, first, &lost, &anew));
                     peer.acknowledged.borrow_mut().disowned(*author, *after);
                     let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
                     peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
@@ -70,16 +82,14 @@ impl World {
     }
 
     /// A peer has put a base under its log.
-    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64) {
+    pub(crate) fn rebased(&self, me: usize, base: Snapshot, first: u64, handed: Option<&Handed>) {
         let peer = &self.peers[me];
         let mut image = peer.image.borrow_mut();
         let (before, vector, recovers) =
             (image.contents.held.vector(), base.vector.clone(), image.lost > 0);
         let bytes = base.bytes.clone();
-        let dropped = image.rebase(base, first, peer.handed.borrow().as_ref());
+        let dropped = image.rebase(base, first, handed);
         let count = dropped.len();
-        let joins_altered = count == 0 && peer.handed_altered.get();
-        peer.misled.set(peer.misled.get() || joins_altered);
         self.tell(me, format_args!("puts a base under its log and cuts {count} records"), &bytes);
         self.mark(me, || Mark::Rebased(vector.clone()));
         if recovers {

@@ -120,10 +120,10 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
         Fact::NoFork => {
             equal("forks reported", &Forks::new(), &world.peer(view.peer).forks.borrow())
         }
-        Fact::Counted { what, least } => match world.counts().get(what.as_str()) {
-            Some(times) if times >= least => Ok(()),
+        Fact::Counted { what, least } => match world.counts().get(what.as_str()).copied() {
+            found if found.unwrap_or(0) >= *least => Ok(()),
             found => {
-                let found = found.copied().unwrap_or(0);
+                let found = found.unwrap_or(0);
                 Err(format!("count of {what:?}: expected at least {least}, found {found}"))
             }
         },

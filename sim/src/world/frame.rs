@@ -1,7 +1,10 @@
 //! What the simulated network puts around the engine's frames.
 
+use std::rc::Rc;
+
 use graphshell_sync::wire::{Reject, Request, Response};
 
+use super::image::Holdings;
 use crate::plan::FaultKind;
 
 /// A frame of the engine, addressed.
@@ -21,6 +24,8 @@ pub(crate) struct Frame {
     pub(crate) sent_ms: u64,
     /// How often its sender's disk had forgotten something.
     pub(crate) set_backs: u64,
+    /// What the device held that hands over a snapshot, if this is a part of one.
+    pub(crate) handing: Option<Rc<Holdings>>,
     /// What the engine encoded, unless it was damaged on the way.
     pub(crate) body: Vec<u8>,
     /// What damaged it.

@@ -1,8 +1,8 @@
 //! Sudden death of one peer, at any of its port calls.
 //!
-//! Turmoil crashes a host only between two ticks. A blown fuse stops the peer at the very call:
-//! nothing of it is polled any more, no port does anything for it, and the world takes it away
-//! after the tick.
+//! A host of turmoil crashes only between two ticks. A blown fuse stops the peer at the very call:
+//! nothing of it is polled any more, no port does anything for it, and its life ends within the
+//! same poll (`lives.rs`).
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};

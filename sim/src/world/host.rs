@@ -30,8 +30,8 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     }
     world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
     world.mark(me, || Mark::Started);
-    // A device whose keyring knows nothing yet cannot tell a crash from a backup.
-    let unwitnessed = peer.image.borrow().promise.is_none();
+    peer.unwitnessed.set(false);
+    peer.store_failed.set(false);
     let ports = SimPorts {
         clock: SimClock::new(world.clone(), me),
         entropy: SimEntropy::new(world, me),
@@ -87,7 +87,7 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
                 }
                 pending().await
             }
-            () = fuse.guard(listen(world, me, events, unwitnessed)) => {
+            () = fuse.guard(listen(world, me, events)) => {
                 stopped(world, me, "the events ended".to_owned());
             }
             () = fuse.guard(user::act(world, me, &workspace)) => {}
@@ -165,7 +165,9 @@ fn reports_fork(world: &World, me: usize, after: Dot, sure: &str) {
     let name = world.name_of(after);
     world.tell(me, format_args!("reports a fork after {name}, {sure}"), &[]);
     world.count("forks reported");
-    let lost = world.author(after.peer).is_some_and(|who| world.peer(who).amnesiac.get());
+    let lost = world
+        .author(after.peer)
+        .is_some_and(|who| world.peer(who).forgot_as.borrow().contains(&after.peer));
     let excused = lost || world.slander.borrow().excuses(after);
     world.judge(forks::judge_report(me, after, excused));
     let mut forks = world.peer(me).forks.borrow_mut();
@@ -174,7 +176,7 @@ fn reports_fork(world: &World, me: usize, after: Dot, sure: &str) {
 }
 
 /// Writes the engine's events into the trace.
-async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed: bool) {
+async fn listen(world: &World, me: usize, mut events: Subscription) {
     while let Some(event) = events.next().await {
         match event {
             Event::Changed(delta) => {
@@ -230,7 +232,7 @@ async fn listen(world: &World, me: usize, mut events: Subscription, unwitnessed:
                 world.tell(me, format_args!("authors as {new} from now on"), &[]);
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
-                let excused = peer.excused.get() || peer.was_set_back() || unwitnessed;
+                let excused = peer.excused.get() || peer.was_set_back() || peer.unwitnessed.get();
                 let excused = excused || world.slander.borrow().about(old);
                 world.judge(forks::judge_rotation(me, excused));
             }

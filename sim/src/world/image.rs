@@ -37,9 +37,20 @@ pub(crate) struct Contents {
     pub(crate) shared: BTreeSet<DeviceId>,
     /// The authors whose forks are proven.
     pub(crate) forks: BTreeSet<PeerId>,
+    /// Whether a snapshot was joined that a liar altered: what is shown may be what no entry says.
+    pub(crate) misled: bool,
     /// What each batch relies on that came before its causes since the log was opened, while some
     /// are missing.
     waiting: Vec<VersionVector>,
+}
+
+/// A snapshot that another device handed over.
+#[derive(Clone, Debug)]
+pub(crate) struct Handed {
+    /// What that device held.
+    pub(crate) held: Rc<Holdings>,
+    /// Whether the snapshot was altered on its way through a liar.
+    pub(crate) altered: bool,
 }
 
 impl Image {
@@ -54,13 +65,19 @@ impl Image {
         self.records.get(usize::try_from(place).ok()?).map(AsRef::as_ref)
     }
 
-    /// Puts a base under the log and drops the records before `first`. What the base covers beyond
-    /// the log it has from `source`. Returns the records dropped.
+    /// Whether a base may cover more than the log does: such a one drops no record, or tells what was
+    /// lost.
+    pub(crate) fn joins_with(&self, first: u64) -> bool {
+        first <= self.first || self.lost > 0
+    }
+
+    /// Puts a base under the log and drops the records before `first`. What it covers beyond the log
+    /// was handed over, or is in the snapshot. Returns the records dropped.
     pub(crate) fn rebase(
         &mut self,
         base: Snapshot,
         first: u64,
-        source: Option<&Holdings>,
+        handed: Option<&Handed>,
     ) -> Vec<Record> {
         let gone = (first.saturating_sub(self.first) as usize).min(self.records.len());
         let dropped = self.records.drain(..gone);
@@ -70,12 +87,14 @@ impl Image {
             let mut told = std::mem::take(&mut self.by_snapshot);
             self.contents.held.extend(&told.held, &base.vector);
             if self.snapshot.is_some() {
+                self.contents.misled |= told.misled;
                 self.contents.shared.append(&mut told.shared);
                 self.contents.forks.append(&mut told.forks);
             }
         }
-        if let Some(source) = source {
-            self.contents.held.extend(source, &base.vector);
+        if let Some(Handed { held, altered }) = handed {
+            self.contents.held.extend(held, &base.vector);
+            self.contents.misled |= altered;
         }
         self.contents.forget_what_came();
         (self.first, self.lost) = (first, 0);
@@ -84,10 +103,10 @@ impl Image {
         dropped
     }
 
-    /// The base lets these devices in, as it was found to when it was written.
-    pub(crate) fn base_shares(&mut self, shared: &BTreeSet<DeviceId>) {
-        self.contents.shared.clone_from(shared);
-        self.by_base.shared.clone_from(shared);
+    /// The base tells this, as it was found to when it was written.
+    pub(crate) fn base_tells(&mut self, contents: &Contents) {
+        self.contents.clone_from(contents);
+        self.by_base.clone_from(contents);
     }
 
     /// Takes the place of the snapshot before.
@@ -188,7 +207,7 @@ impl Contents {
 }
 
 /// Entries that are there, with their causes: of each author a running hash per sequence.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Holdings(BTreeMap<PeerId, Vec<Hash>>);
 
 /// A batch does not fit what is held.

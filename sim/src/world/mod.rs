@@ -5,6 +5,7 @@
 
 mod agenda;
 mod archive;
+mod authoring;
 mod backup;
 mod choice;
 mod company;

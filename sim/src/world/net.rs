@@ -24,6 +24,7 @@ use super::choice::Topic;
 use super::dialect::Dialect;
 use super::frame::{self, Frame};
 use super::hostile::Sending;
+use super::image::{Handed, Holdings};
 use super::shared::{Peer, World};
 use crate::oracle::{Finding, bounds, durability, privacy, versions};
 use crate::plan::FaultKind;
@@ -138,7 +139,7 @@ impl SimNetwork {
         world.judge(privacy::judge_request(inner.me, to, inner.shares_with(to)));
         let content = privacy::asks_with_content(&request);
         world.judge(privacy::judge_text(inner.me, to, world.at_rest(), content, &body));
-        inner.send(to, false, call, &frame::request(&request), body);
+        inner.send(to, false, call, &frame::request(&request), body, None);
         let answer = timeout(CALL_TIMEOUT, answered).await;
         inner.waiting.borrow_mut().remove(&call);
         peer.fuse.pass().await;
@@ -176,11 +177,20 @@ impl Inner {
         shared && !ours.withdrawing.borrow().contains(&device)
     }
 
-    /// Says under which number the frame goes, unless the peer has just died.
-    fn send(&self, to: usize, answers: bool, call: u64, what: &str, body: Vec<u8>) -> Option<u64> {
+    /// Sends a frame, unless the peer has just died. `handing` is what it held when it hands over
+    /// a snapshot.
+    fn send(
+        &self,
+        to: usize,
+        answers: bool,
+        call: u64,
+        what: &str,
+        body: Vec<u8>,
+        handing: Option<Rc<Holdings>>,
+    ) {
         let peer = self.world.peer(self.me);
         if peer.fuse.blown() {
-            return None;
+            return;
         }
         if peer.liar.borrow().is_none() {
             self.world.judge(bounds::judge_frame(self.me, body.len()));
@@ -209,10 +219,10 @@ impl Inner {
             call,
             sent_ms: self.world.now_ms(),
             set_backs: peer.set_backs.get(),
+            handing,
             body,
             damaged: None,
         });
-        Some(nth)
     }
 
     /// Hands a frame to whom it is for.
@@ -250,7 +260,8 @@ impl Inner {
             };
             if let Response::Snapshot(part) = &response {
                 let altered = world.slander.borrow().is_altered(part.id.0);
-                world.peer(self.me).is_handed(self.me, nth, world.peer(from), altered);
+                let handed = frame.handing.clone().map(|held| Handed { held, altered });
+                *world.peer(self.me).handed.borrow_mut() = handed;
                 world.count("parts of snapshots arrived");
             }
             if let Response::Batch { batch: Some(batch), .. } = &response {
@@ -292,7 +303,7 @@ impl Inner {
 
     /// A hostile peer gets a frame.
     fn overhear(&self, frame: &Frame) {
-        let Frame { from, nth, answers, call, ref body, .. } = *frame;
+        let Frame { from, answers, call, ref body, .. } = *frame;
         let mut has_snapshot = false;
         let frames = self.world.lie(self.me, from, |liar, victim, slander| {
             if answers {
@@ -302,8 +313,8 @@ impl Inner {
             liar.asked(victim, call, body, slander).into_iter().collect()
         });
         if has_snapshot {
-            let held = self.world.peer(from).handing.borrow().get(&(self.me, nth)).cloned();
-            *self.world.peer(self.me).handed.borrow_mut() = held;
+            let handed = frame.handing.clone().map(|held| Handed { held, altered: false });
+            *self.world.peer(self.me).handed.borrow_mut() = handed;
         }
         self.send_all(from, frames);
     }
@@ -311,12 +322,10 @@ impl Inner {
     fn send_all(&self, to: usize, frames: Vec<Sending>) {
         for Sending { answers, what, body } in frames {
             let call = answers.unwrap_or_else(|| self.calls.replace(self.calls.get() + 1));
-            let nth = self.send(to, answers.is_some(), call, &what, body);
             // If it is a part of a snapshot, it is one that it was handed itself.
-            let peer = self.world.peer(self.me);
-            if let (Some(nth), Some(held)) = (nth, &*peer.handed.borrow()) {
-                peer.handing.borrow_mut().insert((to, nth), held.clone());
-            }
+            let handed = self.world.peer(self.me).handed.borrow().clone();
+            let handing = handed.map(|handed| handed.held);
+            self.send(to, answers.is_some(), call, &what, body, handing);
         }
     }
 
@@ -354,7 +363,7 @@ impl Inner {
                 let refused = Response::Refused(reject);
                 let what = frame::response(&refused);
                 let dialect = Dialect(world.plan.peers[self.me].speaks());
-                self.send(from, true, frame.call, &what, dialect.spoken(refused.encode()));
+                self.send(from, true, frame.call, &what, dialect.spoken(refused.encode()), None);
             }
             Err(error) => {
                 let Some((_, answer)) = self.waiting.borrow_mut().remove(&frame.call) else {
@@ -409,15 +418,17 @@ impl Inner {
         if in_step {
             self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
         }
-        let nth = self.send(from, true, call, &frame::response(&response), body);
-        if let (Response::Snapshot(part), Some(nth)) = (&response, nth) {
-            if peer.misled.get() {
-                // What it was made to believe goes on, perhaps through others.
-                self.world.slander.borrow_mut().alter(part.id.0);
+        let handing = match &response {
+            Response::Snapshot(part) => {
+                if peer.misled() {
+                    // What it was made to believe goes on, perhaps through others.
+                    self.world.slander.borrow_mut().alter(part.id.0);
+                }
+                Some(Rc::new(peer.image.borrow().contents.held.clone()))
             }
-            let held = peer.image.borrow().contents.held.clone();
-            peer.handing.borrow_mut().insert((from, nth), held);
-        }
+            _ => None,
+        };
+        self.send(from, true, call, &frame::response(&response), body, handing);
     }
 }
 

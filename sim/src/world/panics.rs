@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// `Some` while this thread runs a simulation: the first panic since.
+    /// `Some` while this thread runs a simulation: the panics since, in order.
     static CAUGHT: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 

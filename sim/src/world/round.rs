@@ -35,7 +35,7 @@ impl Round {
     /// says so.
     pub(crate) fn judge(&self, world: &World, me: usize, other_behind: bool) {
         let (ours, theirs) = (world.peer(me), world.peer(self.with));
-        let may_fork = world.peers.iter().any(|peer| peer.amnesiac.get());
+        let may_fork = world.peers.iter().any(|peer| !peer.forgot_as.borrow().is_empty());
         let forked = [ours, theirs].iter().any(|side| !side.forks.borrow().is_empty());
         let slander = world.slander.borrow();
         let named = self.authors.into_iter().chain([ours.author.get(), theirs.author.get()]);
@@ -46,7 +46,8 @@ impl Round {
         let held = ours.image.borrow().contents.held.vector();
         let met = |dot| ours.atomic.borrow().met(dot);
         world.judge(rounds::judge(me, &self.before, &held, met));
-        if other_behind || theirs.liar.borrow().is_some() {
+        let behind = other_behind && ours.image.borrow().base.is_some();
+        if behind || theirs.liar.borrow().is_some() {
             return;
         }
         let held = theirs.image.borrow().contents.held.vector();

@@ -82,6 +82,7 @@ impl SealedStore {
             pending::<()>().await;
         }
         if let Err(error) = &result {
+            peer.store_failed.set(true);
             self.world.tell(self.me, format_args!("is told by its store: {error}"), &[]);
             self.world.count("store errors");
         }
@@ -96,7 +97,7 @@ impl SealedStore {
             let written = drive.watch(|| match &what {
                 What::Records(records) => vault.append(records),
                 What::Snapshot(snapshot) => vault.save_snapshot(snapshot),
-                What::Base(base, first) => vault.rebase(base, *first),
+                What::Base(base, first, _) => vault.rebase(base, *first),
                 What::Promise(_) => unreachable!("the witness keeps promises"),
             });
             match &written {
@@ -117,6 +118,7 @@ impl SealedStore {
     pub(super) async fn open(&self) -> Result<Opened, StoreError> {
         let drive = self.drive();
         self.call(|vault| {
+            drive.opens();
             let (opened, records) = drive.watch(|| {
                 let opened = vault.open()?;
                 let mut records = Vec::new();

@@ -17,7 +17,7 @@ use super::disk::SimDisk;
 use super::drive::Drive;
 use super::fuse::Fuse;
 use super::hostile::{Liar, Slander};
-use super::image::{Holdings, Image};
+use super::image::{Handed, Image};
 use super::net::Listener;
 use super::post::Post;
 use super::recorders::Recorders;
@@ -81,7 +81,8 @@ pub(crate) struct Peer {
     /// Its network, while it has power.
     pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
-    pub(crate) backup: RefCell<Option<Image>>,
+    /// What was set aside, and as whom it authored then.
+    pub(crate) backup: RefCell<Option<(Image, Option<PeerId>)>>,
     /// Its disk, if the plan has disks.
     pub(crate) drive: Option<Drive>,
     /// Whether something happened that may cost it its name: its disk or keyring was replaced, failed, or lost
@@ -118,9 +119,16 @@ pub(crate) struct Peer {
     pub(crate) forks: RefCell<Forks>,
     /// As whom it authors.
     pub(crate) author: Cell<Option<PeerId>>,
-    /// Whether its disk and keyring were ever replaced together by older ones: then nothing tells
-    /// it that it forgot something.
-    pub(crate) amnesiac: Cell<bool>,
+    /// As whom it authored when its disk and keyring were replaced together by older ones: then nothing
+    /// told it that it forgot something.
+    pub(crate) forgot_as: RefCell<BTreeSet<PeerId>>,
+    /// Whether in this life its keyring knew nothing while its log was not empty: then nothing tells it a
+    /// crash from a backup.
+    pub(crate) unwitnessed: Cell<bool>,
+    /// Whether in this life a call of its store failed.
+    pub(crate) store_failed: Cell<bool>,
+    /// Whether it has taken in its log from before sync.
+    pub(crate) imported: Cell<bool>,
     /// How often its disk forgot something.
     pub(crate) set_backs: Cell<u64>,
     /// By peer: how often its disk had forgotten something when it last said how far it is, as far as
@@ -128,21 +136,14 @@ pub(crate) struct Peer {
     pub(crate) heard: RefCell<BTreeMap<usize, u64>>,
     /// `heard` when it began to cut its log last.
     pub(crate) heard_before_cut: RefCell<BTreeMap<usize, u64>>,
-    /// What the device held that handed it a snapshot last; its own past, if its disk forgot.
-    pub(crate) handed: RefCell<Option<Holdings>>,
-    /// Whether the snapshot that it is being handed, since it opened its store, was altered on its way
-    /// through a liar.
-    pub(crate) handed_altered: Cell<bool>,
+    /// The snapshot that it was handed last since it opened its store.
+    pub(crate) handed: RefCell<Option<Handed>>,
     /// Whether its conflicts may be others than when they were looked at last.
     pub(crate) prompts: Cell<bool>,
     /// The conflicts that it told to be settled.
     pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
     /// Devices that it is about to share the workspace with no more.
     pub(crate) withdrawing: RefCell<BTreeSet<DeviceId>>,
-    /// Whether it joined such a snapshot: what it shows may be what no entry says.
-    pub(crate) misled: Cell<bool>,
-    /// What it held when it handed out a part of a snapshot, by whom it was for and frame number.
-    pub(crate) handing: RefCell<BTreeMap<(usize, u64), Holdings>>,
     /// When its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, Moment>>,
     /// What its reader saw last.
@@ -151,6 +152,13 @@ pub(crate) struct Peer {
     pub(super) told: RefCell<Vec<(VersionVector, Option<Promise>)>>,
     pub(crate) atomic: RefCell<Atomic>,
     pub(crate) acknowledged: RefCell<Acknowledged>,
+}
+
+impl Peer {
+    /// Whether its disk holds what it was made to believe: it may show what no entry says.
+    pub(crate) fn misled(&self) -> bool {
+        self.image.borrow().contents.misled
+    }
 }
 
 /// Where in its life a peer is.
@@ -197,17 +205,17 @@ impl World {
             cuts: Cell::default(),
             forks: RefCell::default(),
             author: Cell::new(None),
-            amnesiac: Cell::new(false),
+            forgot_as: RefCell::default(),
+            unwitnessed: Cell::default(),
+            store_failed: Cell::default(),
+            imported: Cell::default(),
             set_backs: Cell::new(0),
             heard: RefCell::default(),
             heard_before_cut: RefCell::default(),
             handed: RefCell::default(),
-            handed_altered: Cell::new(false),
             prompts: Cell::default(),
             settled: RefCell::default(),
             withdrawing: RefCell::default(),
-            misled: Cell::new(false),
-            handing: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             told: RefCell::default(),

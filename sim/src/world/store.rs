@@ -13,7 +13,7 @@ use graphshell_sync::{Access, Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
-use super::image::{Holdings, Image};
+use super::image::{Handed, Image};
 use super::sealed::SealedStore;
 use super::shared::World;
 use crate::trace::Mark;
@@ -48,7 +48,8 @@ struct Writing<'a> {
 pub(crate) enum What {
     Records(Vec<Record>),
     Snapshot(Snapshot),
-    Base(Snapshot, u64),
+    /// The base, the position of the first record that stays, and whom it is from if it was joined.
+    Base(Snapshot, u64, Option<Handed>),
     Promise(Promise),
 }
 
@@ -96,9 +97,7 @@ impl What {
                 world.count("snapshots");
                 world.peer(me).image.borrow_mut().keep_snapshot(snapshot);
             }
-            What::Base(base, first) => {
-                world.rebased(me, base, first);
-            }
+            What::Base(base, first, handed) => world.rebased(me, base, first, handed.as_ref()),
             What::Promise(promise) => {
                 world.note(me, "has noted its promise", &promise.sequence.to_le_bytes());
                 world.peer(me).image.borrow_mut().promise = Some(promise);
@@ -106,13 +105,14 @@ impl What {
         }
     }
 
-    /// What an image is once this is written, if it is a part of the log; `source` holds what a
-    /// base covers beyond the image.
-    pub(crate) fn after(&self, image: &Image, source: Option<&Holdings>) -> Option<Image> {
+    /// What an image is once this is written, if it is a part of the log.
+    pub(crate) fn after(&self, image: &Image) -> Option<Image> {
         let mut after = image.clone();
         match self {
             What::Records(records) => _ = after.append(records, None),
-            What::Base(base, first) => _ = after.rebase(base.clone(), *first, source),
+            What::Base(base, first, handed) => {
+                _ = after.rebase(base.clone(), *first, handed.as_ref());
+            }
             What::Snapshot(_) | What::Promise(_) => return None,
         }
         Some(after)
@@ -171,7 +171,8 @@ impl Store for SimStore {
         let _counted = Counted::begin(&self.world.peer(self.me).storing);
         // The engine goes on with what it had stored of others, and with no part of a snapshot.
         self.world.peer(self.me).heard.take();
-        self.world.peer(self.me).handed_altered.set(false);
+        self.world.peer(self.me).handed.take();
+        self.world.peer(self.me).atomic.borrow_mut().begin_anew();
         self.world.peer(self.me).image.borrow_mut().contents.reopened();
         self.world.peer(self.me).cuts.set(false);
         if let Some(sealed) = &self.sealed {
@@ -231,7 +232,9 @@ impl Store for SimStore {
         let cuts = &peer.cuts;
         cuts.set(true);
         peer.begins_to_cut();
-        let written = self.write(What::Base(base, first)).await;
+        let joins = peer.image.borrow().joins_with(first);
+        let handed = peer.handed.borrow().clone().filter(|_| joins);
+        let written = self.write(What::Base(base, first, handed)).await;
         cuts.set(!matches!(written, Err(StoreError::Refused(_))));
         written
     }
@@ -247,7 +250,11 @@ impl Witness for SimWitness {
     async fn read(&self) -> Result<Option<Promise>, StoreError> {
         let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
-        Ok(peer.image.borrow().promise)
+        let image = peer.image.borrow();
+        if image.promise.is_none() && (image.base.is_some() || !image.records.is_empty()) {
+            peer.unwitnessed.set(true);
+        }
+        Ok(image.promise)
     }
 
     async fn write(&self, promise: Promise) -> Result<(), StoreError> {

@@ -7,29 +7,17 @@ use std::task::Poll;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use graphshell_sync::legacy::encode_legacy;
-use graphshell_sync::limits::MAX_BATCH_ENTRIES;
-use graphshell_sync::ports::Clock;
 use graphshell_sync::wire::Reject;
-use graphshell_sync::{
-    Conflict, DeviceId, EditError, ImportError, LogEntry, Outcome, Receipt, Resolution, Subject,
-    SyncError, SyncReport, Workspace,
-};
+use graphshell_sync::{DeviceId, Outcome, Receipt, SyncError, SyncReport, Workspace};
 
 use super::agenda::{self, Order, Task, What};
 use super::facts;
-use super::legacy::legacy;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
-use crate::oracle::causality::Moment;
-use crate::oracle::refusals::{self, Circumstances};
 use crate::oracle::{Finding, durability, versions};
-use crate::plan::{Action, Choice, Edit, FaultKind, node_id};
+use crate::plan::{Action, FaultKind};
 use crate::trace::Mark;
-
-/// Most edits of one step that are made as one; an edit may take several entries.
-const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
 
 /// What was begun and has not ended.
 #[derive(Default)]
@@ -107,45 +95,10 @@ pub(super) struct User<'a> {
     pub(super) world: &'a World,
     pub(super) me: usize,
     pub(super) workspace: &'a Workspace<SimPorts>,
-    clock: SimClock,
+    pub(super) clock: SimClock,
 }
 
 impl<'a> User<'a> {
-    pub(super) fn import_legacy(&self) -> Vec<Receipt> {
-        let edits = &self.world.plan.peers[self.me].legacy;
-        if edits.is_empty() {
-            return Vec::new();
-        }
-        let payloads: Vec<_> = edits.iter().map(|edit| encode_legacy(&legacy(edit))).collect();
-        match self.workspace.import_legacy(&payloads) {
-            Ok(receipts) => {
-                let count = payloads.len();
-                self.world.tell(self.me, format_args!("imports {count} legacy entries"), &[]);
-                receipts.iter().for_each(|&receipt| self.made(receipt));
-                receipts
-            }
-            // It did so in an earlier life.
-            Err(ImportError::Edit(EditError::ImportedBefore | EditError::Unavailable)) => {
-                Vec::new()
-            }
-            Err(error) => {
-                self.fail("a legacy log is taken", error.to_string());
-                Vec::new()
-            }
-        }
-    }
-
-    /// Takes note of the entries of an edit that was made.
-    fn made(&self, receipt: Receipt) {
-        let dots: Vec<_> = receipt.dots().collect();
-        if let [first, .., last] | [first @ last] = &dots[..] {
-            let mut atomic = self.world.peer(self.me).atomic.borrow_mut();
-            atomic.authored(first.peer, first.sequence, last.sequence);
-        }
-        self.world.count_many("entries authored", dots.len() as u64);
-        self.world.mark(self.me, || Mark::Authored(dots));
-    }
-
     /// Waits for the next order or task.
     async fn next(&self) -> Next {
         let peer = self.world.peer(self.me);
@@ -249,115 +202,6 @@ impl<'a> User<'a> {
             | Action::FillDisk { .. }
             | Action::ClearDisk { .. }
             | Action::ClockJump { .. } => unreachable!("on no peer's agenda"),
-        }
-    }
-
-    fn edit(&self, edits: &[Edit], under_way: &UnderWay<'a>) {
-        let clock_ms = self.clock.now_ms();
-        self.world.tell(self.me, format_args!("edits {edits:?}"), &[]);
-        for edits in edits.chunks(EDITS_AT_ONCE) {
-            let entries: Vec<_> = edits.iter().map(|edit| edit.to_entry(clock_ms)).collect();
-            let one =
-                |entry: &LogEntry| self.author(under_way, || self.workspace.edit(entry.clone()));
-            match &entries[..] {
-                [entry] => _ = one(entry),
-                entries => {
-                    // What is not possible as a whole is tried one by one, as a person would.
-                    if !self.author(under_way, || self.workspace.edit_all(entries)) {
-                        entries.iter().for_each(|entry| _ = one(entry));
-                    }
-                }
-            }
-        }
-    }
-
-    fn resolve(&self, about: &str, to: Option<&str>, choice: &Choice, under_way: &UnderWay<'a>) {
-        let conflicts = self.workspace.conflicts();
-        let arrow = if to.is_some() { " -> " } else { "" };
-        let subject = format!("{about}{arrow}{}", to.unwrap_or_default());
-        let subject_id = match to {
-            None => Subject::Node(node_id(about)),
-            Some(to) => Subject::Pair(node_id(about), node_id(to)),
-        };
-        let listed = conflicts.iter().find(|conflict| conflict.subject == subject_id);
-        let Some(conflict) = listed else {
-            self.world.tell(self.me, format_args!("finds no conflict about {subject}"), &[]);
-            self.world.count("resolutions without a conflict");
-            return;
-        };
-        let resolution = self.resolution(choice, conflict);
-        self.world.tell(self.me, format_args!("settles {subject} by {choice:?}"), &[]);
-        self.world.count("resolutions");
-        self.author(under_way, || self.workspace.resolve(conflict.id, &resolution));
-    }
-
-    /// How a choice settles a conflict.
-    fn resolution(&self, choice: &Choice, conflict: &Conflict) -> Resolution {
-        match choice {
-            Choice::KeepDeleted => Resolution::KeepDeleted,
-            Choice::Restore { writes_of } => {
-                let by = writes_of.as_deref().and_then(|name| self.world.plan.peer_index(name));
-                let claims = conflict.claims.iter().map(|claim| claim.stamp.dot);
-                let chosen = claims.filter(|dot| by.is_some() && self.world.author(dot.peer) == by);
-                Resolution::Restore { chosen: chosen.collect() }
-            }
-            Choice::KeepBoth => Resolution::KeepBoth,
-            Choice::KeepEdge { edge_type } => Resolution::KeepEdge { edge_type: *edge_type },
-        }
-    }
-
-    /// Authors something and keeps its receipt; says whether it was taken.
-    fn author(
-        &self,
-        under_way: &UnderWay<'a>,
-        act: impl FnOnce() -> Result<Receipt, EditError>,
-    ) -> bool {
-        let (applied, clock_ms) = (self.workspace.version_vector(), self.clock.now_ms());
-        match act() {
-            Ok(receipt) => {
-                self.made(receipt);
-                self.world.clock_gave(self.me, receipt.dots().count() as u64);
-                if let Some(first) = receipt.dots().next() {
-                    let mut authored = self.world.peer(self.me).authored.borrow_mut();
-                    // What a crash lost gives its names to what comes now.
-                    authored
-                        .retain(|dot, _| dot.peer != first.peer || dot.sequence < first.sequence);
-                    authored.insert(first, Moment { applied, clock_ms });
-                }
-                let unsettled = &self.world.peer(self.me).unsettled;
-                unsettled.set(unsettled.get() + 1);
-                let workspace = self.workspace;
-                under_way
-                    .begin(async move { Done::Settled(receipt, workspace.settled(receipt).await) });
-                true
-            }
-            Err(error) => {
-                self.world.tell(self.me, format_args!("may not: {error}"), &[]);
-                self.world.count("edits not taken");
-                self.world.judge(refusals::judge(self.me, &error, &self.circumstances(&error)));
-                false
-            }
-        }
-    }
-
-    fn circumstances(&self, error: &EditError) -> Circumstances {
-        let peer = self.world.peer(self.me);
-        let slander = self.world.slander.borrow();
-        let renamed = peer.was_set_back()
-            || peer.excused.get()
-            || !peer.forks.borrow().is_empty()
-            || peer.author.get().is_some_and(|author| slander.about(author));
-        Circumstances {
-            shown: match error {
-                EditError::NoSuchNode(node) => {
-                    let node = self.workspace.node(*node);
-                    // A snapshot that a liar altered can keep silent of a page that was visited.
-                    node.is_some_and(|node| !(node.ghost && peer.misled.get()))
-                }
-                _ => false,
-            },
-            in_trouble: renamed || peer.drive.is_some(),
-            waiting: peer.unsettled.get() > 0,
         }
     }
 

@@ -13,7 +13,7 @@ impl User<'_> {
     pub(super) async fn glance(&self) {
         if let Some(view) = self.view().await
             && view.settled()
-            && !self.world.peer(self.me).misled.get()
+            && !self.world.peer(self.me).misled()
         {
             self.world.note(self.me, "is compared with the model", &[]);
             self.world.count("glances");

@@ -327,11 +327,13 @@ pub(crate) fn without_a_group(choice: Choice, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(written(&groups))
 }
 
-/// The file without so many of its last groups; one group stays.
-pub(crate) fn without_last(count: usize, bytes: &[u8]) -> Option<Vec<u8>> {
+/// The file without so many of its last groups, and how many that are; one group stays. `None` if there
+/// is no other.
+pub(crate) fn without_last(count: usize, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut groups = recover(bytes).ok()?.groups;
-    groups.truncate(groups.len().saturating_sub(count).max(1));
-    Some(written(&groups))
+    let gone = count.min(groups.len().checked_sub(1)?);
+    groups.truncate(groups.len() - gone);
+    (gone > 0).then(|| (written(&groups), gone))
 }
 
 fn written(groups: &[Group]) -> Vec<u8> {

@@ -11,8 +11,9 @@ mod file;
 pub(crate) mod journal;
 pub(crate) mod medium;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Result};
+use std::ops::BitOr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use graphshell_sync::store::medium::Change;
@@ -34,7 +35,10 @@ pub(crate) struct FileId(u64);
 pub(crate) struct DiskImage {
     files: BTreeMap<FileId, File>,
     names: BTreeMap<String, FileId>,
-    guilt: Guilt,
+    /// Whether bytes of the log that were called durable are lost or others.
+    log_spoilt: bool,
+    /// Other files of which the same is true.
+    spoilt: BTreeSet<FileId>,
 }
 
 /// How a disk stops.
@@ -51,8 +55,16 @@ pub(crate) enum Stop {
 pub(crate) struct Guilt {
     /// It lost bytes of the log that it had said were durable, or changed them.
     pub(crate) log: bool,
-    /// The same for any other file.
+    /// The same for the database or the keys.
     pub(crate) rest: bool,
+}
+
+impl BitOr for Guilt {
+    type Output = Guilt;
+
+    fn bitor(self, other: Guilt) -> Guilt {
+        Guilt { log: self.log || other.log, rest: self.rest || other.rest }
+    }
 }
 
 #[derive(Debug)]
@@ -133,8 +145,8 @@ impl Inner {
 
     fn blame(&mut self, id: FileId) {
         match self.is_log(id) {
-            true => self.image.guilt.log = true,
-            false => self.image.guilt.rest = true,
+            true => self.image.log_spoilt = true,
+            false => _ = self.image.spoilt.insert(id),
         }
     }
 }
@@ -372,14 +384,18 @@ impl SimDisk {
         disk.room = bytes.map(|bytes| used + bytes.div_ceil(file::PAGE as u64) as usize);
     }
 
-    /// What the disk has done wrong so far, of what no store can be blamed for.
+    /// What the disk did wrong to the files that a store uses now; not to one that was put aside.
     pub(crate) fn guilt(&self) -> Guilt {
-        self.lock().image.guilt
+        let image = &self.lock().image;
+        let is_spoilt =
+            |name: &&str| image.names.get(*name).is_some_and(|id| image.spoilt.contains(id));
+        let rest = [medium::DATABASE, medium::KEYS].iter().any(is_spoilt);
+        Guilt { log: image.log_spoilt, rest }
     }
 
     /// The log was read and is what was written.
     pub(crate) fn absolve_log(&self) {
-        self.lock().image.guilt.log = false;
+        self.lock().image.log_spoilt = false;
     }
 
     /// A hash over everything stored.

@@ -6,7 +6,7 @@ use super::{Liar, Sending, Slander, Victim};
 use crate::plan::{Action, FaultKind};
 use crate::world::agenda::{self, What};
 use crate::world::net::SimNetwork;
-use crate::world::shared::{Life, Peer, World};
+use crate::world::shared::{Life, World};
 
 /// Lives for good: nothing happens to it.
 pub(crate) async fn live(world: &Rc<World>, me: usize) {
@@ -21,15 +21,6 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
             let with = world.plan.peer_index(with).expect("the plan is valid");
             network.attack(with);
         }
-    }
-}
-
-impl Peer {
-    /// Another peer hands it a part of a snapshot, in a frame of this number; perhaps one that a
-    /// liar altered.
-    pub(crate) fn is_handed(&self, me: usize, nth: u64, by: &Peer, altered: bool) {
-        *self.handed.borrow_mut() = by.handing.borrow().get(&(me, nth)).cloned();
-        self.handed_altered.set(altered);
     }
 }
 

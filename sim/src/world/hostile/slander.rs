@@ -12,7 +12,7 @@ use graphshell_sync::{Dot, PeerId};
 pub(crate) struct Slander {
     /// The first entry of each author that a lie named.
     named: BTreeMap<PeerId, u64>,
-    /// Running hashes of histories that stand in an altered snapshot.
+    /// The ids of altered snapshots.
     altered: BTreeSet<[u8; 32]>,
 }
 
@@ -23,7 +23,7 @@ impl Slander {
         *first = sequence.min(*first);
     }
 
-    /// A snapshot with this hash is altered.
+    /// The snapshot with this id is altered.
     pub(crate) fn alter(&mut self, id: [u8; 32]) {
         self.altered.insert(id);
     }
