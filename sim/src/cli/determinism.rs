@@ -93,9 +93,12 @@ impl Side {
         more: &[&str],
     ) -> Result<Vec<Value>, ChildError> {
         let (first, seeds) = (args.first_seed.to_string(), args.seeds.to_string());
-        let fixed = ["run", "--json", "--no-capsules", "--first-seed", &first, "--seeds", &seeds];
+        // What fails alike on both sides is no finding of this command, so nothing is annotated.
+        let quiet = ["run", "--json", "--no-capsules", "--annotations", "none"];
+        let which = ["--first-seed", &first, "--seeds", &seeds];
         let flags = recipe.flags();
-        let mut words: Vec<&str> = fixed.into_iter().chain(flags.split_whitespace()).collect();
+        let mut words: Vec<&str> = quiet.into_iter().chain(which).collect();
+        words.extend(flags.split_whitespace());
         words.extend(self.conditions.iter().map(String::as_str).chain(more.iter().copied()));
         let template =
             format!("{{wide_bar}} {{human_pos}}/{{human_len}} seeds, {} process", self.name);
