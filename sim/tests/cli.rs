@@ -113,7 +113,10 @@ fn bad_flag_exits_2() {
     assert!(refused(&["run", "--seeds", "0"]).contains("--seeds"));
     assert!(refused(&["run", "--peers", "1"]).contains("a whole number from 2 to 1000"));
     assert!(refused(&["replay", "0xzz"]).contains("hexadecimal"));
-    assert!(refused(&["run", "--print-plan"]).contains("--seed"));
+    for more in [&[][..], &["--seeds", "3"], &["--first-seed", "3"], &["--for", "1s"]] {
+        let said = refused(&[&["run", "--print-plan"], more].concat());
+        assert!(said.contains("--seed") || said.contains("cannot be used with"), "{said}");
+    }
     assert!(refused(&["scenario"]).contains("FILE"));
     let past = refused(&["run", "--first-seed", "0xffffffffffffffff", "--seeds", "2"]);
     assert!(past.contains("0xffffffffffffffff"), "{past}");

@@ -118,7 +118,10 @@ pub(crate) struct RunArgs {
     #[arg(long, hide = true, requires = "json")]
     pub(crate) story_of: Option<Seed>,
     /// Print the seed's plan as a scenario file and run nothing.
-    #[arg(long, requires = "seed", conflicts_with_all = ["json", "verify"])]
+    // What excludes `--seed` excludes this too: clap waives a requirement that cannot be met.
+    #[arg(long, requires = "seed", conflicts_with_all = [
+        "seeds", "first_seed", "shard", "span", "json", "verify", "report", "junit", "explanations",
+    ])]
     pub(crate) print_plan: bool,
 }
 
