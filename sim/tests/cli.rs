@@ -269,12 +269,17 @@ fn closed_pipe_is_quiet() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_sweep_reports_what_it_finished_and_exits_130() {
+    ["-INT", "-TERM"].into_iter().for_each(is_reported_after);
+}
+
+#[cfg(unix)]
+fn is_reported_after(signal: &str) {
     let args = ["run", "--seeds", "1000000", "--edits", "40", "--json"];
     let mut child = sim(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut seeds = vec![lines.next().unwrap()];
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     seeds.extend(lines);
     let summary = json(&seeds.pop().unwrap());
     assert_eq!(summary["summary"]["seeds"], seeds.len() as u64);

@@ -32,7 +32,7 @@ Exit codes:
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
        held, more than one in twenty were invalid, or --demand-probes is not met
-  130  it was interrupted; what was finished is reported
+  130  it was interrupted, by Ctrl-C or SIGTERM; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
 /// Runs the sync engine on simulated devices: networks lose frames, devices lose power, clocks are
