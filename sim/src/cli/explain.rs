@@ -16,6 +16,7 @@ use super::output::Output;
 use super::record::block;
 use super::recording;
 use super::subject::{Recipe, Subject, replay_file, title_of};
+use super::write::write;
 
 /// Most steps of a recording that are drawn: a page of more says less.
 const MOST_STEPS: u64 = 2_000;
@@ -83,10 +84,10 @@ fn publish(
         None => Some(Path::new(FOLDER).join(name.to_owned() + ".html")),
     };
     if let Some(path) = page {
-        write(&path, "explanation", &explanation.to_html(), output)?;
+        save(&path, "explanation", &explanation.to_html(), output)?;
     }
     if let Some(path) = &args.perfetto {
-        write(path, "perfetto", &explanation.to_perfetto(), output)?;
+        save(path, "perfetto", &explanation.to_perfetto(), output)?;
     }
     Ok(())
 }
@@ -99,7 +100,7 @@ pub(crate) fn explain_kinds(folder: &Path, kinds: &Kinds, recipe: Recipe) -> Res
         let subject = Subject::Seed { seed, recipe };
         let judged = judge(|options| subject.run(options), false, &marked());
         let path = folder.join(format!("{}-{seed}.html", kind.id));
-        file::write(&path, explanation(&subject, &judged).to_html())?;
+        write(&path, explanation(&subject, &judged).to_html())?;
     }
     Ok(())
 }
@@ -116,9 +117,9 @@ fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
 }
 
 /// Writes a file and says so, and whether another one stood there.
-fn write(path: &Path, what: &str, text: &str, output: &mut Output) -> Result<(), Error> {
+fn save(path: &Path, what: &str, text: &str, output: &mut Output) -> Result<(), Error> {
     let stood = path.exists();
-    file::write(path, text)?;
+    write(path, text)?;
     let instead = if stood { ", in place of the one there" } else { "" };
     Ok(output.line(format_args!("  {what:<12}{}{instead}", path.display()))?)
 }

@@ -1,8 +1,8 @@
-//! Reads the files that runs come from, and writes those that they leave.
+//! Reads the files that runs come from.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use graphshell_sim::capsule::{Capsule, CapsuleError};
 use graphshell_sim::plan::{Plan, PlanError};
@@ -124,39 +124,19 @@ pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, F
     }
 }
 
-/// Puts `content` into the file at `path`, with the folders above it: all of it or nothing.
-pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileError> {
-    let written = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
-        // Two processes may write the same file.
-        name.push(format!(".{}.tmp", std::process::id()));
-        let draft: PathBuf = folder.join(name);
-        let done = File::create(&draft)
-            .and_then(|mut file| file.write_all(content.as_ref()).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&draft, path));
-        if done.is_err() {
-            // What stands in the way of the draft is said already.
-            let _ = fs::remove_file(&draft);
-        }
-        done
-    };
-    written().map_err(|reason| FileError::Write { file: named(path), reason })
-}
-
 /// A file that should be a text is something else.
 fn not(path: &Path, found: &'static str, expected: &'static str) -> FileError {
     FileError::Not { file: named(path), found, expected, most_mib: LONGEST_MIB }
 }
 
-fn named(path: &Path) -> String {
+pub(super) fn named(path: &Path) -> String {
     path.display().to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -168,18 +148,5 @@ mod tests {
             let said = read_subject(&path, A_PLAN).unwrap_err().to_string();
             assert!(said.contains("; expected a scenario file or a capsule"), "{said}");
         }
-    }
-
-    #[test]
-    fn a_file_is_written_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new/capsule.json");
-        write(&path, "one").unwrap();
-        write(&path, "two").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        // A folder stands where the file should be.
-        let said = write(&folder.path().join("new"), "three").unwrap_err().to_string();
-        assert!(said.contains("new: cannot be written: "), "{said}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }

@@ -11,11 +11,12 @@ use graphshell_sim::fingerprint::{Fingerprint, Ingredients};
 use serde::{Deserialize, Serialize};
 
 use super::args::Seed;
-use super::file::{self, FileError};
+use super::file::FileError;
 use super::judge::Judged;
 use super::record::block;
 use super::subject::{Subject, quoted};
 use super::text::hanging;
+use super::write::write;
 
 /// Most kinds that are told apart; what looks different in every seed must not fill the memory.
 const MOST: usize = 200;
@@ -127,7 +128,7 @@ impl Kinds {
             let example = &mut kind.soonest;
             let Some(capsule) = example.unsaved.take() else { continue };
             let path = folder.join(format!("{}-{}.json", kind.id, example.seed));
-            file::write(&path, capsule.to_json())?;
+            write(&path, capsule.to_json())?;
             example.capsule = Some(path.to_string_lossy().into_owned());
         }
         Ok(())

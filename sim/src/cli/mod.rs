@@ -34,6 +34,7 @@ mod subject;
 mod sweep;
 mod tally;
 mod text;
+mod write;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ use super::kinds::Kinds;
 use super::output::Output;
 use super::tally::Tally;
 use super::text;
+use super::write::{folder, write};
 
 /// The format that is written and read.
 const FORMAT: u64 = 2;
@@ -216,10 +217,10 @@ impl Report {
         }
         annotate::annotate(how.files.annotations, self);
         if let Some(path) = &how.files.junit {
-            file::write(path, junit::xml(self, exit))?;
+            write(path, junit::xml(self, exit))?;
         }
         if let Some(path) = &how.files.report {
-            file::write(path, self.to_json(folder(path)))?;
+            write(path, self.to_json(folder(path)))?;
         }
         Ok(exit)
     }
@@ -235,14 +236,6 @@ impl Report {
             pathdiff::diff_paths(&to, from).unwrap_or(to)
         });
         serde_json::to_string_pretty(&report).expect("its keys are strings") + "\n"
-    }
-}
-
-/// Where the file at `path` lies.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 

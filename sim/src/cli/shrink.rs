@@ -19,6 +19,7 @@ use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
 use super::record::block;
 use super::subject::{Subject, replay_file};
+use super::write::write;
 use super::{Error, file, interrupt, progress, sweep, text};
 
 /// Where shrunk plans are put unless it is said where.
@@ -62,7 +63,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
     let path = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(FOLDER).join(format!("{}-{:#x}.json", fingerprint.id(), plan.seed))
     });
-    file::write(&path, small.to_json_pretty())?;
+    write(&path, small.to_json_pretty())?;
     let (before, after) = (Size::of(&plan), Size::of(&small));
     let (before_ms, after_ms) = (judged.run.virtual_ms, last.run.virtual_ms);
     let seconds = start.elapsed().as_secs_f64();
