@@ -177,6 +177,38 @@ fn a_recording_is_only_replayed_and_explained() {
 }
 
 #[test]
+fn a_report_is_not_run_and_what_is_no_json_says_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    held(&["run", "--seed", "0x2a", "--edits", "40", "--report", text(&report)]);
+    let (_folder, broken) = file("broken.json", "{ \"why\": ");
+    for command in ["replay", "explain", "shrink", "scenario"] {
+        let said = refused(&[command, text(&report)]);
+        assert!(
+            said.contains("is the report of a sweep, which `cargo sim merge` adds up"),
+            "{said}"
+        );
+        let said = refused(&[command, text(&broken)]);
+        assert!(said.contains("line 1 column") && said.contains("; expected a scenario"), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plan_may_come_out_of_a_pipe() {
+    let plan = held(&["run", "--seed", "7", "--edits", "40", "--print-plan"]);
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for command in [&["replay"][..], &["explain", "--text"]] {
+        std::thread::scope(|scope| {
+            scope.spawn(|| std::fs::write(&pipe, &plan).unwrap());
+            assert!(!held(&[command, &[text(&pipe)]].concat()).is_empty());
+        });
+    }
+}
+
+#[test]
 fn a_score_wants_a_checkout_and_bugs_that_are_there() {
     let folder = tempfile::tempdir().unwrap();
     let outside = sim(&["score", "--check"]).current_dir(&folder).output().unwrap();

@@ -9,12 +9,13 @@ use graphshell_sim::world::Options;
 use super::Error;
 use super::args::ExplainArgs;
 use super::exit::Exit;
-use super::file::{self, FileError};
+use super::file::FileError;
 use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
 use super::output::Output;
 use super::record::block;
 use super::recording;
+use super::replay::Opened;
 use super::subject::{Recipe, Subject, replay_file, title_of};
 use super::write::write;
 
@@ -27,10 +28,10 @@ const FOLDER: &str = "target/explained";
 /// Runs the subject twice, and explains the first run.
 pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
-    if let Some((path, bytes)) = args.source.recording(recipe)? {
-        return explain_recording(args, path, bytes, output);
-    }
-    let subject = args.source.subject(recipe, file::A_PLAN_OR_RECORDING)?;
+    let subject = match args.source.open(recipe)? {
+        Opened::Subject(subject) => subject,
+        Opened::Recording(path, bytes) => return explain_recording(args, path, bytes, output),
+    };
     let judged = judge(|options| subject.run(options), true, &marked());
     if !args.text {
         output.line(block(&subject, &judged, output.text_columns()))?;

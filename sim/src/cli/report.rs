@@ -73,6 +73,12 @@ impl Seeds {
     }
 }
 
+/// What tells a report from another file.
+#[derive(Deserialize)]
+struct Head {
+    report: u64,
+}
+
 /// A file is no report, or none that fits the others.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
@@ -103,12 +109,13 @@ impl Report {
         }
     }
 
+    /// Whether the text says of itself that it is a report, of whatever format.
+    pub(crate) fn is_one(text: &str) -> bool {
+        serde_json::from_str::<Head>(text).is_ok()
+    }
+
     /// Reads the report at `path`.
     pub(crate) fn read(path: &Path) -> Result<Report, Error> {
-        #[derive(Deserialize)]
-        struct Head {
-            report: u64,
-        }
         let text = file::read_text(path, "a report of `cargo sim run --report`")?;
         let file = path.display().to_string();
         let json = |reason| ReportError::Json { file: file.clone(), reason };
