@@ -177,6 +177,14 @@ fn a_recording_is_only_replayed_and_explained() {
 }
 
 #[test]
+fn what_does_not_shrink_is_a_json_object_too() {
+    let held = output(&["shrink", "0x2a", "--edits", "40", "--json"]);
+    assert_eq!(held.status.code(), Some(4), "{held:?}");
+    let told = json(&String::from_utf8(held.stdout).unwrap());
+    assert_eq!((&told["seed"], &told["verdict"]), (&"0x2a".into(), &"held".into()));
+}
+
+#[test]
 fn a_report_is_not_run_and_what_is_no_json_says_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");

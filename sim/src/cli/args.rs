@@ -192,7 +192,7 @@ pub(crate) struct ShrinkArgs {
     /// How many plans run at once [default: all cores].
     #[arg(long, value_name = "N", value_parser = whole::<usize>(1, 1_024))]
     pub(crate) threads: Option<usize>,
-    /// Print one JSON object.
+    /// Print one JSON object; if nothing fails, the one that `replay` prints.
     #[arg(long)]
     pub(crate) json: bool,
 }
