@@ -229,6 +229,31 @@ fn a_score_wants_a_checkout_and_bugs_that_are_there() {
 }
 
 #[test]
+fn a_patch_that_does_not_apply_stands_in_nobody_elses_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    if !root.join(".git").exists() {
+        return;
+    }
+    let planted = std::fs::read_dir(root.join("sim/planted")).unwrap();
+    let good = planted
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "patch"));
+    let (folder, bad) = file("bad.patch", &std::fs::read_to_string(good.unwrap()).unwrap());
+    std::fs::copy(&bad, folder.path().join("good.patch")).unwrap();
+    let text_of_bad = std::fs::read_to_string(&bad).unwrap();
+    std::fs::write(&bad, text_of_bad.replace("\n-  ", "\n-never there  ")).unwrap();
+    let score = |more: &[&str]| {
+        let args = [&["score", "--patches", text(folder.path())], more].concat();
+        let done = sim(&args).current_dir(root).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    assert_eq!(score(&["--check", "--only", "good"]), (Some(0), String::new()));
+    assert_eq!(score(&["--list"]), (Some(0), String::new()));
+    let (code, said) = score(&["--check"]);
+    assert!(code == Some(2) && said.contains("bad.patch does not apply"), "{said}");
+}
+
+#[test]
 fn missing_file_exits_2_and_names_it() {
     let said = refused(&["scenario", "no/such/scenario.json", "nor/this.json"]);
     assert!(said.contains("no/such/scenario.json") && said.contains("nor/this.json"), "{said}");
