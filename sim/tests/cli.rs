@@ -254,6 +254,33 @@ fn a_patch_that_does_not_apply_stands_in_nobody_elses_way() {
 }
 
 #[test]
+fn shards_are_merged_when_all_are_there_and_of_one_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = |name: &str, shard: &str, first: &str| {
+        let path = folder.path().join(name);
+        let sweep = ["run", "--seeds", "4", "--edits", "40", "--no-capsules"];
+        let part = ["--shard", shard, "--first-seed", first, "--report", text(&path)];
+        held(&[sweep, part].concat());
+        path
+    };
+    let (one, two) = (shard("1.json", "1/2", "0"), shard("2.json", "2/2", "0"));
+    let all = held(&["merge", text(&two), text(&one), "--json"]);
+    let summary = &json(&all)["summary"];
+    assert_eq!((&summary["seeds"], &summary["shards"]), (&4.into(), &2.into()));
+
+    let lacking = output(&["merge", text(&one), "--json"]);
+    assert_eq!(lacking.status.code(), Some(4), "{lacking:?}");
+    let summary = &json(&String::from_utf8(lacking.stdout).unwrap())["summary"];
+    assert_eq!(summary["exit_code"], 4);
+    assert_eq!(summary["missing"], "shard 2 of 2 is missing");
+
+    assert!(refused(&["merge", text(&one), text(&one)]).contains("found shard 1 of 2, which"));
+    let other = shard("other.json", "2/2", "0x100");
+    let said = refused(&["merge", text(&one), text(&other)]);
+    assert!(said.contains("found a sweep of 4 seeds from 0x100 on in 2 shards"), "{said}");
+}
+
+#[test]
 fn missing_file_exits_2_and_names_it() {
     let said = refused(&["scenario", "no/such/scenario.json", "nor/this.json"]);
     assert!(said.contains("no/such/scenario.json") && said.contains("nor/this.json"), "{said}");

@@ -31,7 +31,8 @@ Exit codes:
        was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
-       held, more than one in twenty were invalid, or --demand-probes is not met
+       held, more than one in twenty were invalid, --demand-probes is not met,
+       or a shard is missing among the reports that are merged
   130  it was interrupted, by Ctrl-C or SIGTERM; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
@@ -199,8 +200,9 @@ pub(crate) struct ShrinkArgs {
 
 /// Add up the reports of a sweep's shards.
 ///
-/// Refuses reports of another engine or other flags, and shards that share a seed. Exits as one
-/// sweep of all seeds would.
+/// Refuses reports of another engine, sweep or other flags, and a shard that is there twice. Exits as
+/// one sweep of all seeds would, or with 4 if a shard is missing and nothing failed in the others.
+/// Rates are those of one shard, since shards run side by side.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct MergeArgs {

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::exit::Exit;
 use super::report::Report;
 
-/// The report of a sweep that ends with `exit`, as text.
-pub(crate) fn xml(report: &Report, exit: Exit) -> String {
-    let mut sweep = TestCase::new("sweep", status(report, exit));
+/// The report of a sweep as text; `why` says why it proved too little, if it did.
+pub(crate) fn xml(report: &Report, why: &[String]) -> String {
+    let mut sweep = TestCase::new("sweep", status(report, why));
     sweep.set_classname("graphshell-sim");
     sweep.set_time(Duration::try_from_secs_f64(report.seconds).unwrap_or_default());
     let mut suite = TestSuite::new(format!("cargo sim run{}", report.flags));
@@ -35,18 +34,14 @@ pub(crate) fn xml(report: &Report, exit: Exit) -> String {
 }
 
 /// What came of the sweep, beside properties that failed.
-fn status(report: &Report, exit: Exit) -> TestCaseStatus {
-    let wrong = match exit {
-        Exit::ProvedNothing if report.exit() == Exit::Held => {
-            let demanded = report.tally.demanded().join(", ");
-            format!("too little was proved; --demand-probes wants: {demanded}")
-        }
-        Exit::ProvedNothing => "nothing was proved: too many of the seeds were invalid".to_owned(),
-        Exit::Interrupted => "the sweep was interrupted".to_owned(),
-        _ => return TestCaseStatus::success(),
-    };
+fn status(report: &Report, why: &[String]) -> TestCaseStatus {
+    let interrupted = report.interrupted.then(|| "the sweep was interrupted".to_owned());
+    let wrong: Vec<String> = interrupted.into_iter().chain(why.iter().cloned()).collect();
+    if wrong.is_empty() {
+        return TestCaseStatus::success();
+    }
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(wrong);
+    status.set_message(wrong.join("\n"));
     status
 }
 
@@ -57,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_kind_of_failure_is_a_test_case_with_its_replay_command() {
-        let xml = xml(&report(0, &[5, 3]), Exit::PropertyFailed);
+        let xml = xml(&report(0, &[5, 3]), &[]);
         assert!(
             xml.contains(r#"tests="2" errors="0" failures="1""#) || xml.contains(r#"failures="1""#),
             "{xml}"
@@ -71,6 +66,7 @@ mod tests {
 
     #[test]
     fn a_sweep_that_proved_nothing_is_an_error() {
-        assert!(xml(&report(0, &[]), Exit::ProvedNothing).contains("nothing was proved"));
+        let empty = report(0, &[]);
+        assert!(xml(&empty, &empty.shortcomings(false)).contains("nothing was proved"));
     }
 }

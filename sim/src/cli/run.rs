@@ -14,7 +14,7 @@ use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
 use super::output::Output;
 use super::record::{Record, block};
-use super::report::{Report, Seeds, SweepOutput};
+use super::report::{Report, Seeds, SweepOutput, Whole};
 use super::subject::{Recipe, Subject};
 use super::sweep;
 use super::tally::Tally;
@@ -85,7 +85,8 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     let Sweep { tally, mut failures, .. } = sweep;
     failures.sort();
     let done = Seeds { count: tally.runs(), ..seeds };
-    let mut report = Report::new(recipe.flags(), done, tally, failures);
+    let mut report = Report::new(recipe.flags(), whole(args), args.shard.nth, vec![done]);
+    (report.tally, report.failures) = (tally, failures);
     report.seconds = start.elapsed().as_secs_f64();
     report.interrupted = interrupt::seen() && done.count < seeds.count && !output.is_closed();
     let exit = report.publish(&SweepOutput { json: args.json, files: &args.reports }, output)?;
@@ -105,14 +106,20 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// The seeds that the arguments ask for.
-fn seeds(args: &RunArgs) -> Result<Seeds, Error> {
-    let Shard { nth, of } = args.shard;
-    let (Seed(base), asked) = match (args.seed, args.seeds, args.span) {
+/// The sweep that the arguments ask for, of which this may be a shard.
+fn whole(args: &RunArgs) -> Whole {
+    let (first, seeds) = match (args.seed, args.seeds, args.span) {
         (Some(seed), _, _) => (seed, Some(1)),
         (None, None, Some(_)) => (args.first_seed, None),
         (None, seeds, _) => (args.first_seed, Some(seeds.unwrap_or(DEFAULT_SEEDS))),
     };
+    Whole { first, seeds, shards: args.shard.of }
+}
+
+/// The seeds that this process is to run.
+fn seeds(args: &RunArgs) -> Result<Seeds, Error> {
+    let Shard { nth, of } = args.shard;
+    let Whole { first: Seed(base), seeds: asked, .. } = whole(args);
     if let Some(count) = asked {
         if base.checked_add(count - 1).is_none() {
             return Err(Error::SeedsPastTheLast { first: base, count });

@@ -10,7 +10,7 @@ use super::judge::Outcome;
 use super::output::Output;
 use super::record::{Record, block};
 use super::replay::{observe, tell};
-use super::tally::Tally;
+use super::tally::{Tally, Time};
 use super::{Error, complain, file};
 
 /// Reads all files, then runs them in the order given.
@@ -53,7 +53,7 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
     }
     let exit = tally.strict_exit();
     if args.story.json {
-        output.line(tally.to_json("", &[], start.elapsed(), exit))?;
+        output.line(tally.to_json("", &[], Time::of_one(start.elapsed()), None, exit))?;
     }
     Ok(exit)
 }
