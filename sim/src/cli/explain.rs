@@ -6,18 +6,16 @@ use graphshell_sim::explain::{About, Explanation};
 use graphshell_sim::recording::Verdict;
 use graphshell_sim::world::Options;
 
-use super::Error;
-use super::args::ExplainArgs;
+use super::args::{ExplainArgs, Seed};
 use super::exit::Exit;
-use super::file::FileError;
 use super::judge::{Judged, Outcome, judge};
-use super::kinds::Kinds;
 use super::output::Output;
 use super::record::block;
 use super::recording;
 use super::replay::Opened;
 use super::subject::{Recipe, Subject, replay_file, title_of};
-use super::write::write;
+use super::write::{check, write};
+use super::{Error, complain_of};
 
 /// Most steps of a recording that are drawn: a page of more says less.
 const MOST_STEPS: u64 = 2_000;
@@ -28,6 +26,10 @@ const FOLDER: &str = "target/explained";
 /// Runs the subject twice, and explains the first run.
 pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
+    let trouble = complain_of(check(args.output.iter().chain(&args.perfetto), []));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     let subject = match args.source.open(recipe)? {
         Opened::Subject(subject) => subject,
         Opened::Recording(path, bytes) => return explain_recording(args, path, bytes, output),
@@ -93,17 +95,11 @@ fn publish(
     Ok(())
 }
 
-/// Explains of each kind of failure the seed that failed soonest, in a file of `folder` that is named
-/// like its capsule.
-pub(crate) fn explain_kinds(folder: &Path, kinds: &Kinds, recipe: Recipe) -> Result<(), FileError> {
-    for kind in kinds.all() {
-        let seed = kind.soonest.seed;
-        let subject = Subject::Seed { seed, recipe };
-        let judged = judge(|options| subject.run(options), false, &marked());
-        let path = folder.join(format!("{}-{seed}.html", kind.id));
-        write(&path, explanation(&subject, &judged).to_html())?;
-    }
-    Ok(())
+/// The page that explains a failing seed of a sweep.
+pub(crate) fn page(seed: Seed, recipe: Recipe) -> String {
+    let subject = Subject::Seed { seed, recipe };
+    let judged = judge(|options| subject.run(options), false, &marked());
+    explanation(&subject, &judged).to_html()
 }
 
 /// A run of which everything is kept.

@@ -23,7 +23,13 @@ pub(crate) fn xml(report: &Report, why: &[String]) -> String {
             "{} seeds, first {}, soonest {}: {}",
             kind.seeds, kind.first, kind.soonest.seed, kind.soonest.replay
         ));
-        failed.set_description(kind.soonest.told.clone());
+        let mut told = kind.soonest.told.clone();
+        for (what, path) in
+            [("capsule", &kind.soonest.capsule), ("explained", &kind.soonest.explained)]
+        {
+            told += &path.as_ref().map_or(String::new(), |path| format!("\n  {what:<10}  {path}"));
+        }
+        failed.set_description(told);
         let mut case = TestCase::new(kind.fingerprint.to_string(), failed);
         case.set_classname("graphshell-sim");
         suite.add_test_case(case);

@@ -8,7 +8,6 @@ use graphshell_sim::capsule::{Capsule, Finding, engine_version};
 use graphshell_sim::ledger::Entry;
 use graphshell_sim::world::{Options, Run};
 
-use super::Error;
 use super::args::{ReplayArgs, Seed, StoryArgs};
 use super::exit::Exit;
 use super::file::{self, Content};
@@ -19,6 +18,8 @@ use super::recording;
 use super::subject::{Recipe, Subject};
 use super::tally::Tally;
 use super::text;
+use super::write::check;
+use super::{Error, complain_of};
 
 /// A seed, or a file that holds a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,10 @@ impl Source {
 /// Runs the subject twice and tells what happened.
 pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
+    let trouble = complain_of(check([], &args.record));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     let subject = match args.source.open(recipe)? {
         Opened::Subject(_) if args.until.is_some() => return Err(Error::NoRecording),
         Opened::Subject(subject) => subject,

@@ -8,7 +8,6 @@ use std::{fmt, io};
 use graphshell_sim::capsule::engine_version;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::annotate;
 use super::args::{ReportArgs, Seed};
 use super::exit::Exit;
@@ -19,6 +18,7 @@ use super::output::Output;
 use super::tally::{Tally, Time};
 use super::text;
 use super::write::{folder, write};
+use super::{Error, complain_of};
 
 /// The format that is written and read.
 const FORMAT: u64 = 3;
@@ -165,7 +165,7 @@ impl Report {
             return Err(ReportError::Format { file, found: head.report }.into());
         }
         let mut report: Report = serde_json::from_str(&text).map_err(json)?;
-        report.failures.map_capsules(|capsule| folder(path).join(capsule));
+        report.failures.map_paths(|capsule| folder(path).join(capsule));
         let (shards, of) = (report.shards.clone(), report.sweep.shards);
         if shards.is_empty() || shards.iter().any(|shard| !(1..=of).contains(shard)) {
             return Err(ReportError::Shards { file, shards, of }.into());
@@ -269,36 +269,34 @@ impl Report {
         Time { spent, shards: self.shards.len() as u64 }
     }
 
-    /// Prints the report and writes the files that were asked for.
+    /// Prints the report and writes the files that were asked for, each whatever becomes of the others.
+    /// `trouble` is how the program would end for what went wrong until now.
     pub(crate) fn publish(
         &self,
         how: &SweepOutput<'_>,
+        trouble: Exit,
         output: &mut Output,
-    ) -> Result<Exit, Error> {
+    ) -> Exit {
         let why = self.shortcomings(how.files.demand_probes);
-        let exit = match self.exit() {
-            Exit::Held if !why.is_empty() => Exit::ProvedNothing,
-            exit => exit,
-        };
+        let found = if why.is_empty() { Exit::Held } else { Exit::ProvedNothing };
+        let mut exit = self.exit().and(found).and(trouble);
+        if !how.json {
+            exit = exit.and(complain_of(self.print(&why, output).err()));
+        }
+        annotate::annotate(how.files.ci.annotations, &annotate::of_sweep(self));
+        let junit = how.files.ci.junit.as_deref();
+        let junit = junit.map(|path| write(path, junit::xml(self, &why)));
+        let report = how.files.report.as_deref();
+        let report = report.map(|path| write(path, self.to_json(folder(path))));
+        let failed = [junit, report].into_iter().flatten().filter_map(Result::err);
+        exit = exit.and(complain_of(failed));
         if how.json {
-            output.line(self.tally.to_json(
-                &self.flags,
-                self.failures.all(),
-                self.time(),
-                self.missing(),
-                exit,
-            ))?;
-        } else {
-            self.print(&why, output)?;
+            // Last, because it says how the program ends.
+            let (time, missing) = (self.time(), self.missing());
+            let last = self.tally.to_json(&self.flags, self.failures.all(), time, missing, exit);
+            exit = exit.and(complain_of(output.line(last).err()));
         }
-        annotate::annotate(how.files.annotations, self);
-        if let Some(path) = &how.files.junit {
-            write(path, junit::xml(self, &why))?;
-        }
-        if let Some(path) = &how.files.report {
-            write(path, self.to_json(folder(path)))?;
-        }
-        Ok(exit)
+        exit
     }
 
     fn print(&self, why: &[String], output: &mut Output) -> io::Result<()> {
@@ -322,7 +320,7 @@ impl Report {
     /// can be moved together.
     fn to_json(&self, folder: &Path) -> String {
         let mut report = self.clone();
-        report.failures.map_capsules(|capsule| {
+        report.failures.map_paths(|capsule| {
             let (Ok(from), Ok(to)) = (absolute(folder), absolute(capsule)) else {
                 return capsule.to_owned();
             };

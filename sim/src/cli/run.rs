@@ -1,6 +1,7 @@
 //! `run`: many seeds on many threads.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
 use graphshell_sim::world::Options;
@@ -8,7 +9,7 @@ use indicatif::{HumanCount, ProgressBar};
 
 use super::args::{RunArgs, Seed, Shard};
 use super::exit::Exit;
-use super::explain::explain_kinds;
+use super::explain::page;
 use super::interrupt;
 use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
@@ -18,10 +19,13 @@ use super::report::{Report, Seeds, SweepOutput, Whole};
 use super::subject::{Recipe, Subject};
 use super::sweep;
 use super::tally::Tally;
-use super::{Error, complain, progress};
+use super::write::check;
+use super::{Error, complain_of, progress};
 
 /// Seeds that are run unless it is said how many or how long.
 const DEFAULT_SEEDS: u64 = 200;
+/// Where failures are saved unless it is said where.
+const CAPSULES: &str = "target/capsules";
 /// Seeds that run twice: the first of every so many.
 const TWICE_ONE_IN: u64 = 20;
 /// Invalid seeds shown in full, and kinds of failure shown when they first occur.
@@ -35,6 +39,11 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Ok(Exit::Held);
     }
     let seeds = seeds(args)?;
+    let files = args.reports.report.iter().chain(&args.reports.ci.junit);
+    let trouble = complain_of(check(files, args.capsules.iter().chain(&args.explanations)));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     interrupt::listen()?;
     #[expect(clippy::disallowed_methods, reason = "seeds per second are of the wall clock")]
     let start = Instant::now();
@@ -50,6 +59,7 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         tally: Tally::default(),
         failures: Kinds::default(),
         can_save: !args.no_capsules,
+        trouble: Exit::Held,
     };
     let ended = sweep::in_order(
         seeds.count,
@@ -78,30 +88,31 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         },
     );
     bar.finish_and_clear();
+    let seconds = start.elapsed().as_secs_f64();
     if let ControlFlow::Break(Err(error)) = ended {
-        return Err(error.into());
+        sweep.trouble = complain_of([error]);
     }
     sweep.save();
-    let Sweep { tally, mut failures, .. } = sweep;
+    let Sweep { tally, mut failures, mut trouble, .. } = sweep;
     failures.sort();
     let done = Seeds { count: tally.runs(), ..seeds };
+    let interrupted = interrupt::seen() && done.count < seeds.count && !output.is_closed();
+    // Whoever interrupts wants an end.
+    if let Some(folder) = args.explanations.as_deref().filter(|_| !interrupted) {
+        let failed = failures.explain(folder, |seed| page(seed, recipe));
+        trouble = trouble.and(complain_of(failed));
+    }
     let mut report = Report::new(recipe.flags(), whole(args), args.shard.nth, vec![done]);
-    (report.tally, report.failures) = (tally, failures);
-    report.seconds = start.elapsed().as_secs_f64();
-    report.interrupted = interrupt::seen() && done.count < seeds.count && !output.is_closed();
-    let exit = report.publish(&SweepOutput { json: args.json, files: &args.reports }, output)?;
-    if report.interrupted && !args.json {
+    (report.tally, report.failures, report.interrupted) = (tally, failures, interrupted);
+    report.seconds = seconds;
+    let how = SweepOutput { json: args.json, files: &args.reports };
+    let exit = report.publish(&how, trouble, output);
+    if interrupted && !args.json {
         let done = HumanCount(done.count);
         output.line(match args.span {
             None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
             Some(_) => format!("interrupted after {done} seeds"),
         })?;
-    }
-    // The exit code is that of the sweep, explained or not.
-    if let Some(folder) = &args.explanations
-        && let Err(error) = explain_kinds(folder, &report.failures, recipe)
-    {
-        complain(&error.into());
     }
     Ok(exit)
 }
@@ -144,6 +155,8 @@ struct Sweep<'a> {
     failures: Kinds,
     /// Whether failures are saved; not any more once it went wrong.
     can_save: bool,
+    /// How the program would end for what went wrong beside the seeds.
+    trouble: Exit,
 }
 
 impl Sweep<'_> {
@@ -171,10 +184,11 @@ impl Sweep<'_> {
 
     /// Saves the failures that are not saved yet. That this goes wrong must not hide them.
     fn save(&mut self) {
+        let folder = self.args.capsules.as_deref().unwrap_or(Path::new(CAPSULES));
         if self.can_save
-            && let Err(error) = self.failures.save(&self.args.capsules)
+            && let Err(error) = self.failures.save(folder)
         {
-            complain(&error.into());
+            self.trouble = complain_of([error]);
             self.can_save = false;
         }
     }

@@ -10,12 +10,13 @@ use graphshell_sim::world::{self, Options, Run, Verdict};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-use super::Error;
 use super::args::{ScaleArgs, Seed};
 use super::chart;
 use super::exit::Exit;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
+use super::write::{check, write};
+use super::{Error, complain_of};
 
 /// Cells of the longest bar.
 const BAR: f64 = 24.0;
@@ -64,6 +65,10 @@ impl Cost {
 
 /// Runs one plan for each count of peers and shows what each cost.
 pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error> {
+    let trouble = complain_of(check(&args.svg, []));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     let mut costs = Vec::new();
     let mut exit = Exit::Held;
     for &peers in &args.peers {
@@ -94,7 +99,7 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         output.line(table(&costs))?;
     }
     if let Some(file) = &args.svg {
-        chart::draw(file, &costs)?;
+        write(file, chart::draw(&costs)?)?;
     }
     Ok(exit)
 }

@@ -19,8 +19,8 @@ use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
 use super::record::{Record, block};
 use super::subject::{Subject, replay_file};
-use super::write::write;
-use super::{Error, file, interrupt, progress, sweep, text};
+use super::write::{check, write};
+use super::{Error, complain_of, file, interrupt, progress, sweep, text};
 
 /// Where shrunk plans are put unless it is said where.
 const FOLDER: &str = "target/shrunk";
@@ -28,6 +28,10 @@ const FOLDER: &str = "target/shrunk";
 /// Shrinks the subject's plan and reports what became of it.
 pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Error> {
     let subject = args.source.subject(args.shape.recipe(), file::A_PLAN)?;
+    let trouble = complain_of(check(&args.out, []));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     interrupt::listen()?;
     let plan = subject.plan();
     let judged = judge(|options| subject.run(options), true, &Options::default());

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::{FileError, named};
 
@@ -27,6 +27,43 @@ fn put(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(_) if path.is_symlink() => File::create(path)?.write_all(content),
         Err(_) => replace(path, content),
     }
+}
+
+/// Makes sure, as far as can be told beforehand, that [`write`] could put files at `files` and below
+/// `folders`. Returns all that stands in the way.
+pub(crate) fn check<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    folders: impl IntoIterator<Item = &'a PathBuf>,
+) -> Vec<FileError> {
+    let files = files.into_iter().map(|path| (path, can_be_written(path)));
+    let folders = folders.into_iter().map(|path| (path, can_hold_files(path)));
+    let failed = |(path, checked): (&PathBuf, io::Result<()>)| {
+        checked.err().map(|reason| FileError::Write { file: named(path), reason })
+    };
+    files.chain(folders).filter_map(failed).collect()
+}
+
+fn can_be_written(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if found.is_file() && !names_what_is_open(path) => {
+            can_hold_files(folder(&path.canonicalize()?))
+        }
+        // Who opens a pipe waits for its reader.
+        Ok(_) => Ok(()),
+        Err(_) => can_hold_files(folder(path)),
+    }
+}
+
+/// Tries it in the innermost folder that there is already.
+fn can_hold_files(path: &Path) -> io::Result<()> {
+    let stands = path.ancestors().find(|above| above.as_os_str().is_empty() || above.exists());
+    let stands = stands.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = stands.join(format!(".{}.tmp", std::process::id()));
+    File::create(&probe)?;
+    // Whoever has the same process id on another machine may be as far.
+    let _ = fs::remove_file(&probe);
+    Ok(())
 }
 
 /// Whether the path stands for what this process has open, such as `/dev/stdout`: that may be a file
@@ -74,6 +111,23 @@ mod tests {
         let said = write(&folder.path().join("new"), "three").unwrap_err().to_string();
         assert!(said.contains("new: cannot be written: "), "{said}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_known_beforehand_and_all_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        let good = [at("file"), at("new/deep/report")];
+        assert!(check(&good, [&at("capsules")]).is_empty());
+        let said: Vec<String> =
+            check([&folder.path().to_owned(), &at("file/report")], [&at("file")])
+                .iter()
+                .map(FileError::to_string)
+                .collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said.iter().all(|said| said.contains("cannot be written")), "{said:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was left");
     }
 
     #[cfg(unix)]
