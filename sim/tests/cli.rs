@@ -382,6 +382,25 @@ fn a_false_expectation_exits_1_and_says_how_to_replay() {
 }
 
 #[test]
+fn a_scenario_that_fails_is_told_to_ci_and_the_next_one_runs() {
+    let plan = held(&["run", "--seed", "7", "--edits", "40", "--print-plan"]);
+    let (folder, holds) = file("holds.json", &plan);
+    let mut plan = json(&plan);
+    plan["expect"] = json(r#"[{ "that": [{ "is": "node_count", "count": 1000000 }] }]"#);
+    let (fails, junit) = (folder.path().join("fails.json"), folder.path().join("scenarios.xml"));
+    std::fs::write(&fails, plan.to_string()).unwrap();
+    let ci = ["--annotations", "github", "--junit", text(&junit)];
+    let done = output(&[&["scenario", text(&fails), text(&holds)], &ci[..]].concat());
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    assert!(String::from_utf8(done.stdout).unwrap().contains("ok  holds  ("));
+    let noted = String::from_utf8(done.stderr).unwrap();
+    let begins = format!("::error file={},title=fails%3A ", fails.display());
+    assert!(noted.starts_with(&begins) && noted.lines().count() == 1, "{noted}");
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("tests=\"2\"") && xml.contains("failures=\"1\""), "{xml}");
+}
+
+#[test]
 fn every_line_of_a_story_begins_with_virtual_time() {
     let told = held(&["replay", "0x2a", "--edits", "40", "--verbose"]);
     let (story, rest) = told.split_once("\n\n").unwrap();

@@ -160,7 +160,8 @@ pub(crate) struct ReplayArgs {
 
 /// Run scripted scenarios, each twice.
 ///
-/// All files are read and checked before the first one runs.
+/// All files are read and checked before the first one runs. One that fails does not keep the others
+/// from running.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ScenarioArgs {
@@ -169,6 +170,8 @@ pub(crate) struct ScenarioArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) story: StoryArgs,
+    #[command(flatten)]
+    pub(crate) ci: CiArgs,
 }
 
 /// Make a failing plan small while it fails in the same way, and write it as a scenario.

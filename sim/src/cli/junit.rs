@@ -1,4 +1,4 @@
-//! A sweep as JUnit XML: one test case for the sweep, and one for each kind of failure.
+//! A sweep as JUnit XML, one test case for the sweep and one for each kind of failure; and scenarios.
 //!
 //! A case per seed would be new names every night; a kind keeps its name from sweep to sweep, so a
 //! CI server can tell how long a failure has been there.
@@ -8,6 +8,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::report::Report;
+use super::scenario::Told;
 
 /// The report of a sweep as text; `why` says why it proved too little, if it did.
 pub(crate) fn xml(report: &Report, why: &[String]) -> String {
@@ -34,6 +35,26 @@ pub(crate) fn xml(report: &Report, why: &[String]) -> String {
         case.set_classname("graphshell-sim");
         suite.add_test_case(case);
     }
+    text(suite)
+}
+
+/// Scenarios as text, a test case for each.
+pub(crate) fn of_scenarios(scenarios: &[Told]) -> String {
+    let mut suite = TestSuite::new("cargo sim scenario");
+    for Told { title, took, wrong, .. } in scenarios {
+        let mut case = TestCase::new(title.clone(), TestCaseStatus::success());
+        if let Some((words, text)) = wrong {
+            let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            failed.set_message(words.clone()).set_description(text.clone());
+            case.status = failed;
+        }
+        case.set_classname("graphshell-sim").set_time(*took);
+        suite.add_test_case(case);
+    }
+    text(suite)
+}
+
+fn text(suite: TestSuite) -> String {
     let mut xml = quick_junit::Report::new("graphshell-sim");
     xml.add_test_suite(suite);
     xml.to_string().expect("XML is written to memory")
