@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
 use super::write::{check, write};
-use super::{Error, complain_of};
+use super::{Error, complain_of, interrupt};
 
 /// Cells of the longest bar.
 const BAR: f64 = 24.0;
@@ -69,9 +69,13 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
     if trouble != Exit::Held {
         return Ok(trouble);
     }
+    interrupt::listen()?;
     let mut costs = Vec::new();
     let mut exit = Exit::Held;
     for &peers in &args.peers {
+        if interrupt::seen() {
+            break;
+        }
         let shape = Shape { peers, edits: args.edits, ..Shape::default() };
         let recipe = Recipe { shape, canary: false };
         let (seed, plan) = (args.seed.0..=u64::MAX)
@@ -100,6 +104,13 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
     }
     if let Some(file) = &args.svg {
         write(file, chart::draw(&costs)?)?;
+    }
+    if costs.len() < args.peers.len() {
+        if !args.json {
+            let counts = args.peers.len();
+            output.line(format_args!("interrupted after {} of {counts} counts", costs.len()))?;
+        }
+        return Ok(Exit::Interrupted);
     }
     Ok(exit)
 }
