@@ -103,7 +103,9 @@ impl Sum {
 
     fn told(&self, name: &str, columns: usize) -> String {
         let [seeds, faults, inert] = self.numbers();
-        let counts = format!("{faults} in {seeds} seeds, {inert} inert");
+        let times = if self.faults == 1 { "time" } else { "times" };
+        let unit = if self.seeds == 1 { "seed" } else { "seeds" };
+        let counts = format!("{faults} {times} in {seeds} {unit}, {inert} inert");
         let head = hanging(&format!("{name}: "), &counts, columns);
         head + "\n" + &hanging("    ", &self.effects(), columns)
     }
