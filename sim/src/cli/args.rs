@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
+use graphshell_sim::capsule::engine_version;
 use graphshell_sim::generate::{Profile, Shape};
 
 use super::replay::Source;
@@ -25,9 +26,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
     0  every property held, or what was asked for is done
     1  a property failed; a score: too few planted bugs were caught
-    2  bad usage, a bad file or one that cannot be written, which is looked at
-       before the first run, and all others are written all the same; a score:
-       a patch does not apply or build
+    2  bad usage, or a file that cannot be read or written (outputs are looked
+       at before the first run); a score: a patch does not apply or build
     3  not deterministic: the same plan ran differently twice, or a recording
        was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
@@ -43,7 +43,7 @@ When several apply: 130, then 2, 3, 1, 4.";
 /// A seed is a number from which a whole run follows, the same on any machine. Begin with `cargo
 /// sim run`; what fails there is printed with the command that tells its story.
 #[derive(Debug, Parser)]
-#[command(name = "graphshell-sim", bin_name = "cargo sim", version, after_help = EXIT_CODES)]
+#[command(name = "graphshell-sim", bin_name = "cargo sim", version = engine_version(), after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
