@@ -230,12 +230,16 @@ impl Report {
         if self.interrupted { Exit::Interrupted } else { self.tally.sweep_exit() }
     }
 
-    /// Says which shards a sum lacks; a shard by itself lacks nothing.
+    /// Says which shards a sum lacks, or how many seeds; a shard by itself lacks nothing.
     fn missing(&self) -> Option<String> {
         let of = self.sweep.shards;
         let how_many = of - self.shards.len() as u64;
-        if !self.is_sum || how_many == 0 {
+        if !self.is_sum {
             return None;
+        }
+        if how_many == 0 {
+            let (ran, asked) = (self.tally.runs(), self.sweep.seeds?);
+            return (ran < asked).then(|| format!("only {ran} of {asked} seeds were run"));
         }
         let missing = (1..=of).filter(|shard| !self.shards.contains(shard));
         let mut named: Vec<String> = missing.take(SHOWN).map(|shard| shard.to_string()).collect();
@@ -416,7 +420,11 @@ pub(crate) mod tests {
             half.shortcomings(false).pop().unwrap(),
             "too little was proved: shard 1 of 2 is missing"
         );
-        half.sweep.shards = 12;
+        half.sweep.shards = 1;
+        half.shards = [1].into();
+        half.sweep.seeds = Some(4);
+        assert_eq!(half.missing().unwrap(), "only 1 of 4 seeds were run");
+        (half.sweep.shards, half.shards) = (12, [2].into());
         let said = half.missing().unwrap();
         assert_eq!(said, "shards 1, 3, 4, 5, 6, 7, 8, 9, 3 more of 12 are missing");
         assert_eq!(report(1, &[5]).missing(), None, "a shard by itself is no sum");

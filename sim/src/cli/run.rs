@@ -140,20 +140,25 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// The sweep that the arguments ask for, of which this may be a shard.
-fn whole(args: &RunArgs) -> Whole {
-    let (first, seeds) = match (args.seed, args.seeds, args.span) {
+/// The first seed that the arguments ask for, and how many at most.
+fn asked(args: &RunArgs) -> (Seed, Option<u64>) {
+    match (args.seed, args.seeds, args.span) {
         (Some(seed), _, _) => (seed, Some(1)),
         (None, None, Some(_)) => (args.first_seed, None),
         (None, seeds, _) => (args.first_seed, Some(seeds.unwrap_or(DEFAULT_SEEDS))),
-    };
-    Whole { first, seeds, shards: args.shard.of }
+    }
+}
+
+/// The sweep that the arguments ask for, of which this may be a shard.
+fn whole(args: &RunArgs) -> Whole {
+    let (first, seeds) = asked(args);
+    Whole { first, seeds: seeds.filter(|_| args.span.is_none()), shards: args.shard.of }
 }
 
 /// The seeds that this process is to run.
 fn seeds(args: &RunArgs) -> Result<Seeds, Error> {
     let Shard { nth, of } = args.shard;
-    let Whole { first: Seed(base), seeds: asked, .. } = whole(args);
+    let (Seed(base), asked) = asked(args);
     if let Some(count) = asked {
         if base.checked_add(count - 1).is_none() {
             return Err(Error::SeedsPastTheLast { first: base, count });

@@ -68,7 +68,7 @@ struct Summary<'a> {
     failures: &'a [Kind],
     /// How many shards are summed here.
     shards: u64,
-    /// Which others there should be.
+    /// What a sum lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<String>,
     // Of the wall clock: these alone differ from one sweep to the next. Seconds are summed over the
