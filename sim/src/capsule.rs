@@ -19,7 +19,7 @@ const FORMAT: u64 = 1;
 pub struct Capsule {
     /// The format's version.
     capsule: u64,
-    /// The version of engine and simulator that failed.
+    /// The build of engine and simulator that failed; see [`engine_version`].
     pub engine: String,
     /// The command that ran it.
     pub command: String,
@@ -57,9 +57,11 @@ impl From<&Failure> for Finding {
     }
 }
 
-/// The version of engine and simulator: they are built together.
+/// The build of engine and simulator, which are built together: the version, and behind a plus sign the
+/// begin of a hash of the sources that decide what a run does. Dependencies and the toolchain are not in
+/// it.
 pub fn engine_version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
+    concat!(env!("CARGO_PKG_VERSION"), "+", env!("SOURCES_HASH"))
 }
 
 /// A file is no capsule that this version can replay.
@@ -153,6 +155,15 @@ mod tests {
         let text = capsule.to_json();
         assert!(Capsule::is_one(&text) && !Capsule::is_one(&capsule.plan.to_json_pretty()));
         assert_eq!(Capsule::from_json(&text).unwrap(), capsule);
+    }
+
+    #[test]
+    fn a_build_is_named_by_version_and_sources() {
+        let (version, sources) = engine_version().split_once('+').unwrap();
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+        assert!(sources.len() == 8 && sources.chars().all(|c| c.is_ascii_hexdigit()));
+        let other = capsule().to_json().replace(engine_version(), "0.0.1");
+        assert_eq!(Capsule::from_json(&other).unwrap().engine, "0.0.1", "any build's is read");
     }
 
     #[test]

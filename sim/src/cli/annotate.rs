@@ -3,19 +3,40 @@
 use std::io::Write;
 
 use super::args::Annotations;
+use super::kinds::Kind;
 use super::report::Report;
 
+/// What a server shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The file that it is about, if there is one.
+    pub(crate) file: Option<String>,
+    pub(crate) title: String,
+    pub(crate) text: String,
+}
+
 /// Writes what `annotations` asks for to standard error, where the server looks for it too.
-pub(crate) fn annotate(annotations: Annotations, report: &Report) {
+pub(crate) fn annotate(annotations: Annotations, notes: &[Note]) {
     let wanted = match annotations {
         Annotations::Github => true,
         Annotations::None => false,
         Annotations::Auto => on_github(),
     };
     if wanted {
+        let lines: String = notes.iter().map(github).collect();
         // Nobody can be told if that fails.
-        let _ = std::io::stderr().write_all(github(report).as_bytes());
+        let _ = std::io::stderr().write_all(lines.as_bytes());
     }
+}
+
+/// One note per kind of failure.
+pub(crate) fn of_sweep(report: &Report) -> Vec<Note> {
+    let note = |kind: &Kind| Note {
+        file: None,
+        title: format!("{} ({})", kind.fingerprint.property(), kind.id),
+        text: format!("{} seeds, first {}\n{}", kind.seeds, kind.first, kind.soonest.told),
+    };
+    report.failures.all().iter().map(note).collect()
 }
 
 #[expect(
@@ -26,15 +47,11 @@ fn on_github() -> bool {
     std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
 }
 
-/// One error per kind of failure, as workflow commands.
-fn github(report: &Report) -> String {
-    let mut lines = String::new();
-    for kind in report.failures.all() {
-        let title = property(&format!("{} ({})", kind.fingerprint.property(), kind.id));
-        let text = format!("{} seeds, first {}\n{}", kind.seeds, kind.first, kind.soonest.told);
-        lines += &format!("::error title={title}::{}\n", data(&text));
-    }
-    lines
+/// An error as workflow command.
+fn github(note: &Note) -> String {
+    let file = note.file.as_ref().map(|file| format!("file={},", property(file)));
+    let file = file.unwrap_or_default();
+    format!("::error {file}title={}::{}\n", property(&note.title), data(&note.text))
 }
 
 /// Text after the command.
@@ -54,13 +71,17 @@ mod tests {
 
     #[test]
     fn an_annotation_is_one_line_whatever_it_says() {
-        let lines = github(&report(0, &[5, 3]));
+        let notes = of_sweep(&report(0, &[5, 3]));
+        let lines: String = notes.iter().map(github).collect();
         assert_eq!(lines.lines().count(), 1, "{lines}");
         assert!(lines.starts_with("::error title=convergence ("), "{lines}");
         assert!(
             lines.contains("::2 seeds, first 0x0%0Aseed 0x2  failed: convergence%0A"),
             "{lines}"
         );
+        let file = Some("a,b.json".to_owned());
+        let lines = github(&Note { file, ..notes[0].clone() });
+        assert!(lines.starts_with("::error file=a%2Cb.json,title=convergence ("), "{lines}");
         assert_eq!(property("a:b, 5 %\n"), "a%3Ab%2C 5 %25%0A");
     }
 }

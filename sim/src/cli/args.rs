@@ -2,22 +2,22 @@
 
 mod explain;
 mod score;
+mod values;
 
 use std::fmt;
-use std::ops::Deref;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
+use graphshell_sim::capsule::engine_version;
 use graphshell_sim::generate::{Profile, Shape};
-use serde::{Deserialize, Serialize};
 
 use super::replay::Source;
 use super::subject::Recipe;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use score::ScoreArgs;
+pub(crate) use values::{Seed, SeedError, Shard, Span};
 
 /// Most peers of one plan.
 const MOST_PEERS: usize = 1_000;
@@ -26,13 +26,15 @@ const EXIT_CODES: &str = "\
 Exit codes:
     0  every property held, or what was asked for is done
     1  a property failed; a score: too few planted bugs were caught
-    2  bad usage or a bad file; a score: a patch does not apply or build
+    2  bad usage, or a file that cannot be read or written (outputs are looked
+       at before the first run); a score: a patch does not apply or build
     3  not deterministic: the same plan ran differently twice, or a recording
        was not played as it was recorded
     4  nothing was proved: a run was invalid (a kind of fault in its plan had no
        effect, no edit was made, or nothing was exchanged); a sweep: no seed
-       held, more than one in twenty were invalid, or --demand-probes is not met
-  130  it was interrupted; what was finished is reported
+       held, more than one in twenty were invalid, --demand-probes is not met,
+       or a shard is missing among the reports that are merged
+  130  it was interrupted, by Ctrl-C or SIGTERM; what was finished is reported
 When several apply: 130, then 2, 3, 1, 4.";
 
 /// Runs the sync engine on simulated devices: networks lose frames, devices lose power, clocks are
@@ -41,7 +43,7 @@ When several apply: 130, then 2, 3, 1, 4.";
 /// A seed is a number from which a whole run follows, the same on any machine. Begin with `cargo
 /// sim run`; what fails there is printed with the command that tells its story.
 #[derive(Debug, Parser)]
-#[command(name = "graphshell-sim", bin_name = "cargo sim", version, after_help = EXIT_CODES)]
+#[command(name = "graphshell-sim", bin_name = "cargo sim", version = engine_version(), after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -100,13 +102,15 @@ pub(crate) struct RunArgs {
     /// strings, 0x hexadecimal.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Save failures in this folder: of each kind the first and the shortest.
-    #[arg(long, value_name = "DIR", default_value = "target/capsules")]
-    pub(crate) capsules: PathBuf,
+    /// Save failures in this folder, of each kind the first and the shortest [default:
+    /// target/capsules].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) capsules: Option<PathBuf>,
     /// Save no failures.
     #[arg(long, conflicts_with = "capsules")]
     pub(crate) no_capsules: bool,
-    /// Explain in this folder of each kind of failure the shortest run, as `explain` does.
+    /// Explain in this folder of each kind of failure the shortest run, as `explain` does, unless
+    /// the sweep is interrupted.
     #[arg(long, value_name = "DIR")]
     pub(crate) explanations: Option<PathBuf>,
     #[command(flatten)]
@@ -118,7 +122,10 @@ pub(crate) struct RunArgs {
     #[arg(long, hide = true, requires = "json")]
     pub(crate) story_of: Option<Seed>,
     /// Print the seed's plan as a scenario file and run nothing.
-    #[arg(long, requires = "seed", conflicts_with_all = ["json", "verify"])]
+    // What excludes `--seed` excludes this too: clap waives a requirement that cannot be met.
+    #[arg(long, requires = "seed", conflicts_with_all = [
+        "seeds", "first_seed", "shard", "span", "json", "verify", "report", "junit", "explanations",
+    ])]
     pub(crate) print_plan: bool,
 }
 
@@ -153,7 +160,8 @@ pub(crate) struct ReplayArgs {
 
 /// Run scripted scenarios, each twice.
 ///
-/// All files are read and checked before the first one runs.
+/// All files are read and checked before the first one runs. One that fails does not keep the others
+/// from running.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ScenarioArgs {
@@ -162,6 +170,8 @@ pub(crate) struct ScenarioArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) story: StoryArgs,
+    #[command(flatten)]
+    pub(crate) ci: CiArgs,
 }
 
 /// Make a failing plan small while it fails in the same way, and write it as a scenario.
@@ -189,15 +199,16 @@ pub(crate) struct ShrinkArgs {
     /// How many plans run at once [default: all cores].
     #[arg(long, value_name = "N", value_parser = whole::<usize>(1, 1_024))]
     pub(crate) threads: Option<usize>,
-    /// Print one JSON object.
+    /// Print one JSON object; if nothing fails, the one that `replay` prints.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// Add up the reports of a sweep's shards.
 ///
-/// Refuses reports of another engine or other flags, and shards that share a seed. Exits as one
-/// sweep of all seeds would.
+/// Refuses reports of another engine, sweep or other flags, and a shard that is there twice. Exits as
+/// one sweep of all seeds would, or with 4 if a shard is missing and nothing failed in the others.
+/// Rates are those of one shard, since shards run side by side.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct MergeArgs {
@@ -271,16 +282,23 @@ pub(crate) struct ReportArgs {
     /// Write the whole sweep to this file, for `merge`.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Write JUnit XML to this file: a test case for each kind of failure.
+    #[command(flatten)]
+    pub(crate) ci: CiArgs,
+    /// Exit with 4 if a rare event that 200 seeds are expected to reach happened in none of the
+    /// seeds.
+    #[arg(long)]
+    pub(crate) demand_probes: bool,
+}
+
+/// How a CI server is told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CiArgs {
+    /// Write JUnit XML to this file: a test case for each kind of failure, or for each scenario.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Write failures to standard error as annotations of a CI server.
     #[arg(long, value_name = "SERVER", value_enum, default_value_t = Annotations::Auto)]
     pub(crate) annotations: Annotations,
-    /// Exit with 4 if a rare event that 200 seeds are expected to reach happened in none of the
-    /// seeds.
-    #[arg(long)]
-    pub(crate) demand_probes: bool,
 }
 
 /// For whom failures are annotated.
@@ -338,115 +356,6 @@ where
     }
 }
 
-/// One part of a sweep, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shard {
-    pub(crate) nth: u64,
-    pub(crate) of: u64,
-}
-
-impl Default for Shard {
-    fn default() -> Self {
-        Shard { nth: 1, of: 1 }
-    }
-}
-
-impl FromStr for Shard {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let numbers = text.split_once('/').map(|(nth, of)| (nth.parse(), of.parse()));
-        match numbers {
-            Some((Ok(nth), Ok(of))) if (1..=of).contains(&nth) => Ok(Shard { nth, of }),
-            _ => Err("expected a shard and how many there are, such as 1/8, 2/8 … 8/8"),
-        }
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.nth, self.of)
-    }
-}
-
-/// A span of the wall clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(Duration);
-
-impl Deref for Span {
-    type Target = Duration;
-
-    fn deref(&self) -> &Duration {
-        &self.0
-    }
-}
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected a span of time, such as 90s, 10m or 1h 30m";
-        match humantime::parse_duration(text) {
-            Ok(span) if !span.is_zero() => Ok(Span(span)),
-            Ok(_) => Err(format!("found none; {expected}")),
-            Err(error) => Err(format!("{error}; {expected}")),
-        }
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", humantime::format_duration(self.0).to_string().replace(' ', ""))
-    }
-}
-
-/// A seed: any 64 bits. Read as decimal or `0x` hexadecimal, always written as hexadecimal, in JSON
-/// as a string because a JSON number holds only 53 of the bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub(crate) struct Seed(pub(crate) u64);
-
-impl FromStr for Seed {
-    type Err = SeedError;
-
-    fn from_str(text: &str) -> Result<Self, SeedError> {
-        let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) => (digits, 16),
-            None => (text, 10),
-        };
-        // `from_str_radix` would take a sign.
-        if !digits.starts_with(|first: char| first.is_digit(radix)) {
-            return Err(SeedError);
-        }
-        u64::from_str_radix(digits, radix).map(Seed).map_err(|_| SeedError)
-    }
-}
-
-impl From<Seed> for String {
-    fn from(seed: Seed) -> Self {
-        seed.to_string()
-    }
-}
-
-impl TryFrom<String> for Seed {
-    type Error = SeedError;
-
-    fn try_from(text: String) -> Result<Self, SeedError> {
-        text.parse()
-    }
-}
-
-/// A text is no seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a decimal number, or 0x and hexadecimal digits, below 2^64")]
-pub(crate) struct SeedError;
-
-impl fmt::Display for Seed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,34 +364,6 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_seed_reads_what_it_writes() {
-        for seed in [0, 7, 42, u64::MAX] {
-            assert_eq!(Seed(seed).to_string().parse(), Ok(Seed(seed)));
-            assert_eq!(seed.to_string().parse(), Ok(Seed(seed)));
-        }
-        assert_eq!("0X2A".parse(), Ok(Seed(42)));
-    }
-
-    #[test]
-    fn what_is_no_seed_is_refused() {
-        for text in ["", "0x", "-1", "+1", "0x+1", "2a", "18446744073709551616", " 1"] {
-            assert_eq!(text.parse::<Seed>(), Err(SeedError), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_shard_and_a_span_read_what_they_write() {
-        assert_eq!("2/8".parse::<Shard>().map(|shard| shard.to_string()), Ok("2/8".to_owned()));
-        for text in ["0/8", "9/8", "1", "1/0", "/", "-1/2", "a/b"] {
-            assert!(text.parse::<Shard>().is_err(), "{text:?}");
-        }
-        assert_eq!("1h 30m".parse::<Span>().map(|span| span.to_string()), Ok("1h30m".to_owned()));
-        for text in ["0s", "10", "soon", "-1s", ""] {
-            assert!(text.parse::<Span>().is_err(), "{text:?}");
-        }
     }
 
     #[test]

@@ -1,26 +1,20 @@
 //! Draws costs against numbers of peers, both on logarithmic axes.
 
-use std::path::Path;
-
 use plotters::prelude::*;
 
 use super::scale::Cost;
 
 /// A picture cannot be drawn.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}: cannot be drawn: {reason}; expected a file that can be written")]
-pub(crate) struct ChartError {
-    file: String,
-    reason: String,
-}
+#[error("the costs cannot be drawn: {0}")]
+pub(crate) struct ChartError(String);
 
-/// Writes an SVG picture of the costs, with a line for what grows as the number of peers does.
-pub(super) fn draw(file: &Path, costs: &[Cost]) -> Result<(), ChartError> {
-    let drawn = picture(SVGBackend::new(file, (900, 560)).into_drawing_area(), costs);
-    drawn.map_err(|reason| ChartError {
-        file: file.display().to_string(),
-        reason: reason.to_string(),
-    })
+/// An SVG picture of the costs, with a line for what grows as the number of peers does.
+pub(super) fn draw(costs: &[Cost]) -> Result<String, ChartError> {
+    let mut svg = String::new();
+    picture(SVGBackend::with_string(&mut svg, (900, 560)).into_drawing_area(), costs)
+        .map_err(|reason| ChartError(reason.to_string()))?;
+    Ok(svg)
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;

@@ -6,7 +6,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -18,7 +21,10 @@ use super::output::Output;
 use super::subject::Recipe;
 use super::sweep;
 use super::text::{hanging, seconds};
-use super::{Error, progress};
+use super::{Error, interrupt, progress};
+
+/// How often an interrupt is looked for.
+const BEAT: Duration = Duration::from_millis(200);
 
 /// A process could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -55,16 +61,24 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         time_zone: "Asia/Kathmandu",
     };
     let recipe = args.shape.recipe();
-    let (ours, mut theirs) = (one.sweep(args, &recipe, &[])?, other.sweep(args, &recipe, &[])?);
+    interrupt::listen()?;
+    let mut ours = one.sweep(args, &recipe, &[])?;
+    let mut theirs =
+        if interrupt::seen() { Vec::new() } else { other.sweep(args, &recipe, &[])? };
     theirs.reverse();
+    let interrupted = interrupt::seen() && (theirs.len() as u64) < args.seeds;
+    if interrupted {
+        // The second process begins with the last seed.
+        ours.drain(..ours.len().saturating_sub(theirs.len()));
+    }
     if ours.len() != theirs.len() {
         let found = format!("{} seeds", theirs.len());
         return Err(other.said(&[], found, "as many as the first process ran").into());
     }
+    let compared = ours.len();
     let Some((ours, theirs)) = parted(&ours, &theirs) else {
-        let seeds = ours.len();
-        output.line(format_args!("{seeds} seeds ran alike in two processes"))?;
-        return Ok(Exit::Held);
+        output.line(format_args!("{compared} seeds ran alike in two processes"))?;
+        return ended(args, compared, Exit::Held, interrupted, output);
     };
     let seed: Seed = ours["seed"]
         .as_str()
@@ -72,6 +86,8 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         .ok_or_else(|| one.said(&[], ours.to_string(), "a seed in each line"))?;
     let difference = if ours == theirs {
         within_each(ours)
+    } else if interrupted {
+        by_field(ours, theirs)
     } else {
         let stories = (one.story(args, &recipe, seed)?, other.story(args, &recipe, seed)?);
         first_event(&stories.0, &stories.1).unwrap_or_else(|| only_once(ours, theirs))
@@ -81,7 +97,22 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         output.line(hanging(&format!("  {name:<8}  "), &text, output.text_columns()))?;
     }
     output.line(format_args!("  replay    cargo sim replay {seed}{} --verbose", recipe.flags()))?;
-    Ok(Exit::NotDeterministic)
+    ended(args, compared, Exit::NotDeterministic, interrupted, output)
+}
+
+/// Says how far it came if it was interrupted.
+fn ended(
+    args: &DeterminismArgs,
+    compared: usize,
+    exit: Exit,
+    interrupted: bool,
+    output: &mut Output,
+) -> Result<Exit, Error> {
+    if !interrupted {
+        return Ok(exit);
+    }
+    output.line(format_args!("interrupted after {compared} of {} seeds", args.seeds))?;
+    Ok(Exit::Interrupted)
 }
 
 impl Side {
@@ -93,9 +124,12 @@ impl Side {
         more: &[&str],
     ) -> Result<Vec<Value>, ChildError> {
         let (first, seeds) = (args.first_seed.to_string(), args.seeds.to_string());
-        let fixed = ["run", "--json", "--no-capsules", "--first-seed", &first, "--seeds", &seeds];
+        // What fails alike on both sides is no finding of this command, so nothing is annotated.
+        let quiet = ["run", "--json", "--no-capsules", "--annotations", "none"];
+        let which = ["--first-seed", &first, "--seeds", &seeds];
         let flags = recipe.flags();
-        let mut words: Vec<&str> = fixed.into_iter().chain(flags.split_whitespace()).collect();
+        let mut words: Vec<&str> = quiet.into_iter().chain(which).collect();
+        words.extend(flags.split_whitespace());
         words.extend(self.conditions.iter().map(String::as_str).chain(more.iter().copied()));
         let template =
             format!("{{wide_bar}} {{human_pos}}/{{human_len}} seeds, {} process", self.name);
@@ -133,10 +167,14 @@ impl Side {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(start)?;
-        let printed = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let printed: Vec<_> = printed.inspect(|_| bar.inc(1)).collect();
+        let printed = printed_by(&mut child, bar);
         let status =
             child.wait().map_err(|reason| self.said(words, reason.to_string(), "its end"))?;
+        if interrupt::seen() {
+            // The last line may have been cut.
+            let whole = printed.into_iter().filter_map(Result::ok);
+            return Ok(whole.filter_map(|line| serde_json::from_str(&line).ok()).collect());
+        }
         let judged =
             [Exit::Held, Exit::PropertyFailed, Exit::NotDeterministic, Exit::ProvedNothing];
         if !judged.iter().any(|exit| status.code() == Some(exit.code().into())) {
@@ -156,6 +194,31 @@ impl Side {
         let arguments = if words.is_empty() { self.name.to_owned() } else { words.join(" ") };
         ChildError::Said { program: named(&self.program), arguments, found, expected }
     }
+}
+
+/// The lines that the process prints until it ends, which an interrupt makes it do.
+fn printed_by(child: &mut Child, bar: &ProgressBar) -> Vec<std::io::Result<String>> {
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        // Nobody hangs up before the end.
+        scope.spawn(move || lines.map(|line| sender.send(line)).for_each(drop));
+        let mut printed = Vec::new();
+        loop {
+            match receiver.recv_timeout(BEAT) {
+                Ok(line) => {
+                    bar.inc(1);
+                    printed.push(line);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return printed,
+            }
+            if interrupt::seen() {
+                // It may have ended by itself: a terminal interrupts both.
+                let _ = child.kill();
+            }
+        }
+    })
 }
 
 type Rows = Vec<(&'static str, String)>;
@@ -197,11 +260,17 @@ fn first_event(ours: &[Value], theirs: &[Value]) -> Option<Rows> {
 
 /// What differed between two lines if it did not when they were run again.
 fn only_once(ours: &Value, theirs: &Value) -> Rows {
+    let mut rows = vec![("event", "none differed when both processes ran again".to_owned())];
+    rows.extend(by_field(ours, theirs));
+    rows
+}
+
+/// The first field in which two lines differ.
+fn by_field(ours: &Value, theirs: &Value) -> Rows {
     let fields = ours.as_object().into_iter().flatten();
     let field = fields.map(|(field, _)| field).find(|&field| ours[field] != theirs[field]);
     let field = field.map_or("verdict", String::as_str);
     vec![
-        ("event", "none differed when both processes ran again".to_owned()),
         ("first", format!("{field} {}", ours[field])),
         ("second", format!("{field} {}", theirs[field])),
     ]

@@ -6,16 +6,16 @@ use graphshell_sim::explain::{About, Explanation};
 use graphshell_sim::recording::Verdict;
 use graphshell_sim::world::Options;
 
-use super::Error;
-use super::args::ExplainArgs;
+use super::args::{ExplainArgs, Seed};
 use super::exit::Exit;
-use super::file::{self, FileError};
 use super::judge::{Judged, Outcome, judge};
-use super::kinds::Kinds;
 use super::output::Output;
 use super::record::block;
 use super::recording;
+use super::replay::Opened;
 use super::subject::{Recipe, Subject, replay_file, title_of};
+use super::write::{check, write};
+use super::{Error, complain_of};
 
 /// Most steps of a recording that are drawn: a page of more says less.
 const MOST_STEPS: u64 = 2_000;
@@ -26,10 +26,14 @@ const FOLDER: &str = "target/explained";
 /// Runs the subject twice, and explains the first run.
 pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
-    if let Some((path, bytes)) = args.source.recording(recipe)? {
-        return explain_recording(args, path, bytes, output);
+    let trouble = complain_of(check(args.output.iter().chain(&args.perfetto), []));
+    if trouble != Exit::Held {
+        return Ok(trouble);
     }
-    let subject = args.source.subject(recipe, file::A_PLAN_OR_RECORDING)?;
+    let subject = match args.source.open(recipe)? {
+        Opened::Subject(subject) => subject,
+        Opened::Recording(path, bytes) => return explain_recording(args, path, bytes, output),
+    };
     let judged = judge(|options| subject.run(options), true, &marked());
     if !args.text {
         output.line(block(&subject, &judged, output.text_columns()))?;
@@ -83,25 +87,19 @@ fn publish(
         None => Some(Path::new(FOLDER).join(name.to_owned() + ".html")),
     };
     if let Some(path) = page {
-        write(&path, "explanation", &explanation.to_html(), output)?;
+        save(&path, "explanation", &explanation.to_html(), output)?;
     }
     if let Some(path) = &args.perfetto {
-        write(path, "perfetto", &explanation.to_perfetto(), output)?;
+        save(path, "perfetto", &explanation.to_perfetto(), output)?;
     }
     Ok(())
 }
 
-/// Explains of each kind of failure the seed that failed soonest, in a file of `folder` that is named
-/// like its capsule.
-pub(crate) fn explain_kinds(folder: &Path, kinds: &Kinds, recipe: Recipe) -> Result<(), FileError> {
-    for kind in kinds.all() {
-        let seed = kind.soonest.seed;
-        let subject = Subject::Seed { seed, recipe };
-        let judged = judge(|options| subject.run(options), false, &marked());
-        let path = folder.join(format!("{}-{seed}.html", kind.id));
-        file::write(&path, explanation(&subject, &judged).to_html())?;
-    }
-    Ok(())
+/// The page that explains a failing seed of a sweep.
+pub(crate) fn page(seed: Seed, recipe: Recipe) -> String {
+    let subject = Subject::Seed { seed, recipe };
+    let judged = judge(|options| subject.run(options), false, &marked());
+    explanation(&subject, &judged).to_html()
 }
 
 /// A run of which everything is kept.
@@ -116,9 +114,9 @@ fn explanation(subject: &Subject, judged: &Judged) -> Explanation {
 }
 
 /// Writes a file and says so, and whether another one stood there.
-fn write(path: &Path, what: &str, text: &str, output: &mut Output) -> Result<(), Error> {
+fn save(path: &Path, what: &str, text: &str, output: &mut Output) -> Result<(), Error> {
     let stood = path.exists();
-    file::write(path, text)?;
+    write(path, text)?;
     let instead = if stood { ", in place of the one there" } else { "" };
     Ok(output.line(format_args!("  {what:<12}{}{instead}", path.display()))?)
 }

@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use graphshell_sim::ledger::Ledger;
 use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
+
+use super::text::hanging;
+
+/// Fewest columns in which the effects have room beside names and counts.
+const NARROWEST_TABLE: usize = 72;
 
 /// The ledgers of many runs, summed by kind of fault.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +60,15 @@ impl Faults {
         }
     }
 
-    /// All kinds as a table of at most `columns`; `None` if there were no faults.
+    /// All kinds as a table of at most `columns`, or as a list where a table would break words; `None`
+    /// if there were no faults.
     pub(crate) fn table(&self, columns: usize) -> Option<String> {
         if self.0.is_empty() {
             return None;
+        }
+        if columns < NARROWEST_TABLE {
+            let told = self.0.iter().map(|(name, sum)| sum.told(name, columns));
+            return Some(told.collect::<Vec<_>>().join("\n"));
         }
         let mut table = Table::new();
         table
@@ -66,20 +76,59 @@ impl Faults {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(u16::try_from(columns).unwrap_or(u16::MAX))
             .set_header(["fault", "seeds", "times", "inert", "effects"]);
-        let count = |count| HumanCount(count).to_string();
         for (name, sum) in &self.0 {
-            let effects =
-                sum.effects.iter().map(|(what, times)| format!("{} {what}", count(*times)));
-            let effects = effects.collect::<Vec<_>>().join(", ");
-            let numbers = [sum.seeds, sum.faults, sum.inert].map(count);
-            let [seeds, faults, inert] = numbers;
-            table.add_row([name.clone(), seeds, faults, inert, effects]);
+            let [seeds, faults, inert] = sum.numbers();
+            table.add_row([name.clone(), seeds, faults, inert, sum.effects()]);
         }
-        for place in 1..=3 {
-            if let Some(numbers) = table.column_mut(place) {
-                numbers.set_cell_alignment(CellAlignment::Right);
-            }
+        // Only the effects are wrapped.
+        for column in table.column_iter_mut().take(4) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        for column in table.column_iter_mut().skip(1).take(3) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
         Some(table.to_string())
+    }
+}
+
+impl Sum {
+    fn numbers(&self) -> [String; 3] {
+        [self.seeds, self.faults, self.inert].map(|count| HumanCount(count).to_string())
+    }
+
+    fn effects(&self) -> String {
+        let told = |(what, &times): (&String, &u64)| format!("{} {what}", HumanCount(times));
+        self.effects.iter().map(told).collect::<Vec<_>>().join(", ")
+    }
+
+    fn told(&self, name: &str, columns: usize) -> String {
+        let [seeds, faults, inert] = self.numbers();
+        let times = if self.faults == 1 { "time" } else { "times" };
+        let unit = if self.seeds == 1 { "seed" } else { "seeds" };
+        let counts = format!("{faults} {times} in {seeds} {unit}, {inert} inert");
+        let head = hanging(&format!("{name}: "), &counts, columns);
+        head + "\n" + &hanging("    ", &self.effects(), columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_numbers_are_whole_at_any_width() {
+        let effects = ["frames lost", "messages that had to be sent again", "reconnections"];
+        let effects = effects.map(|what| (what.to_owned(), 1_234_567));
+        let sum = Sum { seeds: 1_000, faults: 12_345, inert: 17, effects: effects.into() };
+        let faults = Faults([("clock_offset".to_owned(), sum)].into());
+        for columns in [32, 40, 60, 72, 80, 200] {
+            let told = faults.table(columns).unwrap();
+            let widest = told.lines().map(console::measure_text_width).max();
+            assert!(widest.is_some_and(|widest| widest <= columns), "{columns}: {told}");
+            for whole in ["clock_offset", "12,345", "1,234,567", "reconnections", "messages"] {
+                assert!(told.contains(whole), "{columns}: {told}");
+            }
+        }
+        assert_eq!(Faults::default().table(80), None);
     }
 }

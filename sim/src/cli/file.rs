@@ -1,15 +1,16 @@
-//! Reads the files that runs come from, and writes those that they leave.
+//! Reads the files that runs come from, each once: it may be a pipe.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use graphshell_sim::capsule::{Capsule, CapsuleError};
 use graphshell_sim::plan::{Plan, PlanError};
 
 use graphshell_sync::limits::MAX_RECORDING_BYTES;
-use graphshell_sync::recording::{RECORDING_MAGIC, Recording, RecordingError};
+use graphshell_sync::recording::{Recording, RecordingError};
 
+use super::report::Report;
 use super::subject::Subject;
 
 /// Longest text that is read, in MiB; the printed plan of 300 edits has less than one.
@@ -24,9 +25,12 @@ pub(crate) enum FileError {
     /// It is something else.
     #[error("{file}: {found}; expected {expected} of at most {most_mib} MiB")]
     Not { file: String, found: &'static str, expected: &'static str, most_mib: u64 },
-    /// Its content is no plan.
+    /// Its content is no plan that can run.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(PlanError),
+    /// Its content is no JSON, or of another shape.
+    #[error("{flaw}; expected {expected}")]
+    Json { flaw: PlanError, expected: &'static str },
     /// Its content is no capsule.
     #[error("{file}: {flaw}")]
     Capsule { file: String, flaw: CapsuleError },
@@ -45,6 +49,14 @@ pub(crate) const A_PLAN: &str = "a scenario file or a capsule, a JSON object";
 pub(crate) const A_PLAN_OR_RECORDING: &str =
     "a scenario file or a capsule, a JSON object, or a recording";
 
+/// What a file holds.
+pub(crate) enum Content {
+    /// The text of a JSON object.
+    Text(String),
+    /// A recording, be it damaged.
+    Recording(Vec<u8>),
+}
+
 /// Reads the scenario at `path`.
 pub(crate) fn read_scenario(path: &Path) -> Result<Subject, FileError> {
     let text = read_text(path, A_SCENARIO)?;
@@ -52,98 +64,73 @@ pub(crate) fn read_scenario(path: &Path) -> Result<Subject, FileError> {
         let found = "is a capsule, which `cargo sim replay` runs";
         return Err(not(path, found, A_SCENARIO));
     }
-    scenario(path, &text)
+    subject(path, &text, A_SCENARIO)
 }
 
-/// Reads the scenario or capsule at `path`; `expected` says in errors what it should be.
-pub(crate) fn read_subject(path: &Path, expected: &'static str) -> Result<Subject, FileError> {
-    let text = read_text(path, expected)?;
-    if !Capsule::is_one(&text) {
-        return scenario(path, &text);
+/// The scenario or capsule in `text`, which was read from `path`; `expected` says in errors what it
+/// should be.
+pub(crate) fn subject(
+    path: &Path,
+    text: &str,
+    expected: &'static str,
+) -> Result<Subject, FileError> {
+    if Report::is_one(text) {
+        let found = "is the report of a sweep, which `cargo sim merge` adds up; what can be run are \
+                     the capsules that it names";
+        return Err(not(path, found, expected));
     }
-    let capsule =
-        Capsule::from_json(&text).map_err(|flaw| FileError::Capsule { file: named(path), flaw })?;
-    Ok(Subject::Capsule { file: path.to_owned(), capsule: Box::new(capsule) })
-}
-
-/// The bytes of the file at `path` if they are a recording, be it damaged.
-pub(crate) fn read_recording(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    // Whatever else stands in the way is said by who reads the file as something else.
-    let Ok(file) = File::open(path) else { return Ok(None) };
-    let mut file = file.take(MAX_RECORDING_BYTES as u64 + 1);
-    let mut bytes = Vec::new();
-    let front = RECORDING_MAGIC.len() as u64;
-    let begun = file.by_ref().take(front).read_to_end(&mut bytes);
-    if begun.is_err() || !Recording::is_one(&bytes) {
-        return Ok(None);
+    if Capsule::is_one(text) {
+        let capsule = Capsule::from_json(text)
+            .map_err(|flaw| FileError::Capsule { file: named(path), flaw })?;
+        return Ok(Subject::Capsule { file: path.to_owned(), capsule: Box::new(capsule) });
     }
-    let expected = "a recording";
-    file.read_to_end(&mut bytes).map_err(|reason| FileError::Read {
-        file: named(path),
-        reason,
-        expected,
+    let plan = Plan::from_json(text, &named(path)).map_err(|flaw| match flaw {
+        PlanError::Json { .. } => FileError::Json { flaw, expected },
+        PlanError::Flaw { .. } => FileError::Plan(flaw),
     })?;
-    if bytes.len() > MAX_RECORDING_BYTES {
-        return Err(FileError::Not {
-            file: named(path),
-            found: "is longer than any recording",
-            expected,
-            most_mib: MAX_RECORDING_BYTES as u64 >> 20,
-        });
-    }
-    Ok(Some(bytes))
-}
-
-fn scenario(path: &Path, text: &str) -> Result<Subject, FileError> {
-    let plan = Plan::from_json(text, &named(path))?;
     Ok(Subject::Scenario { file: path.to_owned(), plan: Box::new(plan) })
 }
 
 /// The text in the file at `path`; `expected` says in errors what it should be.
 pub(crate) fn read_text(path: &Path, expected: &'static str) -> Result<String, FileError> {
+    match read(path, expected)? {
+        Content::Text(text) => Ok(text),
+        Content::Recording(_) => {
+            let found = "is a recording, which only `cargo sim replay` and `explain` play";
+            Err(not(path, found, expected))
+        }
+    }
+}
+
+/// What the file at `path` holds; `expected` says in errors what it should be.
+pub(crate) fn read(path: &Path, expected: &'static str) -> Result<Content, FileError> {
     let not = |found| not(path, found, expected);
     if path.is_dir() {
         return Err(not("is a directory"));
     }
-    let longest = LONGEST_MIB << 20;
+    let (longest, longest_recording) = (LONGEST_MIB << 20, MAX_RECORDING_BYTES as u64);
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|opened| opened.take(longest + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(longest.max(longest_recording) + 1).read_to_end(&mut bytes))
         .map_err(|reason| FileError::Read { file: named(path), reason, expected })?;
-    if Recording::is_one(&bytes) {
-        return Err(not("is a recording, which only `cargo sim replay` and `explain` play"));
+    let length = bytes.len() as u64;
+    if Recording::is_one(&bytes) && length > longest_recording {
+        let (found, expected) = ("is longer than any recording", "a recording");
+        let most_mib = longest_recording >> 20;
+        return Err(FileError::Not { file: named(path), found, expected, most_mib });
     }
-    if bytes.len() as u64 > longest {
+    if Recording::is_one(&bytes) {
+        return Ok(Content::Recording(bytes));
+    }
+    if length > longest {
         return Err(not("is too long"));
     }
     let text = String::from_utf8(bytes).map_err(|_| not("is not UTF-8 text"))?;
     match text.trim_start().chars().next() {
         None => Err(not("is empty")),
-        Some('{') => Ok(text),
+        Some('{') => Ok(Content::Text(text)),
         Some(_) => Err(not("is no JSON object")),
     }
-}
-
-/// Puts `content` into the file at `path`, with the folders above it: all of it or nothing.
-pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileError> {
-    let written = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
-        // Two processes may write the same file.
-        name.push(format!(".{}.tmp", std::process::id()));
-        let draft: PathBuf = folder.join(name);
-        let done = File::create(&draft)
-            .and_then(|mut file| file.write_all(content.as_ref()).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&draft, path));
-        if done.is_err() {
-            // What stands in the way of the draft is said already.
-            let _ = fs::remove_file(&draft);
-        }
-        done
-    };
-    written().map_err(|reason| FileError::Write { file: named(path), reason })
 }
 
 /// A file that should be a text is something else.
@@ -151,12 +138,14 @@ fn not(path: &Path, found: &'static str, expected: &'static str) -> FileError {
     FileError::Not { file: named(path), found, expected, most_mib: LONGEST_MIB }
 }
 
-fn named(path: &Path) -> String {
+pub(super) fn named(path: &Path) -> String {
     path.display().to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -165,21 +154,8 @@ mod tests {
         for (name, text) in [("empty", " "), ("page", "<!DOCTYPE html>"), ("list", "[1]")] {
             let path = folder.path().join(name);
             fs::write(&path, text).unwrap();
-            let said = read_subject(&path, A_PLAN).unwrap_err().to_string();
+            let said = read_text(&path, A_PLAN).unwrap_err().to_string();
             assert!(said.contains("; expected a scenario file or a capsule"), "{said}");
         }
-    }
-
-    #[test]
-    fn a_file_is_written_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new/capsule.json");
-        write(&path, "one").unwrap();
-        write(&path, "two").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        // A folder stands where the file should be.
-        let said = write(&folder.path().join("new"), "three").unwrap_err().to_string();
-        assert!(said.contains("new: cannot be written: "), "{said}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }

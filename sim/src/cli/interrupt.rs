@@ -1,4 +1,7 @@
 //! The first interrupt lets long work end after what is running, the second ends it at once.
+//!
+//! A request to terminate is an interrupt too: it is how clusters end a pod and CI servers a job. With a
+//! handler it reaches also a program that is the first of its container.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

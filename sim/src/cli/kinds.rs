@@ -11,11 +11,12 @@ use graphshell_sim::fingerprint::{Fingerprint, Ingredients};
 use serde::{Deserialize, Serialize};
 
 use super::args::Seed;
-use super::file::{self, FileError};
+use super::file::FileError;
 use super::judge::Judged;
 use super::record::block;
 use super::subject::{Subject, quoted};
 use super::text::hanging;
+use super::write::write;
 
 /// Most kinds that are told apart; what looks different in every seed must not fill the memory.
 const MOST: usize = 200;
@@ -50,6 +51,9 @@ pub(crate) struct Example {
     /// The file that it is saved in; in a saved report it is named as seen from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) capsule: Option<String>,
+    /// The page that explains it; named like that, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) explained: Option<String>,
     /// What the file holds, until it is written.
     #[serde(skip)]
     unsaved: Option<Box<Capsule>>,
@@ -82,6 +86,7 @@ impl Kinds {
                 told: console::strip_ansi_codes(&block(subject, judged, usize::MAX)).into_owned(),
                 replay: subject.replay(),
                 capsule: None,
+                explained: None,
                 unsaved: Some(Box::new(capsule)),
             };
             let Some(kind) = known else {
@@ -121,22 +126,23 @@ impl Kinds {
         }
     }
 
-    /// Saves of each kind what is not saved yet, in `folder`.
+    /// Saves of each kind what is not saved yet, in `folder`; ends with the first that cannot be.
     pub(crate) fn save(&mut self, folder: &Path) -> Result<(), FileError> {
         for kind in &mut self.kinds {
             let example = &mut kind.soonest;
             let Some(capsule) = example.unsaved.take() else { continue };
             let path = folder.join(format!("{}-{}.json", kind.id, example.seed));
-            file::write(&path, capsule.to_json())?;
+            write(&path, capsule.to_json())?;
             example.capsule = Some(path.to_string_lossy().into_owned());
         }
         Ok(())
     }
 
-    /// Changes the paths of saved failures.
-    pub(crate) fn map_capsules(&mut self, map: impl Fn(&Path) -> PathBuf) {
-        for capsule in self.kinds.iter_mut().filter_map(|kind| kind.soonest.capsule.as_mut()) {
-            *capsule = map(Path::new(capsule)).to_string_lossy().into_owned();
+    /// Changes the paths of saved failures and of their explanations.
+    pub(crate) fn map_paths(&mut self, map: impl Fn(&Path) -> PathBuf) {
+        let examples = self.kinds.iter_mut().map(|kind| &mut kind.soonest);
+        for path in examples.flat_map(|example| [&mut example.capsule, &mut example.explained]) {
+            *path = path.take().map(|path| map(Path::new(&path)).to_string_lossy().into_owned());
         }
     }
 
@@ -148,6 +154,24 @@ impl Kinds {
     /// The kinds, in order.
     pub(crate) fn all(&self) -> &[Kind] {
         &self.kinds
+    }
+
+    /// Explains of each kind the seed that failed soonest, in a file of `folder` that is named like its
+    /// capsule. Returns what could not be written.
+    pub(crate) fn explain(
+        &mut self,
+        folder: &Path,
+        page: impl Fn(Seed) -> String,
+    ) -> Vec<FileError> {
+        let mut failed = Vec::new();
+        for Kind { id, soonest, .. } in &mut self.kinds {
+            let path = folder.join(format!("{id}-{}.html", soonest.seed));
+            match write(&path, page(soonest.seed)) {
+                Ok(()) => soonest.explained = Some(path.to_string_lossy().into_owned()),
+                Err(error) => failed.push(error),
+            }
+        }
+        failed
     }
 
     /// All kinds with what is needed to go on, wrapped to `columns`; `None` if there are none.
@@ -174,7 +198,10 @@ impl Kinds {
             text += &hanging(&format!("  {}  ", kind.id), &lines.join("\n"), columns);
             // Never wrapped, to be copied whole.
             text += &format!("\n            {}", kind.soonest.replay);
-            text += &format!("\n            cargo sim explain {}", what(kind));
+            text += &match &kind.soonest.explained {
+                Some(page) => format!("\n            explained in {page}"),
+                None => format!("\n            cargo sim explain {}", what(kind)),
+            };
             text += &format!("\n            cargo sim shrink {}", what(kind));
         }
         if self.others > 0 {
@@ -265,6 +292,22 @@ pub(crate) mod tests {
         let capsule = kinds.all()[0].soonest.capsule.clone().unwrap();
         assert!(capsule.ends_with(&format!("{}-0x5.json", kinds.all()[0].id)));
         assert!(kinds.told(80).unwrap().contains(&format!("cargo sim shrink {capsule}")));
+    }
+
+    #[test]
+    fn an_explanation_is_named_beside_the_capsule() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kinds = kinds(&[(5, 40, "lacks 22")]);
+        assert!(kinds.explain(folder.path(), |seed| seed.to_string()).is_empty());
+        let page = kinds.all()[0].soonest.explained.clone().unwrap();
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), "0x5");
+        let told = kinds.told(80).unwrap();
+        assert!(told.contains(&format!("explained in {page}\n")) && !told.contains("sim explain"));
+        kinds.map_paths(|_| "elsewhere".into());
+        assert_eq!(kinds.all()[0].soonest.explained.as_deref(), Some("elsewhere"));
+        let in_the_way = folder.path().join("file");
+        std::fs::write(&in_the_way, "").unwrap();
+        assert_eq!(kinds.explain(&in_the_way, |_| String::new()).len(), 1);
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod subject;
 mod sweep;
 mod tally;
 mod text;
+mod write;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -116,6 +117,14 @@ pub(crate) fn main() -> ExitCode {
         Exit::BadInput
     })
     .into()
+}
+
+/// Says all that stands in the way, and how the program ends with it if nothing else is the matter.
+fn complain_of(errors: impl IntoIterator<Item = impl Into<Error>>) -> Exit {
+    errors.into_iter().fold(Exit::Held, |_, error| {
+        complain(&error.into());
+        Exit::BadInput
+    })
 }
 
 /// Says on standard error what stands in the way. Nobody can be told if that fails.

@@ -10,8 +10,8 @@ const DEFAULT_COLUMNS: usize = 80;
 
 /// Where data goes.
 ///
-/// A closed pipe is no error: `| head -1` has what it wanted. Writes are then dropped and
-/// [`is_closed`](Self::is_closed) tells long work to stop.
+/// A closed pipe is no error: `| head -1` has what it wanted. After that, or after an error, writes are
+/// dropped and [`is_closed`](Self::is_closed) tells long work to stop.
 pub(crate) struct Output {
     sink: Box<dyn Write>,
     columns: Option<usize>,
@@ -55,9 +55,9 @@ impl Output {
 
     fn or_closed(&mut self, done: io::Result<()>) -> io::Result<()> {
         match done {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            Err(error) => {
                 self.closed = true;
-                Ok(())
+                if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
             }
             done => done,
         }
@@ -87,6 +87,8 @@ mod tests {
     fn a_closed_pipe_is_quiet_and_a_full_disk_is_not() {
         let mut closed = onto(ErrorKind::BrokenPipe);
         assert!(closed.line("data").is_ok() && closed.is_closed());
-        assert!(onto(ErrorKind::StorageFull).line("data").is_err());
+        let mut full = onto(ErrorKind::StorageFull);
+        assert!(full.line("data").is_err());
+        assert!(full.line("said once").is_ok() && full.is_closed());
     }
 }

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::Error;
 use super::args::StoryArgs;
 use super::exit::Exit;
-use super::file::{self, FileError};
+use super::file::FileError;
 use super::output::Output;
 use super::subject::Subject;
 use super::text;
+use super::write::write;
 
 /// How much of each simulated peer's life is recorded, in bytes.
 const ROOM: usize = 64 << 20;
@@ -155,7 +156,7 @@ pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Res
         let path = folder.join(format!("{}-{}.gsrec", life.peer, life.life));
         match life.bytes {
             Ok(bytes) => {
-                file::write(&path, &bytes)?;
+                write(&path, &bytes)?;
                 output.line(format_args!("  recording   {}", path.display()))?;
             }
             Err(why) => output.line(format_args!("  recording   {}: {why}", path.display()))?,

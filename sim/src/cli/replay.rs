@@ -8,10 +8,9 @@ use graphshell_sim::capsule::{Capsule, Finding, engine_version};
 use graphshell_sim::ledger::Entry;
 use graphshell_sim::world::{Options, Run};
 
-use super::Error;
 use super::args::{ReplayArgs, Seed, StoryArgs};
 use super::exit::Exit;
-use super::file;
+use super::file::{self, Content};
 use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
 use super::record::{Record, block};
@@ -19,6 +18,8 @@ use super::recording;
 use super::subject::{Recipe, Subject};
 use super::tally::Tally;
 use super::text;
+use super::write::check;
+use super::{Error, complain_of};
 
 /// A seed, or a file that holds a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,25 +48,46 @@ impl fmt::Display for Source {
     }
 }
 
+/// What a source turned out to be.
+pub(crate) enum Opened<'a> {
+    Subject(Subject),
+    /// The bytes of a recording, and where they were read from.
+    Recording(&'a Path, Vec<u8>),
+}
+
 impl Source {
-    /// The recording that it is, with its path; for one, no `recipe` may be given.
-    pub(crate) fn recording(&self, recipe: Recipe) -> Result<Option<(&Path, Vec<u8>)>, Error> {
-        let Source::File(path) = self else { return Ok(None) };
-        let Some(bytes) = file::read_recording(path)? else { return Ok(None) };
-        if recipe != Recipe::default() {
-            return Err(Error::FlagsForFile(recipe.flags()));
-        }
-        Ok(Some((path, bytes)))
+    /// What is to be run or played; `recipe` is for seeds.
+    pub(crate) fn open(&self, recipe: Recipe) -> Result<Opened<'_>, Error> {
+        let Source::File(path) = self else {
+            return self.subject(recipe, file::A_PLAN_OR_RECORDING).map(Opened::Subject);
+        };
+        self.must_fit(recipe)?;
+        Ok(match file::read(path, file::A_PLAN_OR_RECORDING)? {
+            Content::Recording(bytes) => Opened::Recording(path, bytes),
+            Content::Text(text) => {
+                Opened::Subject(file::subject(path, &text, file::A_PLAN_OR_RECORDING)?)
+            }
+        })
     }
 
     /// What is to be run; `recipe` is for seeds, `expected` says in errors what a file should be.
     pub(crate) fn subject(&self, recipe: Recipe, expected: &'static str) -> Result<Subject, Error> {
+        self.must_fit(recipe)?;
         match self {
             Source::Seed(seed) => Ok(Subject::Seed { seed: *seed, recipe }),
+            Source::File(path) => {
+                Ok(file::subject(path, &file::read_text(path, expected)?, expected)?)
+            }
+        }
+    }
+
+    /// A file says all that is run, so no recipe goes with it.
+    fn must_fit(&self, recipe: Recipe) -> Result<(), Error> {
+        match self {
             Source::File(_) if recipe != Recipe::default() => {
                 Err(Error::FlagsForFile(recipe.flags()))
             }
-            Source::File(path) => Ok(file::read_subject(path, expected)?),
+            Source::File(_) | Source::Seed(_) => Ok(()),
         }
     }
 }
@@ -73,16 +95,18 @@ impl Source {
 /// Runs the subject twice and tells what happened.
 pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Error> {
     let recipe = args.shape.recipe();
-    if let Some((path, bytes)) = args.source.recording(recipe)? {
-        if args.record.is_some() {
-            return Err(Error::RecordingTwice);
+    let trouble = complain_of(check([], &args.record));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
+    let subject = match args.source.open(recipe)? {
+        Opened::Subject(_) if args.until.is_some() => return Err(Error::NoRecording),
+        Opened::Subject(subject) => subject,
+        Opened::Recording(..) if args.record.is_some() => return Err(Error::RecordingTwice),
+        Opened::Recording(path, bytes) => {
+            return recording::replay_recording(path, bytes, args.until, args.story, output);
         }
-        return recording::replay_recording(path, bytes, args.until, args.story, output);
-    }
-    if args.until.is_some() {
-        return Err(Error::NoRecording);
-    }
-    let subject = args.source.subject(recipe, file::A_PLAN_OR_RECORDING)?;
+    };
     let judged = observe(&subject, args.story);
     let mut tally = Tally::default();
     tally.add(&judged);

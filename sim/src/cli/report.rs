@@ -1,12 +1,13 @@
 //! The whole of a sweep, or of one shard of it: what is printed, and what is saved for others.
 
+use std::collections::BTreeSet;
 use std::path::{Path, absolute};
 use std::time::Duration;
+use std::{fmt, io};
 
 use graphshell_sim::capsule::engine_version;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::annotate;
 use super::args::{ReportArgs, Seed};
 use super::exit::Exit;
@@ -14,11 +15,17 @@ use super::file;
 use super::junit;
 use super::kinds::Kinds;
 use super::output::Output;
-use super::tally::Tally;
+use super::tally::{Tally, Time};
 use super::text;
+use super::write::{folder, write};
+use super::{Error, complain_of};
 
 /// The format that is written and read.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
+/// Fewer seeds are not expected to reach every rare event.
+const ENOUGH_FOR_PROBES: u64 = 200;
+/// Missing shards that are named.
+const SHOWN: usize = 8;
 
 /// A sweep that is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,17 +33,46 @@ const FORMAT: u64 = 2;
 pub(crate) struct Report {
     /// The format's version.
     report: u64,
-    /// The version of engine and simulator.
+    /// The build of engine and simulator.
     engine: String,
     /// The flags that the seeds were expanded with.
     pub(crate) flags: String,
+    /// What the whole sweep was to run.
+    pub(crate) sweep: Whole,
+    /// Which shards of it are in here, from 1.
+    pub(crate) shards: BTreeSet<u64>,
     /// The seeds that were run.
     pub(crate) seeds: Vec<Seeds>,
-    /// Seconds of wall-clock time, of all shards together.
+    /// Seconds of wall-clock time, summed over the shards, be it that they ran side by side.
     pub(crate) seconds: f64,
     pub(crate) interrupted: bool,
     pub(crate) tally: Tally,
     pub(crate) failures: Kinds,
+    /// Whether it is the sum of several, and so has to be whole.
+    #[serde(skip)]
+    is_sum: bool,
+}
+
+/// What all shards of a sweep have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Whole {
+    /// The first seed.
+    pub(crate) first: Seed,
+    /// How many seeds; `None` if as many as there was time for.
+    pub(crate) seeds: Option<u64>,
+    /// How many shards.
+    pub(crate) shards: u64,
+}
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seeds {
+            Some(count) => write!(f, "{count} seeds")?,
+            None => write!(f, "seeds")?,
+        }
+        write!(f, " from {} on in {} shards", self.first, self.shards)
+    }
 }
 
 /// Seeds at equal distances.
@@ -72,6 +108,12 @@ impl Seeds {
     }
 }
 
+/// What tells a report from another file.
+#[derive(Deserialize)]
+struct Head {
+    report: u64,
+}
+
 /// A file is no report, or none that fits the others.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
@@ -82,32 +124,41 @@ pub(crate) enum ReportError {
     #[error("{file}: found seeds from {} on, {} at a distance of {}; expected seeds below 2^64",
         .seeds.first, .seeds.count, .seeds.step)]
     Seeds { file: String, seeds: Seeds },
+    #[error("{file}: found shards {shards:?} of {of}; expected shards from 1 to {of}")]
+    Shards { file: String, shards: BTreeSet<u64>, of: u64 },
     #[error("{file}: found {what} {found}; expected {expected}, as in {other}")]
     Differs { file: String, what: &'static str, found: String, expected: String, other: String },
+    #[error("{file}: found shard {shard} of {of}, which {other} is too; expected each once")]
+    Twice { file: String, shard: u64, of: u64, other: String },
     #[error("{file}: found seed {seed}, which {other} has too; expected shards that share no seed")]
     Overlap { file: String, seed: Seed, other: String },
 }
 
 impl Report {
-    pub(crate) fn new(flags: String, seeds: Seeds, tally: Tally, failures: Kinds) -> Self {
+    /// The report of one shard, or of a whole sweep.
+    pub(crate) fn new(flags: String, sweep: Whole, shard: u64, seeds: Vec<Seeds>) -> Self {
         Report {
             report: FORMAT,
             engine: engine_version().to_owned(),
             flags,
-            seeds: vec![seeds],
+            sweep,
+            shards: BTreeSet::from([shard]),
+            seeds,
             seconds: 0.0,
             interrupted: false,
-            tally,
-            failures,
+            tally: Tally::default(),
+            failures: Kinds::default(),
+            is_sum: false,
         }
+    }
+
+    /// Whether the text says of itself that it is a report, of whatever format.
+    pub(crate) fn is_one(text: &str) -> bool {
+        serde_json::from_str::<Head>(text).is_ok()
     }
 
     /// Reads the report at `path`.
     pub(crate) fn read(path: &Path) -> Result<Report, Error> {
-        #[derive(Deserialize)]
-        struct Head {
-            report: u64,
-        }
         let text = file::read_text(path, "a report of `cargo sim run --report`")?;
         let file = path.display().to_string();
         let json = |reason| ReportError::Json { file: file.clone(), reason };
@@ -116,7 +167,11 @@ impl Report {
             return Err(ReportError::Format { file, found: head.report }.into());
         }
         let mut report: Report = serde_json::from_str(&text).map_err(json)?;
-        report.failures.map_capsules(|capsule| folder(path).join(capsule));
+        report.failures.map_paths(|capsule| folder(path).join(capsule));
+        let (shards, of) = (report.shards.clone(), report.sweep.shards);
+        if shards.is_empty() || shards.iter().any(|shard| !(1..=of).contains(shard)) {
+            return Err(ReportError::Shards { file, shards, of }.into());
+        }
         match report.seeds.iter().find(|seeds| !seeds.are_sound()) {
             Some(&seeds) => Err(ReportError::Seeds { file, seeds }.into()),
             None => Ok(report),
@@ -133,6 +188,7 @@ impl Report {
         let mut reports = reports.into_iter().map(|(_, report)| report);
         let mut sum = reports.next().expect("the command line demands a file");
         for report in reports {
+            sum.shards.extend(report.shards);
             sum.seeds.extend(report.seeds);
             sum.seconds += report.seconds;
             sum.interrupted |= report.interrupted;
@@ -140,22 +196,26 @@ impl Report {
             sum.failures.join(report.failures);
         }
         sum.failures.sort();
+        sum.is_sum = true;
         Ok(sum)
     }
 
     fn must_fit(&self, file: &str, before: &Report, other: &str) -> Result<(), ReportError> {
-        let same = |what, found: &str, expected: &str| match found == expected {
+        let same = |what, found: String, expected: String| match found == expected {
             true => Ok(()),
-            false => Err(ReportError::Differs {
-                file: file.to_owned(),
-                what,
-                found: format!("{found:?}"),
-                expected: format!("{expected:?}"),
-                other: other.to_owned(),
-            }),
+            false => {
+                let (file, other) = (file.to_owned(), other.to_owned());
+                Err(ReportError::Differs { file, what, found, expected, other })
+            }
         };
-        same("engine", &self.engine, &before.engine)?;
-        same("flags", &self.flags, &before.flags)?;
+        let quoted = |text: &str| format!("{text:?}");
+        same("engine", quoted(&self.engine), quoted(&before.engine))?;
+        same("flags", quoted(&self.flags), quoted(&before.flags))?;
+        same("a sweep of", self.sweep.to_string(), before.sweep.to_string())?;
+        if let Some(&shard) = self.shards.intersection(&before.shards).next() {
+            let (file, other) = (file.to_owned(), other.to_owned());
+            return Err(ReportError::Twice { file, shard, of: self.sweep.shards, other });
+        }
         let pairs = self.seeds.iter().flat_map(|a| before.seeds.iter().map(move |b| (a, b)));
         match pairs.into_iter().find_map(|(a, b)| a.shared(b)) {
             Some(seed) => {
@@ -165,84 +225,124 @@ impl Report {
         }
     }
 
+    /// How the sweep ends by what it found.
     pub(crate) fn exit(&self) -> Exit {
         if self.interrupted { Exit::Interrupted } else { self.tally.sweep_exit() }
     }
 
-    fn elapsed(&self) -> Duration {
-        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+    /// Says which shards a sum lacks, or how many seeds; a shard by itself lacks nothing.
+    fn missing(&self) -> Option<String> {
+        let of = self.sweep.shards;
+        let how_many = of - self.shards.len() as u64;
+        if !self.is_sum {
+            return None;
+        }
+        if how_many == 0 {
+            let (ran, asked) = (self.tally.runs(), self.sweep.seeds?);
+            return (ran < asked).then(|| format!("only {ran} of {asked} seeds were run"));
+        }
+        let missing = (1..=of).filter(|shard| !self.shards.contains(shard));
+        let mut named: Vec<String> = missing.take(SHOWN).map(|shard| shard.to_string()).collect();
+        if how_many > SHOWN as u64 {
+            named.push(format!("{} more", how_many - SHOWN as u64));
+        }
+        Some(match how_many {
+            1 => format!("shard {} of {of} is missing", named.join("")),
+            _ => format!("shards {} of {of} are missing", named.join(", ")),
+        })
     }
 
-    /// Prints the report and writes the files that were asked for.
+    /// Why nothing or too little was proved, one reason after the other; none if it was not so.
+    pub(crate) fn shortcomings(&self, demand_probes: bool) -> Vec<String> {
+        if self.interrupted {
+            return Vec::new();
+        }
+        let mut why = Vec::new();
+        if self.tally.proved_nothing() {
+            why.push("nothing was proved: too many of the seeds were invalid".to_owned());
+        }
+        why.extend(self.missing().map(|missing| format!("too little was proved: {missing}")));
+        let demanded = self.tally.demanded();
+        if demand_probes && !demanded.is_empty() {
+            let demanded = demanded.join(", ");
+            why.push(format!("too little was proved; --demand-probes wants: {demanded}"));
+        }
+        why
+    }
+
+    fn time(&self) -> Time {
+        let spent = Duration::try_from_secs_f64(self.seconds).unwrap_or_default();
+        Time { spent, shards: self.shards.len() as u64 }
+    }
+
+    /// Prints the report and writes the files that were asked for, each whatever becomes of the others.
+    /// `trouble` is how the program would end for what went wrong until now.
     pub(crate) fn publish(
         &self,
         how: &SweepOutput<'_>,
+        trouble: Exit,
         output: &mut Output,
-    ) -> Result<Exit, Error> {
-        let never = self.tally.never_reached();
-        let demanded = self.tally.demanded();
-        let unreached = how.files.demand_probes && !demanded.is_empty();
-        let exit = match self.exit() {
-            Exit::Held if unreached => Exit::ProvedNothing,
-            exit => exit,
-        };
+    ) -> Exit {
+        let why = self.shortcomings(how.files.demand_probes);
+        let found = if why.is_empty() { Exit::Held } else { Exit::ProvedNothing };
+        let mut exit = self.exit().and(found).and(trouble);
+        if !how.json {
+            exit = exit.and(complain_of(self.print(&why, output).err()));
+        }
+        annotate::annotate(how.files.ci.annotations, &annotate::of_sweep(self));
+        let junit = how.files.ci.junit.as_deref();
+        let junit = junit.map(|path| write(path, junit::xml(self, &why)));
+        let report = how.files.report.as_deref();
+        let report = report.map(|path| write(path, self.to_json(folder(path))));
+        let failed = [junit, report].into_iter().flatten().filter_map(Result::err);
+        exit = exit.and(complain_of(failed));
         if how.json {
-            output.line(self.tally.to_json(
-                &self.flags,
-                self.failures.all(),
-                self.elapsed(),
-                exit,
-            ))?;
-        } else {
-            if let Some(told) = self.failures.told(output.text_columns()) {
-                output.line(told)?;
-            }
-            output.line(self.tally.table(&self.flags, self.elapsed(), output.columns()))?;
-            if let Some(faults) = self.tally.faults().table(output.columns()) {
-                output.line(faults)?;
-            }
-            // Seeds with other flags may be unable to reach them.
-            if !never.is_empty() && self.flags.is_empty() {
-                let columns = output.text_columns();
-                output.line(text::hanging("never reached: ", &never.join(", "), columns))?;
-            }
-            if self.exit() == Exit::ProvedNothing {
-                output.line("nothing was proved: too many of the seeds were invalid")?;
-            } else if exit == Exit::ProvedNothing {
-                let what = "too little was proved; --demand-probes wants: ";
-                let columns = output.text_columns();
-                output.line(text::hanging(what, &demanded.join(", "), columns))?;
-            }
+            // Last, because it says how the program ends.
+            let (time, missing) = (self.time(), self.missing());
+            let last = self.tally.to_json(&self.flags, self.failures.all(), time, missing, exit);
+            exit = exit.and(complain_of(output.line(last).err()));
         }
-        annotate::annotate(how.files.annotations, self);
-        if let Some(path) = &how.files.junit {
-            file::write(path, junit::xml(self, exit))?;
+        exit
+    }
+
+    fn print(&self, why: &[String], output: &mut Output) -> io::Result<()> {
+        if let Some(told) = self.failures.told(output.text_columns()) {
+            output.line(told)?;
         }
-        if let Some(path) = &how.files.report {
-            file::write(path, self.to_json(folder(path)))?;
+        output.line(self.tally.table(&self.flags, self.time(), output.columns()))?;
+        if let Some(faults) = self.tally.faults().table(output.columns()) {
+            output.line(faults)?;
         }
-        Ok(exit)
+        // Seeds with other flags may be unable to reach them.
+        let never = self.tally.never_reached();
+        let columns = output.text_columns();
+        if !never.is_empty() && self.flags.is_empty() {
+            let (head, said) = if self.tally.runs() < ENOUGH_FOR_PROBES {
+                let said = format!(
+                    "{} rare events; whether that says anything shows in {ENOUGH_FOR_PROBES} seeds \
+                     or more",
+                    never.len()
+                );
+                ("not reached: ", said)
+            } else {
+                ("never reached: ", never.join(", "))
+            };
+            output.line(text::hanging(head, &said, columns))?;
+        }
+        why.iter().try_for_each(|why| output.line(text::hanging("", why, columns)))
     }
 
     /// The text of a report in `folder`. Saved failures are named as seen from there, so that all
     /// can be moved together.
     fn to_json(&self, folder: &Path) -> String {
         let mut report = self.clone();
-        report.failures.map_capsules(|capsule| {
+        report.failures.map_paths(|capsule| {
             let (Ok(from), Ok(to)) = (absolute(folder), absolute(capsule)) else {
                 return capsule.to_owned();
             };
             pathdiff::diff_paths(&to, from).unwrap_or(to)
         });
         serde_json::to_string_pretty(&report).expect("its keys are strings") + "\n"
-    }
-}
-
-/// Where the file at `path` lies.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 
@@ -260,6 +360,7 @@ pub(crate) mod tests {
     /// A report of a shard in which the seeds from `first` on, two apart, fail after `ms` each.
     pub(crate) fn report(first: u64, ms: &[u64]) -> Report {
         let seeds = Seeds { first: Seed(first), step: 2, count: ms.len() as u64 };
+        let whole = Whole { first: Seed(0), seeds: None, shards: 2 };
         let mut tally = Tally::default();
         let mut bad = Vec::new();
         for (n, &ms) in ms.iter().enumerate() {
@@ -267,7 +368,9 @@ pub(crate) mod tests {
             tally.add(&failing(seed, ms, "lacks one").1);
             bad.push((seed, ms, "lacks one"));
         }
-        Report::new(String::new(), seeds, tally, kinds(&bad))
+        let shard = 1 + first % 2;
+        let report = Report::new(String::new(), whole, shard, vec![seeds]);
+        Report { tally, failures: kinds(&bad), ..report }
     }
 
     fn merged(reports: &[Report]) -> Result<Report, String> {
@@ -287,16 +390,45 @@ pub(crate) mod tests {
 
     #[test]
     fn shards_that_share_a_seed_or_differ_are_refused() {
-        let said = merged(&[report(0, &[5, 6, 7]), report(4, &[1])]).unwrap_err();
+        let mut odd = report(4, &[1]);
+        let said = merged(&[report(0, &[5, 6, 7]), odd.clone()]).unwrap_err();
+        assert!(said.starts_with("1.json: found shard 1 of 2, which 0.json is too"), "{said}");
+        odd.shards = [2].into();
+        let said = merged(&[report(0, &[5, 6, 7]), odd.clone()]).unwrap_err();
         assert!(said.starts_with("1.json: found seed 0x4, which 0.json has too"), "{said}");
         let older = Report { engine: "0.0.1".into(), ..report(1, &[1]) };
         let said = merged(&[report(0, &[5]), older]).unwrap_err();
         assert!(
-            said.contains("found engine \"0.0.1\"; expected \"0.1.0\", as in 0.json"),
+            said.contains("found engine \"0.0.1\"; expected \"0.1.0+")
+                && said.ends_with(", as in 0.json"),
+            "{said}"
+        );
+        odd.sweep.first = Seed(4);
+        let said = merged(&[report(0, &[5]), odd]).unwrap_err();
+        assert!(
+            said.contains("found a sweep of seeds from 0x4 on in 2 shards; expected"),
             "{said}"
         );
         let other = Report { flags: " --peers 9".into(), ..report(1, &[1]) };
         assert!(merged(&[report(0, &[5]), other]).unwrap_err().contains("found flags"));
+    }
+
+    #[test]
+    fn a_sum_that_lacks_a_shard_says_which() {
+        let mut half = merged(&[report(1, &[5])]).unwrap();
+        assert_eq!(
+            half.shortcomings(false).pop().unwrap(),
+            "too little was proved: shard 1 of 2 is missing"
+        );
+        half.sweep.shards = 1;
+        half.shards = [1].into();
+        half.sweep.seeds = Some(4);
+        assert_eq!(half.missing().unwrap(), "only 1 of 4 seeds were run");
+        (half.sweep.shards, half.shards) = (12, [2].into());
+        let said = half.missing().unwrap();
+        assert_eq!(said, "shards 1, 3, 4, 5, 6, 7, 8, 9, 3 more of 12 are missing");
+        assert_eq!(report(1, &[5]).missing(), None, "a shard by itself is no sum");
+        assert_eq!(merged(&[report(1, &[5]), report(0, &[5])]).unwrap().missing(), None);
     }
 
     #[test]
@@ -309,10 +441,10 @@ pub(crate) mod tests {
         };
         let text = report(1, &[3]).to_json(folder.path());
         assert!(
-            refused(&text.replace("\"report\": 2", "\"report\": 1"))
+            refused(&text.replace("\"report\": 3", "\"report\": 1"))
                 .contains("found report format 1")
         );
-        assert!(refused(&text[..90]).contains("expected a report of format 2"));
+        assert!(refused(&text[..90]).contains("expected a report of format 3"));
         let far = text.replace("\"first\": \"0x1\"", "\"first\": \"0xffffffffffffffff\"");
         let far = far.replace("\"count\": 1", "\"count\": 2");
         assert!(refused(&far).contains("expected seeds below 2^64"), "{far}");

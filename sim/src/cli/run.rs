@@ -1,27 +1,36 @@
 //! `run`: many seeds on many threads.
 
-use std::ops::ControlFlow;
-use std::time::Instant;
+use std::io::Write;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use graphshell_sim::world::Options;
 use indicatif::{HumanCount, ProgressBar};
 
 use super::args::{RunArgs, Seed, Shard};
 use super::exit::Exit;
-use super::explain::explain_kinds;
+use super::explain::page;
 use super::interrupt;
 use super::judge::{Judged, Outcome, judge};
 use super::kinds::Kinds;
 use super::output::Output;
 use super::record::{Record, block};
-use super::report::{Report, Seeds, SweepOutput};
+use super::report::{Report, Seeds, SweepOutput, Whole};
 use super::subject::{Recipe, Subject};
-use super::sweep;
+use super::sweep::{self, Pace, Patience};
 use super::tally::Tally;
-use super::{Error, complain, progress};
+use super::write::check;
+use super::{Error, complain_of, progress};
 
 /// Seeds that are run unless it is said how many or how long.
 const DEFAULT_SEEDS: u64 = 200;
+/// Seeds take seconds. What is interrupted must be reported before whoever asked to terminate kills: within
+/// ten seconds, as containers are stopped.
+const PATIENCE: Patience =
+    Patience { slow: Duration::from_secs(60), leave: Duration::from_secs(5) };
+/// Where failures are saved unless it is said where.
+const CAPSULES: &str = "target/capsules";
 /// Seeds that run twice: the first of every so many.
 const TWICE_ONE_IN: u64 = 20;
 /// Invalid seeds shown in full, and kinds of failure shown when they first occur.
@@ -35,12 +44,18 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Ok(Exit::Held);
     }
     let seeds = seeds(args)?;
+    let files = args.reports.report.iter().chain(&args.reports.ci.junit);
+    let trouble = complain_of(check(files, args.capsules.iter().chain(&args.explanations)));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     interrupt::listen()?;
     #[expect(clippy::disallowed_methods, reason = "seeds per second are of the wall clock")]
     let start = Instant::now();
-    let time_is_over = || args.span.is_some_and(|span| start.elapsed() >= *span);
-    let subject = |n: u64| {
-        let place = if args.descending { seeds.count - 1 - n } else { n };
+    let (span, descending, verify, story_of) =
+        (args.span, args.descending, args.verify, args.story_of);
+    let subject = move |n: u64| {
+        let place = if descending { seeds.count - 1 - n } else { n };
         Subject::Seed { seed: seeds.nth(place), recipe }
     };
     let bar = progress(&seeds, args);
@@ -48,17 +63,24 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         args,
         command: command(args, &recipe),
         tally: Tally::default(),
+        ran: Vec::new(),
         failures: Kinds::default(),
         can_save: !args.no_capsules,
+        trouble: Exit::Held,
     };
-    let ended = sweep::in_order(
+    let (ended, left) = sweep::watched(
         seeds.count,
         args.threads.unwrap_or_else(sweep::all_cores),
-        || interrupt::seen() || time_is_over(),
-        |n| {
-            let twice = args.verify || n.is_multiple_of(TWICE_ONE_IN);
+        PATIENCE,
+        move || match span {
+            _ if interrupt::seen() => Pace::Leave,
+            Some(span) if start.elapsed() >= *span => Pace::Finish,
+            _ => Pace::On,
+        },
+        move |n| {
+            let twice = verify || n.is_multiple_of(TWICE_ONE_IN);
             let subject = subject(n);
-            let keep_events = is_told(args, &subject);
+            let keep_events = is_told(story_of, &subject);
             judge(
                 |options| subject.run(options),
                 twice,
@@ -67,6 +89,7 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         },
         |n, judged| {
             bar.inc(1);
+            sweep.note(n);
             let told = bar.suspend(|| sweep.seed(&subject(n), &judged, output.text_columns()));
             let ends = args.fail_fast && judged.outcome().is_failure();
             let printed = told.map_or(Ok(()), |text| bar.suspend(|| output.line(text)));
@@ -76,43 +99,66 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
                 Ok(()) => ControlFlow::Continue(()),
             }
         },
+        |n, ran| bar.suspend(|| remark(&subject(n), ran, "")),
     );
     bar.finish_and_clear();
+    let seconds = start.elapsed().as_secs_f64();
     if let ControlFlow::Break(Err(error)) = ended {
-        return Err(error.into());
+        sweep.trouble = complain_of([error]);
     }
     sweep.save();
-    let Sweep { tally, mut failures, .. } = sweep;
+    let Sweep { tally, ran, mut failures, mut trouble, .. } = sweep;
     failures.sort();
-    let done = Seeds { count: tally.runs(), ..seeds };
-    let mut report = Report::new(recipe.flags(), done, tally, failures);
-    report.seconds = start.elapsed().as_secs_f64();
-    report.interrupted = interrupt::seen() && done.count < seeds.count && !output.is_closed();
-    let exit = report.publish(&SweepOutput { json: args.json, files: &args.reports }, output)?;
-    if report.interrupted && !args.json {
-        let done = HumanCount(done.count);
+    let done = tally.runs();
+    let interrupted = interrupt::seen() && done < seeds.count && !output.is_closed();
+    for (n, ran) in left {
+        remark(&subject(n), ran, " and was left behind");
+    }
+    // Whoever interrupts wants an end.
+    if let Some(folder) = args.explanations.as_deref().filter(|_| !interrupted) {
+        let failed = failures.explain(folder, |seed| page(seed, recipe));
+        trouble = trouble.and(complain_of(failed));
+    }
+    let part = |places: &Range<u64>| Seeds {
+        first: seeds.nth(places.start),
+        count: places.end - places.start,
+        ..seeds
+    };
+    let ran = ran.iter().map(part).collect();
+    let mut report = Report::new(recipe.flags(), whole(args), args.shard.nth, ran);
+    (report.tally, report.failures, report.interrupted) = (tally, failures, interrupted);
+    report.seconds = seconds;
+    let how = SweepOutput { json: args.json, files: &args.reports };
+    let exit = report.publish(&how, trouble, output);
+    if interrupted && !args.json {
+        let done = HumanCount(done);
         output.line(match args.span {
             None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
             Some(_) => format!("interrupted after {done} seeds"),
         })?;
     }
-    // The exit code is that of the sweep, explained or not.
-    if let Some(folder) = &args.explanations
-        && let Err(error) = explain_kinds(folder, &report.failures, recipe)
-    {
-        complain(&error.into());
-    }
     Ok(exit)
 }
 
-/// The seeds that the arguments ask for.
-fn seeds(args: &RunArgs) -> Result<Seeds, Error> {
-    let Shard { nth, of } = args.shard;
-    let (Seed(base), asked) = match (args.seed, args.seeds, args.span) {
+/// The first seed that the arguments ask for, and how many at most.
+fn asked(args: &RunArgs) -> (Seed, Option<u64>) {
+    match (args.seed, args.seeds, args.span) {
         (Some(seed), _, _) => (seed, Some(1)),
         (None, None, Some(_)) => (args.first_seed, None),
         (None, seeds, _) => (args.first_seed, Some(seeds.unwrap_or(DEFAULT_SEEDS))),
-    };
+    }
+}
+
+/// The sweep that the arguments ask for, of which this may be a shard.
+fn whole(args: &RunArgs) -> Whole {
+    let (first, seeds) = asked(args);
+    Whole { first, seeds: seeds.filter(|_| args.span.is_none()), shards: args.shard.of }
+}
+
+/// The seeds that this process is to run.
+fn seeds(args: &RunArgs) -> Result<Seeds, Error> {
+    let Shard { nth, of } = args.shard;
+    let (Seed(base), asked) = asked(args);
     if let Some(count) = asked {
         if base.checked_add(count - 1).is_none() {
             return Err(Error::SeedsPastTheLast { first: base, count });
@@ -134,12 +180,24 @@ struct Sweep<'a> {
     args: &'a RunArgs,
     command: String,
     tally: Tally,
+    /// Places of the seeds that were run: one range, unless some in between were left behind.
+    ran: Vec<Range<u64>>,
     failures: Kinds,
     /// Whether failures are saved; not any more once it went wrong.
     can_save: bool,
+    /// How the program would end for what went wrong beside the seeds.
+    trouble: Exit,
 }
 
 impl Sweep<'_> {
+    /// Takes note that the seed at this place was run.
+    fn note(&mut self, n: u64) {
+        match self.ran.last_mut() {
+            Some(last) if last.end == n => last.end += 1,
+            _ => self.ran.push(n..n + 1),
+        }
+    }
+
     /// Counts a seed and returns what is to be printed at once.
     fn seed(&mut self, subject: &Subject, judged: &Judged, columns: usize) -> Option<String> {
         self.tally.add(judged);
@@ -150,7 +208,9 @@ impl Sweep<'_> {
             self.save();
         }
         if self.args.json {
-            return Some(Record::new(subject, judged, is_told(self.args, subject)).to_json());
+            return Some(
+                Record::new(subject, judged, is_told(self.args.story_of, subject)).to_json(),
+            );
         }
         let shown = match outcome {
             Outcome::Held => false,
@@ -164,18 +224,25 @@ impl Sweep<'_> {
 
     /// Saves the failures that are not saved yet. That this goes wrong must not hide them.
     fn save(&mut self) {
+        let folder = self.args.capsules.as_deref().unwrap_or(Path::new(CAPSULES));
         if self.can_save
-            && let Err(error) = self.failures.save(&self.args.capsules)
+            && let Err(error) = self.failures.save(folder)
         {
-            complain(&error.into());
+            self.trouble = complain_of([error]);
             self.can_save = false;
         }
     }
 }
 
 /// Whether the subject is the seed whose story is wanted.
-fn is_told(args: &RunArgs, subject: &Subject) -> bool {
-    matches!(subject, Subject::Seed { seed, .. } if Some(*seed) == args.story_of)
+fn is_told(story_of: Option<Seed>, subject: &Subject) -> bool {
+    matches!(subject, Subject::Seed { seed, .. } if Some(*seed) == story_of)
+}
+
+/// Says on standard error that a seed takes long, as hanging ones do. Nobody can be told if that fails.
+fn remark(subject: &Subject, ran: Duration, what: &str) {
+    let (title, seconds, replay) = (subject.title(), ran.as_secs(), subject.replay());
+    let _ = writeln!(std::io::stderr(), "{title} has run for {seconds} s{what}: {replay}");
 }
 
 /// The command of this sweep, as far as its seeds depend on it.

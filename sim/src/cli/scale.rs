@@ -10,12 +10,13 @@ use graphshell_sim::world::{self, Options, Run, Verdict};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-use super::Error;
 use super::args::{ScaleArgs, Seed};
 use super::chart;
 use super::exit::Exit;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
+use super::write::{check, write};
+use super::{Error, complain_of, interrupt};
 
 /// Cells of the longest bar.
 const BAR: f64 = 24.0;
@@ -64,9 +65,17 @@ impl Cost {
 
 /// Runs one plan for each count of peers and shows what each cost.
 pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error> {
+    let trouble = complain_of(check(&args.svg, []));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
+    interrupt::listen()?;
     let mut costs = Vec::new();
     let mut exit = Exit::Held;
     for &peers in &args.peers {
+        if interrupt::seen() {
+            break;
+        }
         let shape = Shape { peers, edits: args.edits, ..Shape::default() };
         let recipe = Recipe { shape, canary: false };
         let (seed, plan) = (args.seed.0..=u64::MAX)
@@ -94,7 +103,14 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         output.line(table(&costs))?;
     }
     if let Some(file) = &args.svg {
-        chart::draw(file, &costs)?;
+        write(file, chart::draw(&costs)?)?;
+    }
+    if costs.len() < args.peers.len() {
+        if !args.json {
+            let counts = args.peers.len();
+            output.line(format_args!("interrupted after {} of {counts} counts", costs.len()))?;
+        }
+        return Ok(Exit::Interrupted);
     }
     Ok(exit)
 }

@@ -1,17 +1,20 @@
 //! `scenario`: scripted plans from files.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use console::Style;
 
+use super::annotate::{Note, annotate};
 use super::args::ScenarioArgs;
 use super::exit::Exit;
-use super::judge::Outcome;
+use super::judge::{Judged, Outcome};
 use super::output::Output;
 use super::record::{Record, block};
 use super::replay::{observe, tell};
-use super::tally::Tally;
-use super::{Error, complain, file};
+use super::subject::Subject;
+use super::tally::{Tally, Time};
+use super::write::{check, write};
+use super::{Error, complain, complain_of, file, interrupt, junit};
 
 /// Reads all files, then runs them in the order given.
 pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit, Error> {
@@ -22,13 +25,21 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
             Err(error) => complain(&error.into()),
         }
     }
-    if subjects.len() < args.files.len() {
+    let trouble = complain_of(check(&args.ci.junit, []));
+    if subjects.len() < args.files.len() || trouble != Exit::Held {
         return Ok(Exit::BadInput);
     }
+    interrupt::listen()?;
     #[expect(clippy::disallowed_methods, reason = "runs per second are of the wall clock")]
     let start = Instant::now();
     let mut tally = Tally::default();
+    let mut told = Vec::new();
     for subject in &subjects {
+        if interrupt::seen() {
+            break;
+        }
+        #[expect(clippy::disallowed_methods, reason = "a CI server is told what each run took")]
+        let begun = Instant::now();
         let judged = observe(subject, args.story);
         tally.add(&judged);
         if args.story.json {
@@ -47,13 +58,61 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
                 output.line(block(subject, &judged, output.text_columns()))?;
             }
         }
+        told.push(Told::new(subject, &judged, begun.elapsed()));
         if output.is_closed() {
             break;
         }
     }
-    let exit = tally.strict_exit();
+    let left = subjects.len() as u64 - tally.runs();
+    let interrupted = interrupt::seen() && left > 0;
+    let mut exit = tally.strict_exit();
+    if interrupted {
+        exit = Exit::Interrupted;
+    }
+    let notes: Vec<Note> = told.iter().filter_map(Told::note).collect();
+    annotate(args.ci.annotations, &notes);
+    let junit = args.ci.junit.as_deref().map(|path| write(path, junit::of_scenarios(&told)));
+    exit = exit.and(complain_of(junit.and_then(Result::err)));
     if args.story.json {
-        output.line(tally.to_json("", &[], start.elapsed(), exit))?;
+        let time = Time::of_one(start.elapsed());
+        output.line(tally.to_json("", &[], time, None, exit))?;
+    } else if interrupted {
+        output.line(format_args!("interrupted: {left} of {} were not run", subjects.len()))?;
     }
     Ok(exit)
+}
+
+/// What a CI server is told of a scenario.
+pub(crate) struct Told {
+    pub(crate) title: String,
+    file: Option<String>,
+    pub(crate) took: Duration,
+    /// What is wrong in a few words, and all that is said of it; `None` if it held.
+    pub(crate) wrong: Option<(String, String)>,
+}
+
+impl Told {
+    fn new(subject: &Subject, judged: &Judged, took: Duration) -> Self {
+        let text = || {
+            let block = block(subject, judged, usize::MAX);
+            console::strip_ansi_codes(&block).into_owned()
+        };
+        let words = match (judged.outcome(), judged.failure()) {
+            (Outcome::Held, _) => None,
+            (Outcome::Failed, Some(failure)) => Some(failure.property.to_owned()),
+            (outcome, _) => Some(outcome.name().replace('_', " ")),
+        };
+        Told {
+            title: subject.title(),
+            file: subject.file().map(|file| file.display().to_string()),
+            took,
+            wrong: words.map(|words| (words, text())),
+        }
+    }
+
+    fn note(&self) -> Option<Note> {
+        let (words, text) = self.wrong.as_ref()?;
+        let title = format!("{}: {words}", self.title);
+        Some(Note { file: self.file.clone(), title, text: text.clone() })
+    }
 }

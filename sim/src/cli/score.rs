@@ -65,14 +65,14 @@ pub(crate) enum ScoreError {
 /// Scores the simulator, or only looks at the patches.
 pub(crate) fn score(args: &ScoreArgs, output: &mut Output) -> Result<Exit, Error> {
     let checkout = Checkout::find()?;
-    let mut patches = checkout.patches(args.patches.as_deref())?;
-    choose(&mut patches, &args.only)?;
-    if args.check {
-        output.line(format_args!("{} planted bugs apply", patches.len()))?;
-        return Ok(Exit::Held);
-    }
+    let patches = checkout.patches(args.patches.as_deref(), &args.only)?;
     if args.list {
         report::list(&patches, args.json, output)?;
+        return Ok(Exit::Held);
+    }
+    checkout.check(&patches)?;
+    if args.check {
+        output.line(format_args!("{} planted bugs apply", patches.len()))?;
         return Ok(Exit::Held);
     }
     interrupt::listen()?;
@@ -95,16 +95,6 @@ pub(crate) fn score(args: &ScoreArgs, output: &mut Output) -> Result<Exit, Error
     score.interrupted = interrupt::seen();
     score.publish(args.json, output)?;
     Ok(score.exit())
-}
-
-/// Leaves only the patches that are named, if some are.
-fn choose(patches: &mut Vec<Patch>, only: &[String]) -> Result<(), ScoreError> {
-    let named = |name: &str| only.iter().any(|wanted| wanted == name);
-    if let Some(name) = only.iter().find(|name| patches.iter().all(|patch| patch.name != **name)) {
-        return Err(ScoreError::Unknown { name: name.clone() });
-    }
-    patches.retain(|patch| only.is_empty() || named(&patch.name));
-    Ok(())
 }
 
 /// Builds one bug and tries it; `None` if an interrupt came before the end.

@@ -17,9 +17,10 @@ use super::args::ShrinkArgs;
 use super::exit::Exit;
 use super::judge::{Judged, Outcome, judge};
 use super::output::Output;
-use super::record::block;
+use super::record::{Record, block};
 use super::subject::{Subject, replay_file};
-use super::{Error, file, interrupt, progress, sweep, text};
+use super::write::{check, write};
+use super::{Error, complain_of, file, interrupt, progress, sweep, text};
 
 /// Where shrunk plans are put unless it is said where.
 const FOLDER: &str = "target/shrunk";
@@ -27,11 +28,15 @@ const FOLDER: &str = "target/shrunk";
 /// Shrinks the subject's plan and reports what became of it.
 pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Error> {
     let subject = args.source.subject(args.shape.recipe(), file::A_PLAN)?;
+    let trouble = complain_of(check(&args.out, []));
+    if trouble != Exit::Held {
+        return Ok(trouble);
+    }
     interrupt::listen()?;
     let plan = subject.plan();
     let judged = judge(|options| subject.run(options), true, &Options::default());
     let (Some(failure), Outcome::Failed) = (judged.failure(), judged.outcome()) else {
-        return not_shrunk(&subject, &judged, output);
+        return not_shrunk(args, &subject, &judged, output);
     };
     #[expect(clippy::disallowed_methods, reason = "the budget is of the wall clock")]
     let start = Instant::now();
@@ -51,7 +56,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
     let (done, spent) = (runs.done, runs.is_spent());
     let last = judge(|options| world::run(&small, options), true, &Options::default());
     let Some(failure) = last.failure().filter(|_| last.outcome() == Outcome::Failed) else {
-        return not_shrunk(&subject, &last, output);
+        return not_shrunk(args, &subject, &last, output);
     };
     let origin = match &subject {
         Subject::Seed { .. } => subject.title() + &args.shape.recipe().flags(),
@@ -62,7 +67,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
     let path = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(FOLDER).join(format!("{}-{:#x}.json", fingerprint.id(), plan.seed))
     });
-    file::write(&path, small.to_json_pretty())?;
+    write(&path, small.to_json_pretty())?;
     let (before, after) = (Size::of(&plan), Size::of(&small));
     let (before_ms, after_ms) = (judged.run.virtual_ms, last.run.virtual_ms);
     let seconds = start.elapsed().as_secs_f64();
@@ -106,9 +111,18 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
 }
 
 /// Says that there was nothing to shrink, or nothing that can be relied on.
-fn not_shrunk(subject: &Subject, judged: &Judged, output: &mut Output) -> Result<Exit, Error> {
-    output.line(block(subject, judged, output.text_columns()))?;
-    output.line("nothing is shrunk: expected a plan that fails, twice in the same way")?;
+fn not_shrunk(
+    args: &ShrinkArgs,
+    subject: &Subject,
+    judged: &Judged,
+    output: &mut Output,
+) -> Result<Exit, Error> {
+    if args.json {
+        output.line(Record::new(subject, judged, false).to_json())?;
+    } else {
+        output.line(block(subject, judged, output.text_columns()))?;
+        output.line("nothing is shrunk: expected a plan that fails, twice in the same way")?;
+    }
     Ok(match judged.outcome() {
         Outcome::NotDeterministic => Exit::NotDeterministic,
         _ => Exit::ProvedNothing,

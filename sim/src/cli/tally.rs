@@ -66,7 +66,13 @@ struct Summary<'a> {
     met_without_prompt: Option<f64>,
     /// Failures by what they look like, the commonest first.
     failures: &'a [Kind],
-    // Of the wall clock: these alone differ from one sweep to the next.
+    /// How many shards are summed here.
+    shards: u64,
+    /// What a sum lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<String>,
+    // Of the wall clock: these alone differ from one sweep to the next. Seconds are summed over the
+    // shards, so the rates are those of one shard, be it that all ran side by side.
     seconds: f64,
     seeds_per_second: f64,
     virtual_per_real: f64,
@@ -122,11 +128,20 @@ impl Tally {
         probe::never_reached(&self.counts, true)
     }
 
-    /// How a sweep ends. Some seeds draw a fault that meets nothing, so a few may be invalid.
+    /// How a sweep ends.
     pub(crate) fn sweep_exit(&self) -> Exit {
-        let invalid = self.of(Outcome::Invalid);
-        let too_little = self.of(Outcome::Held) == 0 || invalid > self.runs() / INVALID_ONE_IN;
-        self.exit(too_little)
+        self.exit(self.too_many_invalid())
+    }
+
+    /// Whether a sweep came to too little. Some seeds draw a fault that meets nothing, so a few may be
+    /// invalid.
+    fn too_many_invalid(&self) -> bool {
+        self.of(Outcome::Held) == 0 || self.of(Outcome::Invalid) > self.runs() / INVALID_ONE_IN
+    }
+
+    /// Whether a sweep in which nothing failed proved nothing either.
+    pub(crate) fn proved_nothing(&self) -> bool {
+        self.sweep_exit() == Exit::ProvedNothing
     }
 
     /// How a list of runs ends of which each must prove something.
@@ -146,12 +161,13 @@ impl Tally {
         }
     }
 
-    /// The last line of JSON output, after `elapsed` of wall-clock time.
+    /// The last line of JSON output; `missing` says which shards a sum lacks.
     pub(crate) fn to_json(
         &self,
         flags: &str,
         failures: &[Kind],
-        elapsed: Duration,
+        time: Time,
+        missing: Option<String>,
         exit: Exit,
     ) -> String {
         let summary = Summary {
@@ -172,32 +188,41 @@ impl Tally {
             merged_without_prompt: self.share_without(CONCURRENT),
             met_without_prompt: self.share_without(MET),
             failures,
-            seconds: elapsed.as_secs_f64(),
-            seeds_per_second: per_second(self.runs() as f64, elapsed),
-            virtual_per_real: per_second(self.virtual_seconds(), elapsed),
+            shards: time.shards,
+            missing,
+            seconds: time.spent.as_secs_f64(),
+            seeds_per_second: time.rate(self.runs() as f64),
+            virtual_per_real: time.rate(self.virtual_seconds()),
         };
         serde_json::to_string(&LastLine { summary }).expect("its keys are strings")
     }
 
     /// The summary of a sweep with these flags as a table of at most `columns`.
-    pub(crate) fn table(&self, flags: &str, elapsed: Duration, columns: usize) -> String {
+    pub(crate) fn table(&self, flags: &str, time: Time, columns: usize) -> String {
         let mut table = Table::new();
         table
             .load_preset(UTF8_FULL_CONDENSED)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(u16::try_from(columns).unwrap_or(u16::MAX));
         let count = |count| HumanCount(count).to_string();
-        let ratio = per_second(self.virtual_seconds(), elapsed);
+        let ratio = time.rate(self.virtual_seconds());
+        // What ran side by side was no faster for it.
+        let each = if time.shards > 1 { ", of one shard" } else { "" };
         table.set_header([&format!("seeds{flags}"), &count(self.runs())]).add_rows([
             ["held", &count(self.of(Outcome::Held))],
             ["failed", &count(self.of(Outcome::Failed))],
             ["invalid", &count(self.of(Outcome::Invalid))],
             ["not deterministic", &count(self.of(Outcome::NotDeterministic))],
-            ["seeds/s", &format!("{:.1}", per_second(self.runs() as f64, elapsed))],
-            ["virtual : real", &format!("{} : 1", HumanFloatCount(ratio.round()))],
+            [&format!("seeds/s{each}"), &format!("{:.1}", time.rate(self.runs() as f64))],
+            [&format!("virtual : real{each}"), &format!("{} : 1", HumanFloatCount(ratio.round()))],
             ["operations", &count(self.operations)],
             ["messages", &count(self.messages)],
         ]);
+        if time.shards > 1 {
+            let spent = humantime::format_duration(Duration::from_secs(time.spent.as_secs()));
+            let shards = format!("time of {} shards, summed", count(time.shards));
+            table.add_row([shards, spent.to_string()]);
+        }
         for (what, counts) in [
             ("concurrent edits merged without a prompt", CONCURRENT),
             ("the same, of those about one page or pair", MET),
@@ -231,9 +256,24 @@ impl Tally {
     }
 }
 
-/// A rate that is a number even if no time passed.
-fn per_second(amount: f64, elapsed: Duration) -> f64 {
-    amount / elapsed.as_secs_f64().max(1e-6)
+/// How long a sweep took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    /// Wall-clock time, summed over the shards.
+    pub(crate) spent: Duration,
+    pub(crate) shards: u64,
+}
+
+impl Time {
+    /// The time that one process took.
+    pub(crate) fn of_one(spent: Duration) -> Self {
+        Time { spent, shards: 1 }
+    }
+
+    /// So much for each second: a number even if no time passed.
+    fn rate(self, amount: f64) -> f64 {
+        amount / self.spent.as_secs_f64().max(1e-6)
+    }
 }
 
 #[cfg(test)]
@@ -289,7 +329,7 @@ mod tests {
             .counts
             .insert("a conflict was settled and then opened again under the same id".into(), 2);
         for columns in [40, 80] {
-            let table = tally.table("", Duration::from_millis(500), columns);
+            let table = tally.table("", Time::of_one(Duration::from_millis(500)), columns);
             let widest = table.lines().map(console::measure_text_width).max();
             assert!(widest.is_some_and(|widest| widest <= columns), "{table}");
             assert!(table.contains("gap buffered") && table.contains("160 : 1"), "{table}");
@@ -297,9 +337,17 @@ mod tests {
     }
 
     #[test]
+    fn rates_of_shards_that_ran_side_by_side_are_of_one() {
+        let time = Time { spent: Duration::from_secs(7_200), shards: 2 };
+        let table = tally([judged(held)]).table("", time, 80);
+        assert!(table.contains("seeds/s, of one shard") && table.contains(" 2h "), "{table}");
+        assert!(table.contains("time of 2 shards, summed"), "{table}");
+    }
+
+    #[test]
     fn the_summary_adds_up() {
-        let json =
-            tally([judged(held), judged(failed)]).to_json("", &[], Duration::ZERO, Exit::Held);
+        let time = Time::of_one(Duration::ZERO);
+        let json = tally([judged(held), judged(failed)]).to_json("", &[], time, None, Exit::Held);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let summary = &json["summary"];
         assert_eq!((&summary["seeds"], &summary["failed"]), (&2.into(), &1.into()));
@@ -318,6 +366,6 @@ mod tests {
             (tally.share_without(CONCURRENT), tally.share_without(MET)),
             (Some(0.925), None)
         );
-        assert!(tally.table("", Duration::ZERO, 80).contains("92.5 %"));
+        assert!(tally.table("", Time::of_one(Duration::ZERO), 80).contains("92.5 %"));
     }
 }

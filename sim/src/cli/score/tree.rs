@@ -45,8 +45,13 @@ impl Checkout {
         if planted.is_dir() { Ok(checkout) } else { Err(ScoreError::NoPatches(planted)) }
     }
 
-    /// The patches of a folder, or the checkout's own, by name. All must read and apply.
-    pub(super) fn patches(&self, folder: Option<&Path>) -> Result<Vec<Patch>, ScoreError> {
+    /// The patches of a folder, or the checkout's own, by name; only those that are named, if some
+    /// are. All of these must read.
+    pub(super) fn patches(
+        &self,
+        folder: Option<&Path>,
+        only: &[String],
+    ) -> Result<Vec<Patch>, ScoreError> {
         let folder = folder.map_or_else(|| self.root.join(PLANTED), Path::to_owned);
         let listed = || -> io::Result<Vec<PathBuf>> {
             // Git is to find them from the copy.
@@ -56,18 +61,27 @@ impl Checkout {
         let mut paths =
             listed().map_err(|reason| ScoreError::Read { path: folder.clone(), reason })?;
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "patch"));
-        paths.sort();
-        let patches: Vec<Patch> = paths.into_iter().map(read).collect::<Result<_, _>>()?;
-        if patches.is_empty() {
+        if paths.is_empty() {
             return Err(ScoreError::NoPatches(folder));
         }
-        for patch in &patches {
+        let unknown = |name: &&String| paths.iter().all(|path| name_of(path) != **name);
+        if let Some(name) = only.iter().find(unknown) {
+            return Err(ScoreError::Unknown { name: name.clone() });
+        }
+        paths.retain(|path| only.is_empty() || only.contains(&name_of(path)));
+        paths.sort();
+        paths.into_iter().map(read).collect()
+    }
+
+    /// Makes sure that each patch applies.
+    pub(super) fn check(&self, patches: &[Patch]) -> Result<(), ScoreError> {
+        for patch in patches {
             let mut check = git(Some(&self.root));
             done("git", check.args(["apply", "--check"]).arg(&patch.path)).map_err(|why| {
                 ScoreError::DoesNotApply { patch: patch.name.clone(), why: Box::new(why) }
             })?;
         }
-        Ok(patches)
+        Ok(())
     }
 
     /// The tracked files, relative to the root; those that were deleted are left out.
@@ -88,8 +102,13 @@ impl Checkout {
     }
 }
 
+/// What a patch is called: its file's name, without the ending.
+fn name_of(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
 fn read(path: PathBuf) -> Result<Patch, ScoreError> {
-    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = name_of(&path);
     let text = fs::read_to_string(&path)
         .map_err(|reason| ScoreError::Read { path: path.clone(), reason })?;
     match Bug::read(&text) {
