@@ -78,6 +78,18 @@ fn every_line_of_the_story_is_an_event() {
 }
 
 #[test]
+fn what_the_story_tells_is_told_once() {
+    let text = r#"{"why": "x", "peers": [{"name": "ada"}, {"name": "ben"}], "steps": [
+        {"at_ms": 20, "do": "withdraw", "peer": "ada", "with": "ben"}]}"#;
+    let (_, explanation) = explained(&Plan::from_json(text, "test").unwrap());
+    let data = data(&explanation);
+    let told = |event: &&Value| {
+        event["k"] == "fault" || event["l"] == "shares the workspace with ben no more"
+    };
+    assert_eq!(list(&data, "events").iter().filter(told).count(), 1);
+}
+
+#[test]
 fn causes_stand_before_what_follows_from_them() {
     for seed in 0..4 {
         let (_, explanation) = explained(&failing(seed));
