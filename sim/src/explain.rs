@@ -248,6 +248,11 @@ fn fail(
     (event.text, event.entries, event.causes) =
         (verdict.detail.clone(), verdict.entries.clone(), causes);
     causes::slice(&story.events, last, (!suspects.is_empty()).then_some(suspects))
+    // What is demanded after the heal is demanded because of it.
+    let healed = story.events[..last].iter().rposition(|event| event.kind == "heal");
+    if !causes.is_empty() {
+        causes.extend(healed.map(Cause::whole));
+    }
 }
 
 fn lanes(plan: &Plan) -> Vec<Lane> {

@@ -90,6 +90,17 @@ fn what_the_story_tells_is_told_once() {
 }
 
 #[test]
+fn a_failure_after_the_heal_follows_from_it_and_is_counted_alike() {
+    let (_, explanation) = explained(&failing(1));
+    let data = data(&explanation);
+    let (slice, events) = (list(&data, "slice"), list(&data, "events"));
+    let healed = events.iter().position(|event| event["k"] == "heal").unwrap();
+    assert!(slice.iter().any(|place| *place == healed));
+    let count = format!("what led to the failure: {} of {} events", slice.len(), events.len());
+    assert!(explanation.to_text(100, false).contains(&count), "{count}");
+}
+
+#[test]
 fn causes_stand_before_what_follows_from_them() {
     for seed in 0..4 {
         let (_, explanation) = explained(&failing(seed));

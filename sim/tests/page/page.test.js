@@ -78,6 +78,13 @@ onPage("a failure opens with what led to it, and the rest is a click away", FAIL
   assert.ok(await shown() > slice);
 });
 
+onPage("as many events are shown as the button says", FAILING, WIDE, async (page) => {
+  const data = JSON.parse(await page.locator("#data").textContent());
+  assert.ok(data.slice.some((place) => data.events[place].k === "heal"), "what is demanded after the heal follows from it");
+  assert.equal(await page.locator("#scope-slice").innerText(), `Led to the failure ${data.slice.length}`);
+  assert.equal(await page.locator("#shown").innerText(), `${data.slice.length} events of ${data.events.length}`);
+});
+
 onPage("the causes that the page follows are those of the simulator", FAILING, WIDE, async (page) => {
   const data = JSON.parse(await page.locator("#data").textContent());
   await page.getByRole("button", { name: "Go there" }).first().click();

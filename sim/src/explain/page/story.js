@@ -81,7 +81,7 @@ function isChosen(event, place, origin) {
     return about || event.k === "fail";
   }
   switch (choice.scope) {
-    case "slice": return SLICE.has(place) || event.k === "heal" && SLICE.size > 0;
+    case "slice": return SLICE.has(place);
     case "past": return origin.has(place);
     case "main": return !event.m && !event.s && event.k !== "round";
     default: return true;
