@@ -101,6 +101,27 @@ fn a_failure_after_the_heal_follows_from_it_and_is_counted_alike() {
 }
 
 #[test]
+fn a_recording_whose_failure_names_no_entry_is_told_up_to_the_step_after_which_it_was_seen() {
+    let plan = failing(1);
+    let run = run(&plan, &MARKED);
+    let about = About {
+        title: "a recording".to_owned(),
+        replay: "cargo sim replay".to_owned(),
+        shrink: None,
+        recorded: true,
+    };
+    let data = data(&Explanation::new(&plan, &run, about));
+    assert!(list(&data, "slice").is_empty());
+    let events = list(&data, "events");
+    let failed = data["verdict"]["event"].as_u64().unwrap() as usize;
+    let [cause] = list(&events[failed], "c") else { panic!("{}", events[failed]) };
+    let step = cause[0].as_u64().unwrap() as usize;
+    let there = |event: &Value| event["p"] == data["verdict"]["peers"];
+    assert!(there(&events[step]) && !events[step + 1..failed].iter().any(there));
+    assert!(events[step]["m"].is_null(), "it is shown");
+}
+
+#[test]
 fn causes_stand_before_what_follows_from_them() {
     for seed in 0..4 {
         let (_, explanation) = explained(&failing(seed));

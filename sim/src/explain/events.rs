@@ -384,6 +384,9 @@ impl<'a> Story<'a> {
         let entries = &self.events[event].entries;
         self.events[event].causes = self.history.stored(me, event, entries);
         let event = &mut self.events[event];
+        if records.is_empty() {
+            return;
+        }
         event.text = std::mem::take(&mut event.label);
         // A record of another kind is rare and worth seeing.
         let others = records.iter().filter(|record| !matches!(record, Record::Ready(_)));
