@@ -99,7 +99,7 @@ function find() {
 }
 let visible = find();
 
-const seconds = (ms) => `${(ms / 1000).toFixed(3)} s`;
+const seconds = (ms) => `${(ms / 1000).toFixed(3).replace("-", "−")} s`;
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const peerNames = (places) => places.map((peer) => peers[peer].name).join(", ");
 
