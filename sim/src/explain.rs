@@ -59,7 +59,8 @@ pub struct Explanation {
     spans: Vec<Span>,
     views: Vec<Shown>,
     findings: Findings,
-    /// The events that lead to the failure; empty if nothing failed.
+    /// The events that lead to the failure; empty if nothing failed, or if of a recording nothing
+    /// is suspected.
     slice: Vec<usize>,
     /// The entries that the slice is about, as places in the list; empty means all.
     suspects: Vec<usize>,
@@ -130,6 +131,10 @@ impl Explanation {
         let findings = Findings::new(&failing, &by_peer, &story.entries, &story.names);
         let suspects = suspects(&verdict, &findings, &story);
         let slice = match failure {
+            Some(_) if about.recorded && suspects.is_empty() => {
+                stop(&mut story, &mut verdict);
+                Vec::new()
+            }
             Some(_) => fail(&mut story, &mut verdict, &findings, &suspects),
             None => Vec::new(),
         };
@@ -243,11 +248,30 @@ fn fail(
     }
     let Some(last) = story.failed else { return Vec::new() };
     causes.retain(|cause| cause.event < last);
+    // What is demanded after the heal is demanded because of it.
+    let healed = story.events[..last].iter().rposition(|event| event.kind == "heal");
+    if !causes.is_empty() {
+        causes.extend(healed.map(Cause::whole));
+    }
     verdict.event = Some(last);
     let event = &mut story.events[last];
     (event.text, event.entries, event.causes) =
         (verdict.detail.clone(), verdict.entries.clone(), causes);
     causes::slice(&story.events, last, (!suspects.is_empty()).then_some(suspects))
+}
+
+/// Ends a recording at a failure that names no entry: all that is known is after what it was seen.
+fn stop(story: &mut Story<'_>, verdict: &mut Judgement) {
+    let Some(last) = story.failed else { return };
+    verdict.event = Some(last);
+    let there = |event: &Event| event.peers.iter().any(|peer| verdict.peers.contains(peer));
+    let before = story.events[..last].iter().rposition(there);
+    if let Some(before) = before {
+        story.events[before].minor = false;
+    }
+    let event = &mut story.events[last];
+    event.text.clone_from(&verdict.detail);
+    event.causes = before.map(Cause::whole).into_iter().collect();
 }
 
 fn lanes(plan: &Plan) -> Vec<Lane> {

@@ -18,6 +18,7 @@ pub mod planted;
 pub mod probe;
 pub mod recording;
 pub mod shrink;
+pub mod text;
 pub mod trace;
 pub mod web;
 pub mod world;

@@ -78,6 +78,50 @@ fn every_line_of_the_story_is_an_event() {
 }
 
 #[test]
+fn what_the_story_tells_is_told_once() {
+    let text = r#"{"why": "x", "peers": [{"name": "ada"}, {"name": "ben"}], "steps": [
+        {"at_ms": 20, "do": "withdraw", "peer": "ada", "with": "ben"}]}"#;
+    let (_, explanation) = explained(&Plan::from_json(text, "test").unwrap());
+    let data = data(&explanation);
+    let told = |event: &&Value| {
+        event["k"] == "fault" || event["l"] == "shares the workspace with ben no more"
+    };
+    assert_eq!(list(&data, "events").iter().filter(told).count(), 1);
+}
+
+#[test]
+fn a_failure_after_the_heal_follows_from_it_and_is_counted_alike() {
+    let (_, explanation) = explained(&failing(1));
+    let data = data(&explanation);
+    let (slice, events) = (list(&data, "slice"), list(&data, "events"));
+    let healed = events.iter().position(|event| event["k"] == "heal").unwrap();
+    assert!(slice.iter().any(|place| *place == healed));
+    let count = format!("what led to the failure: {} of {} events", slice.len(), events.len());
+    assert!(explanation.to_text(100, false).contains(&count), "{count}");
+}
+
+#[test]
+fn a_recording_whose_failure_names_no_entry_is_told_up_to_the_step_after_which_it_was_seen() {
+    let plan = failing(1);
+    let run = run(&plan, &MARKED);
+    let about = About {
+        title: "a recording".to_owned(),
+        replay: "cargo sim replay".to_owned(),
+        shrink: None,
+        recorded: true,
+    };
+    let data = data(&Explanation::new(&plan, &run, about));
+    assert!(list(&data, "slice").is_empty());
+    let events = list(&data, "events");
+    let failed = data["verdict"]["event"].as_u64().unwrap() as usize;
+    let [cause] = list(&events[failed], "c") else { panic!("{}", events[failed]) };
+    let step = cause[0].as_u64().unwrap() as usize;
+    let there = |event: &Value| event["p"] == data["verdict"]["peers"];
+    assert!(there(&events[step]) && !events[step + 1..failed].iter().any(there));
+    assert!(events[step]["m"].is_null(), "it is shown");
+}
+
+#[test]
 fn causes_stand_before_what_follows_from_them() {
     for seed in 0..4 {
         let (_, explanation) = explained(&failing(seed));

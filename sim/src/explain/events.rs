@@ -152,7 +152,8 @@ impl<'a> Story<'a> {
             failed: None,
         };
         let mut failure = failure;
-        // Devices take turns within a tick, so the story runs back and forth by some milliseconds.
+        // Of a recording it is a guess when others got a frame, told once it is answered, so that
+        // story runs back and forth.
         let mut told: Vec<Told<'a>> = Vec::new();
         let mut marks = marks.iter().peekable();
         for (place, line) in lines.iter().enumerate() {
@@ -383,6 +384,9 @@ impl<'a> Story<'a> {
         let entries = &self.events[event].entries;
         self.events[event].causes = self.history.stored(me, event, entries);
         let event = &mut self.events[event];
+        if records.is_empty() {
+            return;
+        }
         event.text = std::mem::take(&mut event.label);
         // A record of another kind is rare and worth seeing.
         let others = records.iter().filter(|record| !matches!(record, Record::Ready(_)));

@@ -289,13 +289,18 @@ pub(super) fn edge_words(edge: &Edge, names: &Names) -> String {
     parts.join("; ")
 }
 
-/// What disagrees in a conflict.
-pub(super) fn conflict_words(conflict: &Conflict, names: &Names) -> String {
-    let kind = match conflict.kind {
+/// What kind of conflict it is.
+pub(super) fn conflict_kind(kind: ConflictKind) -> &'static str {
+    match kind {
         ConflictKind::DeleteVsUpdate => "deleted, but also changed",
         ConflictKind::ConcurrentStructuralChange => "deleted, but also linked",
         ConflictKind::ConcurrentEdgeTypes => "edges of different types",
-    };
+    }
+}
+
+/// What disagrees in a conflict.
+pub(super) fn conflict_words(conflict: &Conflict, names: &Names) -> String {
+    let kind = conflict_kind(conflict.kind);
     let removals =
         conflict.removals.iter().map(|stamp| format!("{} removes", names.entry(stamp.dot)));
     let claims = conflict

@@ -44,6 +44,7 @@ const TOLD: &[&str] = &[
     "checkpoint",
     "compact",
     "share",
+    "withdraw",
     "fill_disk",
     "clear_disk",
     "rot",

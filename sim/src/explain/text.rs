@@ -3,6 +3,7 @@
 use console::{Style, measure_text_width, truncate_str};
 
 use super::{Event, Explanation};
+use crate::text::{self, bare_seconds, hanging_in, printable, seconds};
 
 /// Columns of the time.
 const TIME: usize = 10;
@@ -71,7 +72,7 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
     let colon = if verdict.what.is_empty() { "" } else { ": " };
     let outcome = style.apply_to(verdict.outcome);
     let head = format!("{}  {outcome}{colon}", printable(&about.title));
-    let mut out = wrapped_after(&head, &printable(&verdict.what), columns, &Style::new());
+    let mut out = text::hanging(&head, &verdict.what, columns) + "\n";
     let findings = &explanation.findings;
     for row in &findings.table.rows {
         out += &wrapped(2, &format!("{} of {}", row.field, row.subject), columns);
@@ -145,32 +146,25 @@ impl<'a> Chart<'a> {
     }
 
     fn row(&self, event: &Event) -> String {
-        let words = printable(&self.words(event));
+        let words = self.words(event);
         let style = match event.kind {
             "fail" => Style::new().red().bold(),
             "lose" | "die" | "fault" => Style::new().red(),
             "edit" => Style::new().green(),
             _ => Style::new(),
         };
-        let time = format!("{:>8}  ", plain_seconds(event.at_ms));
+        let time = format!("{:>8}  ", bare_seconds(event.at_ms));
         if self.lane == 0 {
             let who: Vec<&str> = self.names(event);
-            return wrapped_after(
-                &format!("{time}{}  ", who.join(", ")),
-                &words,
-                self.columns,
-                &style,
-            );
+            let head = format!("{time}{}  ", printable(&who.join(", ")));
+            return hanging_in(&style, &head, &words, self.columns) + "\n";
         }
         let lanes = self.cells(event);
         if self.beside {
-            wrapped_after(&format!("{time}{lanes}"), &words, self.columns, &style)
+            hanging_in(&style, &(time + &lanes), &words, self.columns) + "\n"
         } else {
-            let lanes = lanes.trim_end();
-            format!(
-                "{time}{lanes}\n{}",
-                wrapped_after(&" ".repeat(4), &words, self.columns, &style)
-            )
+            let below = hanging_in(&style, "    ", &words, self.columns);
+            format!("{time}{}\n{below}\n", lanes.trim_end())
         }
     }
 
@@ -252,59 +246,7 @@ impl<'a> Chart<'a> {
     }
 }
 
-fn seconds(ms: u64) -> String {
-    format!("{} s", plain_seconds(ms))
-}
-
-fn plain_seconds(ms: u64) -> String {
-    format!("{}.{:03}", ms / 1_000, ms % 1_000)
-}
-
+/// A line, or several, of the verdict.
 fn wrapped(indent: usize, text: &str, columns: usize) -> String {
-    wrapped_after(&" ".repeat(indent), &printable(text), columns, &Style::new())
-}
-
-/// Words after a head, broken between words, further lines below the first.
-fn wrapped_after(head: &str, words: &str, columns: usize, style: &Style) -> String {
-    let indent = measure_text_width(head);
-    let room = columns.saturating_sub(indent).max(8);
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in words.split(' ') {
-        let mut word = word.to_owned();
-        loop {
-            let line = lines.last_mut().expect("begins with one line");
-            let gap = usize::from(!line.is_empty());
-            if measure_text_width(line) + gap + measure_text_width(&word) <= room {
-                if gap > 0 {
-                    line.push(' ');
-                }
-                line.push_str(&word);
-                break;
-            }
-            if !line.is_empty() {
-                lines.push(String::new());
-                continue;
-            }
-            let part = truncate_str(&word, room, "").into_owned();
-            word = word[part.len()..].to_owned();
-            *line = part;
-            lines.push(String::new());
-        }
-    }
-    let mut out = String::new();
-    for (nth, line) in lines.iter().enumerate() {
-        match nth {
-            0 => out += head,
-            _ => out += &" ".repeat(indent),
-        }
-        out += &style.apply_to(line).to_string();
-        out.truncate(out.trim_end().len());
-        out.push('\n');
-    }
-    out
-}
-
-/// `text` with control characters replaced: a title in a plan must not drive the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text::hanging(&" ".repeat(indent), text, columns) + "\n"
 }

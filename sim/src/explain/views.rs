@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::entries::vector;
-use super::findings::{conflict_words, edge_words};
+use super::findings::{conflict_kind, conflict_words, edge_words};
 use super::names::Names;
 use crate::trace::View;
 
@@ -51,7 +51,7 @@ pub(super) fn shown(views: &[(usize, usize, &View)], names: &Names) -> Vec<Shown
         });
         let conflicts = view.conflicts.iter().map(|(id, conflict)| {
             if let Some(conflict) = conflict {
-                let kind = format!("{:?}", conflict.kind);
+                let kind = conflict_kind(conflict.kind);
                 subjects.insert(*id, format!("{} ({kind})", names.subject(conflict.subject)));
             }
             let subject = subjects.get(id).cloned().unwrap_or_else(|| id.to_string());

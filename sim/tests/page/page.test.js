@@ -43,6 +43,14 @@ const inView = (page) => page.evaluate(() => {
   return box.top >= outer.top && box.bottom <= outer.bottom;
 });
 
+// Whether an element is seen whole, without scrolling and with nothing above it.
+const isSeen = (page, selector) => page.evaluate((selector) => {
+  const element = document.querySelector(selector);
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  return top >= 0 && bottom <= innerHeight && left >= 0 && right <= innerWidth && element.contains(at);
+}, selector);
+
 for (const path of [FAILING, SEED, HOSTILE, STORY, RECORDING]) {
   test(`a page of at most 5 MB: ${path.slice(PAGES.length + 1)}`, async () => {
     const { size } = await stat(path);
@@ -76,6 +84,44 @@ onPage("a failure opens with what led to it, and the rest is a click away", FAIL
   assert.equal(await count(page, ".event.fail"), 1);
   await page.getByRole("button", { name: /Every event/ }).click();
   assert.ok(await shown() > slice);
+});
+
+for (const [width, height] of [[1400, 900], [800, 600], [400, 800]]) {
+  onPage(`a failure is seen when the page opens, and after Go there, at ${width} × ${height}`, FAILING, { viewport: { width, height } }, async (page) => {
+    assert.ok(await isSeen(page, ".event.fail"), "when it opens");
+    await page.getByText("The whole run in numbers").click();
+    await page.waitForFunction(() => document.querySelector("#verdict details").open);
+    assert.ok(await isSeen(page, ".event.fail"), "beside all numbers");
+    await page.locator("#diagram").evaluate((diagram) => { diagram.scrollTop = 0; });
+    await page.locator(".event").nth(3).click();
+    await page.locator("#graphs").scrollIntoViewIfNeeded();
+    await page.getByRole("button", { name: "Go there" }).first().click();
+    assert.ok(await isSeen(page, ".event.fail"), "after Go there");
+    assert.ok(await page.evaluate(() => document.activeElement.matches(".event.fail")), "keys go on from there");
+  });
+}
+
+onPage("Go there leads to the failure in a low window, in the list, and past filters", FAILING, { viewport: { width: 900, height: 380 } }, async (page) => {
+  const goThere = page.getByRole("button", { name: "Go there" }).first();
+  await goThere.click();
+  assert.ok(await isSeen(page, ".event.fail"));
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await goThere.click();
+  assert.ok(await isSeen(page, "#list tr.row-fail button"));
+  await page.getByRole("button", { name: "Picture", exact: true }).click();
+  await page.getByText("Filter", { exact: true }).click();
+  await page.getByRole("checkbox", { name: "Everything else" }).uncheck();
+  assert.equal(await count(page, ".event.fail"), 0);
+  await goThere.click();
+  assert.ok(await isSeen(page, ".event.fail"));
+  assert.ok(await page.getByRole("checkbox", { name: "Everything else" }).isChecked());
+});
+
+onPage("as many events are shown as the button says", FAILING, WIDE, async (page) => {
+  const data = JSON.parse(await page.locator("#data").textContent());
+  assert.ok(data.slice.some((place) => data.events[place].k === "heal"), "what is demanded after the heal follows from it");
+  assert.equal(await page.locator("#scope-slice").innerText(), `Led to the failure ${data.slice.length}`);
+  assert.equal(await page.locator("#shown").innerText(), `${data.slice.length} events of ${data.events.length}`);
 });
 
 onPage("the causes that the page follows are those of the simulator", FAILING, WIDE, async (page) => {

@@ -72,6 +72,8 @@ function drawDetails() {
       event.p.length > 0 ? fact("Where", peerNames(event.p)) : null,
       frame ? frameFacts(frame) : null),
     ...text,
+    ...(event.k === "fail" && recorded ? [make("p", {}, make("small", {},
+      "The picture shows what the engine does now, told what was recorded. Of outputs a recording holds kinds and hashes alone."))] : []),
     ...listed(`${plural(event.e?.length ?? 0, "entry").replace(/ys$/, "ies")}`, (event.e ?? []).map(entryLine)),
     ...(event.v === undefined ? [] : listed("What changed", viewItems(views[event.v]))),
     ...listed("Follows from", causes.map(({ cause }) => eventLink(cause))),

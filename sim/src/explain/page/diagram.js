@@ -16,7 +16,12 @@ const diagram = {
   arranged: null, segments: [], bars: [], lanes: [], laneWidth: 0, related: null, shown: new Map(),
 };
 
-const laneX = (peer) => GUTTER + 12 + diagram.lanes.indexOf(peer) * diagram.laneWidth;
+// Of a recording nearly all is said on one lane, which is as wide as two.
+const isDouble = (peer) => recorded && peer === 0;
+const laneRoom = (peer) => isDouble(peer) ? 2 * diagram.laneWidth : diagram.laneWidth;
+const roomBefore = (lanes) => lanes.reduce((room, peer) => room + laneRoom(peer), 0);
+const laneX = (peer) => GUTTER + 12 + roomBefore(diagram.lanes.slice(0, diagram.lanes.indexOf(peer)));
+const lanesEnd = () => roomBefore(diagram.lanes);
 
 function buildDiagram() {
   const keys = make("p", { id: "keys", class: "unseen" },
@@ -35,7 +40,17 @@ function buildDiagram() {
     requestAnimationFrame(() => { asked = false; render(); });
   }, { passive: true });
   diagram.buttons.addEventListener("keydown", walk);
-  new ResizeObserver(() => { arrangeDiagram(); }).observe(diagram.scroller);
+  let room = 0;
+  new ResizeObserver(() => {
+    // Whoever has the selected event before the eyes keeps it there.
+    const y = diagram.arranged.y.get(choice.selected) - diagram.scroller.scrollTop;
+    const seen = y >= 0 && y <= room;
+    room = diagram.scroller.clientHeight;
+    arrangeDiagram();
+    if (!seen) return;
+    reveal();
+    render();
+  }).observe(diagram.scroller);
 }
 
 // Works out where everything is, after another choice or another width.
@@ -45,23 +60,29 @@ function arrangeDiagram() {
   const busy = new Set(visible.flatMap((place) => events[place].p));
   diagram.lanes = [...peers.keys()].filter((peer) => !choice.hiddenPeers.has(peer) && (!few || busy.has(peer)));
   const room = diagram.scroller.clientWidth - GUTTER - 8;
-  diagram.laneWidth = Math.max(LEAST_LANE, Math.min(460, room / Math.max(1, diagram.lanes.length)));
+  diagram.laneWidth = Math.max(LEAST_LANE, Math.min(460, room / Math.max(1, diagram.lanes.length + diagram.lanes.filter(isDouble).length)));
   diagram.arranged = arrange(visible);
-  const width = GUTTER + 8 + diagram.laneWidth * diagram.lanes.length;
+  const width = GUTTER + 8 + lanesEnd();
   const size = { width: `${width}px`, height: `${diagram.arranged.height}px` };
   Object.assign(diagram.canvas.style, size);
   fill(diagram.lines, { width, height: diagram.arranged.height }, []);
   diagram.head.style.width = `${width}px`;
-  diagram.head.replaceChildren(...diagram.lanes.map((peer) => make("span", {
-    style: { left: `${laneX(peer) - 8}px`, maxWidth: `${diagram.laneWidth - 6}px` },
-    title: peers[peer].name,
-  }, peers[peer].name, clockOffset(peer, 0) === 0 ? null : make("small", {}, ` ${signedMs(clockOffset(peer, 0))}`))));
+  diagram.head.replaceChildren(...diagram.lanes.map(laneHead));
   diagram.segments = frames.map(segment).filter((line) => line !== null);
   diagram.bars = lasting();
   diagram.shown.clear();
   diagram.buttons.replaceChildren();
   relate();
   render();
+}
+
+function laneHead(peer) {
+  const off = clockOffset(peer, 0) === 0 ? "" : ` ${signedMs(clockOffset(peer, 0))}`;
+  const told = off !== "" && laneRoom(peer) >= LABELLED_LANE;
+  return make("span", {
+    style: { left: `${laneX(peer) - 8}px`, maxWidth: `${laneRoom(peer) - 6}px` },
+    title: off === "" ? peers[peer].name : `${peers[peer].name}, its clock at first${off}`,
+  }, peers[peer].name, told ? make("small", {}, off) : null);
 }
 
 // A frame's way: from where it was sent to where it arrived, got lost, or found nobody.
@@ -109,7 +130,9 @@ function lasting() {
 
 // What leads to the selected event stands out.
 function relate() {
-  diagram.related = choice.selected === null ? null : past(choice.selected, bearing(choice.selected));
+  const place = choice.selected;
+  const unexplained = place === verdict.event && story.slice.length === 0;
+  diagram.related = place === null || unexplained ? null : past(place, bearing(place));
 }
 
 function render() {
@@ -153,8 +176,8 @@ function eventButton(place) {
   const frame = frames[event.f];
   let x = wide ? GUTTER + 30 : laneX(lane);
   if (event.k === "lose") x = beforeLane(laneX(frame.from), laneX(frame.to));
-  const room = wide ? diagram.laneWidth * diagram.lanes.length - 40 : diagram.laneWidth - 16;
-  const labelled = hasLabel(event) && (wide || diagram.laneWidth >= LABELLED_LANE);
+  const room = wide ? lanesEnd() - 40 : laneRoom(lane) - 16;
+  const labelled = hasLabel(event) && (wide || laneRoom(lane) >= LABELLED_LANE);
   const tint = frame ? ` of-${frame.kind}` : "";
   const label = labelled ? make("span", { class: "label", style: { maxWidth: `${room}px` } }, shortLabel(place)) : null;
   return make("button", {
@@ -212,7 +235,7 @@ function drawLines(low, high) {
     const y = diagram.arranged.y.get(place);
     if (y < low || y > high || !isWide(events[place])) continue;
     const class_ = `across ${events[place].k}`;
-    parts.push(draw("line", { class: class_, x1: GUTTER, x2: GUTTER + diagram.laneWidth * diagram.lanes.length, y1: y, y2: y }));
+    parts.push(draw("line", { class: class_, x1: GUTTER, x2: GUTTER + lanesEnd(), y1: y, y2: y }));
     const marked = events[place].p.filter((peer) => diagram.lanes.includes(peer));
     parts.push(...marked.map((peer) => events[place].k === "fail"
       ? draw("path", { class: "cross wide", d: `M${laneX(peer) - 7} ${y - 7}l14 14m0 -14l-14 14` })
@@ -240,6 +263,8 @@ function frameLines({ frame, x1, x2, y1, ways, lost, gone }) {
     const x = beforeLane(x1, x2);
     way(x, lost, " lost", `${told}, lost`);
     parts.push(cross(x, lost, state));
+  } else if (gone && recorded) {
+    way(x2 - 8 * Math.sign(x2 - x1), y1 + 14, " gone", `${told}; whether it arrived, this device never knew`);
   } else if (gone) {
     const x = beforeLane(x1, x2);
     way(x, y1 + 22, " gone", `${told}; nobody was there to get it`);

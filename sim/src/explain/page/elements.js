@@ -19,15 +19,29 @@ const draw = (name, attributes = {}, ...children) =>
 
 const byId = (id) => document.getElementById(id);
 
-// A button that selects an event.
-function eventLink(place, text = sentence(place)) {
-  return make("button", { type: "button", class: "link", onclick: () => select(place) }, text);
+function link(text, onclick, label) {
+  return make("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 }
 
-// Selects an event and shows where it is.
+// A button that selects an event.
+function eventLink(place, text = sentence(place)) {
+  return link(text, () => select(place));
+}
+
+// A button that selects an event and goes there, wherever on the page that is.
+function leadTo(place, text, where) {
+  return link(text, () => {
+    select(place);
+    goToSelected();
+  }, `${text}, ${where}`);
+}
+
+// Selects an event, among all and unfiltered if it is not shown.
 function select(place) {
   const shown = visible.includes(place);
-  change(shown ? { selected: place } : { scope: "all", entry: null, selected: place });
+  if (shown) return change({ selected: place });
+  leaveNothingOut();
+  change({ scope: "all", entry: null, selected: place });
 }
 
 // A button that shows the way of an entry.

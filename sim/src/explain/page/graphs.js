@@ -3,6 +3,8 @@
 // Nodes in a drawing; of a larger graph the differences are drawn.
 const MOST_DRAWN = 18;
 const RADIUS = 110;
+// Of a node's name in a drawing.
+const MOST_LETTERS = 12;
 
 // Liars show nothing, and of a recording only one peer is known.
 const withGraph = [...peers.keys()].filter((peer) => views.some((view) => view.p === peer));
@@ -49,9 +51,11 @@ function buildGraphs() {
     compared.onlyDifferences = event.target.checked;
     drawGraphs();
   } }), " only what differs");
+  const picks = [pick("one", "Graph of", compared.one, false)];
+  if (withGraph.length > 1) picks.push(pick("other", "beside", compared.other, true), only);
   byId("graphs-body").append(
     make("div", { class: "moment" }, slider, make("output", { id: "moment-text", for: "moment" })),
-    make("div", { class: "picks" }, pick("one", "Graph of", compared.one, false), pick("other", "beside", compared.other, true), only),
+    make("div", { class: "picks" }, picks),
     make("div", { id: "states" }));
 }
 
@@ -109,7 +113,9 @@ function drawing(names, states) {
   if (drawn.length === 0) return make("div", {});
   const most = Math.min(RADIUS, 16 + 12 * drawn.length);
   const radius = drawn.length === 1 ? 0 : most;
-  const [wide, high] = [most + 80, most + 30];
+  // A letter is at most some 12 wide.
+  const letters = Math.max(...drawn.map((name) => Math.min(name.length, MOST_LETTERS)));
+  const [wide, high] = [most + 16 + 12 * letters, most + 30];
   const spot = (name) => {
     const angle = 2 * Math.PI * drawn.indexOf(name) / drawn.length - Math.PI / 2;
     return { x: radius * Math.cos(angle), y: radius * Math.sin(angle) };
@@ -124,7 +130,7 @@ function drawing(names, states) {
       const node = state.nodes.get(name);
       const class_ = `node${differs(name) ? " differs" : ""}${node[5] ? " ghost" : ""}`;
       const turn = x > 20 ? "start" : x < -20 ? "end" : "middle";
-      const label = draw("text", { x: x + Math.sign(Math.round(x / 20)) * 9, y: y + (turn === "middle" ? (y <= 0 ? -10 : 18) : 4), "text-anchor": turn }, name.slice(0, 12));
+      const label = draw("text", { x: x + Math.sign(Math.round(x / 20)) * 9, y: y + (turn === "middle" ? (y <= 0 ? -10 : 18) : 4), "text-anchor": turn }, name.slice(0, MOST_LETTERS));
       return draw("g", { class: class_ }, draw("title", {}, `${name}: ${nodeText(node)}`), draw("circle", { cx: x, cy: y, r: 5 }), label);
     });
     const caption = `${names[place]}: ${plural(state.nodes.size, "node")}, ${plural(state.edges.size, "edge")}`;

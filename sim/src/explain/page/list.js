@@ -3,6 +3,12 @@
 const ROWS_AT_ONCE = 200;
 let listFrom = 0;
 
+// Turns to the page of the selected event.
+function turnToSelected() {
+  const row = visible.indexOf(choice.selected);
+  if (row >= 0) listFrom = row;
+}
+
 function drawList() {
   const list = byId("list");
   if (list.hidden) return;

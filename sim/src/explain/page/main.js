@@ -17,6 +17,13 @@ function hide(set, value, shown) {
   change({ filters: true });
 }
 
+// Sets back the filters.
+function leaveNothingOut() {
+  choice.hiddenPeers.clear();
+  choice.hiddenGroups.clear();
+  for (const box of document.querySelectorAll(".filters input")) box.checked = true;
+}
+
 function buildControls() {
   const scopes = make("div", { class: "choices", role: "group", "aria-label": "Which events" },
     SCOPES.map((scope) => make("button", {
@@ -28,8 +35,15 @@ function buildControls() {
     byId("diagram").hidden = list;
     byId("as-diagram").setAttribute("aria-pressed", String(!list));
     byId("as-list").setAttribute("aria-pressed", String(list));
-    if (list) drawList();
-    else arrangeDiagram();
+    if (list) {
+      turnToSelected();
+      drawList();
+      selectedRow()?.scrollIntoView({ block: "nearest" });
+    } else {
+      arrangeDiagram();
+      reveal();
+      render();
+    }
   };
   const forms = make("div", { class: "choices", role: "group", "aria-label": "As what" },
     make("button", { type: "button", id: "as-diagram", "aria-pressed": "true", onclick: () => show(false) }, "Picture"),
@@ -73,6 +87,20 @@ function drawControls() {
   byId("shown").textContent = `${plural(visible.length, "event")} of ${events.length}${about}${from}`;
 }
 
+const selectedRow = () => byId("list").querySelector("tr.selected");
+
+// Brings the selected event before the eyes and under the keys, in whatever form it is shown.
+function goToSelected() {
+  const listed = !byId("list").hidden;
+  if (listed) {
+    turnToSelected();
+    drawList();
+  }
+  const there = listed ? selectedRow()?.querySelector("button") : diagram.shown.get(choice.selected);
+  there?.focus({ preventScroll: true });
+  there?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 watch((changed) => {
   const others = ["scope", "entry", "filters"].some((name) => changed.has(name));
   if (others) {
@@ -97,5 +125,7 @@ buildGraphs();
 if (verdict.event !== undefined) choice.selected = verdict.event;
 drawControls();
 arrangeDiagram();
+reveal();
+render();
 drawDetails();
 drawGraphs();

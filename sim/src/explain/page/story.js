@@ -81,7 +81,7 @@ function isChosen(event, place, origin) {
     return about || event.k === "fail";
   }
   switch (choice.scope) {
-    case "slice": return SLICE.has(place) || event.k === "heal" && SLICE.size > 0;
+    case "slice": return SLICE.has(place);
     case "past": return origin.has(place);
     case "main": return !event.m && !event.s && event.k !== "round";
     default: return true;
@@ -99,7 +99,7 @@ function find() {
 }
 let visible = find();
 
-const seconds = (ms) => `${(ms / 1000).toFixed(3)} s`;
+const seconds = (ms) => `${(ms / 1000).toFixed(3).replace("-", "−")} s`;
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const peerNames = (places) => places.map((peer) => peers[peer].name).join(", ");
 

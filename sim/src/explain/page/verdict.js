@@ -25,21 +25,31 @@ function fact(name, value) {
 function sinceWhen() {
   const parts = [];
   if (verdict.outcome === "failed") {
-    parts.push(make("p", {}, "Seen at ", make("strong", {}, seconds(verdict.at_ms)),
-      verdict.peers.length > 0 ? ` at ${peerNames(verdict.peers)}. ` : ". ",
-      eventLink(verdict.event, "Go there")));
+    const where = verdict.peers.length > 0 ? ` at ${peerNames(verdict.peers)}` : "";
+    const [[before] = []] = recorded && story.slice.length === 0 ? events[verdict.event].c ?? [] : [];
+    parts.push(make("p", {}, "Seen at ", make("strong", {}, seconds(verdict.at_ms)), where,
+      ...(before === undefined ? [". "] : [" after “", eventLink(before, events[before].l), "”. "]),
+      leadTo(verdict.event, "Go there", "to the failure")));
   }
   for (const [event, { peer, rows, more }] of wrongSince) {
-    const first = rows.slice(0, 3).map((row) =>
+    const first = more === 0 && rows.every((row) => isTabled(row, peer)) ? [] : rows.slice(0, 3).map((row) =>
       `${row.field} of ${row.subject}: the model expects ${row.values[0]}, it shows ${row.values[1]}`);
-    const others = rows.length + more - first.length;
+    const others = first.length === 0 ? 0 : rows.length + more - first.length;
     parts.push(make("p", { class: "since" }, `${peers[peer].name} is wrong since `,
       make("strong", {}, seconds(events[event].t)), `, when it ${events[event].l}. `,
-      eventLink(event, "Go there")),
-      make("ul", { class: "since" }, first.map((text) => make("li", {}, text)),
-        others > 0 ? make("li", {}, `and ${others} more`) : null));
+      leadTo(event, "Go there", "to where it went wrong")));
+    if (first.length === 0) continue;
+    parts.push(make("ul", { class: "since" }, first.map((text) => make("li", {}, text)),
+      others > 0 ? make("li", {}, `and ${others} more`) : null));
   }
   return parts;
+}
+
+// Whether what differed at first stands in the table of what differs at the failure.
+function isTabled({ subject, field, values }, peer) {
+  const column = findings.columns.indexOf(peers[peer].name);
+  return findings.rows.some((row) => row.subject === subject && row.field === field
+    && row.values[0] === values[0] && row.values[column] === values[1]);
 }
 
 function expectedAndFound() {
@@ -53,7 +63,7 @@ function expectedAndFound() {
     }, value))));
   const columns = findings.columns.map((who, column) => column === 0 ? `${who} expects` : `${who} shows`);
   const more = findings.more > 0 ? [make("p", {}, `and ${findings.more} more`)] : [];
-  return [make("p", {}, "When it was seen:"), table("Expected and found", ["What", ...columns], rows), ...more];
+  return [table("Expected and found", ["When it was seen", ...columns], rows), ...more];
 }
 
 function namedEntries() {
@@ -71,24 +81,29 @@ function drawVerdict() {
   const { outcome } = verdict;
   const headline = make("h1", {}, `${story.about.title} `,
     make("span", { class: `outcome ${outcome}` }, outcome),
+    ...(outcome === "failed" ? [" ", make("small", {}, "property:")] : []),
     verdict.what === "" ? null : ` ${verdict.what}`);
-  const counts = Object.entries(verdict.counts);
-  const counted = make("details", {}, make("summary", {}, "The whole run in numbers"),
-    make("dl", { class: "facts counts" }, counts.map(([what, times]) => fact(what, String(times)))));
-  const faults = verdict.faults.length > 0 ? verdict.faults.join(", ") : "none";
   const why = (recorded || outcome !== "failed") && verdict.why !== "" ? [make("p", { class: "why" }, verdict.why)] : [];
   byId("verdict").append(
     make("div", { class: "found" }, headline,
       ...why, ...sinceWhen(), ...expectedAndFound(), ...namedEntries()),
-    make("div", { class: "further" }, make("div", { class: "commands" },
+    make("div", { class: "commands" },
       command("Replay", story.about.replay),
       outcome === "failed" && story.about.shrink !== null ? command("Shrink", story.about.shrink) : null),
-      make("dl", { class: "facts" },
+    wholeRun());
+}
+
+// What is rarely asked for.
+function wholeRun() {
+  const { counts, faults, fingerprint } = verdict;
+  return make("details", { class: "whole" }, make("summary", {}, "The whole run in numbers"),
+    make("dl", { class: "facts" },
       fact("Peers", peers.map((peer) => peer.name).join(", ")),
-      recorded ? null : fact("Faults in the plan", faults),
+      recorded ? null : fact("Faults in the plan", faults.length > 0 ? faults.join(", ") : "none"),
       fact(recorded ? "Time" : "Virtual time", seconds(verdict.virtual_ms)),
-      fact("Fingerprint", verdict.fingerprint ?? "none"),
+      fingerprint === undefined ? null : fact("Fingerprint", make("code", {}, fingerprint)),
       fact("Engine", verdict.engine),
       recorded ? null : fact("Trace hash", make("code", {}, verdict.trace_hash))),
-    counted));
+    make("dl", { class: "facts counts" },
+      Object.entries(counts).map(([what, times]) => fact(what, String(times)))));
 }
