@@ -28,7 +28,7 @@ function sinceWhen() {
     const where = verdict.peers.length > 0 ? ` at ${peerNames(verdict.peers)}` : "";
     const [[before] = []] = recorded && story.slice.length === 0 ? events[verdict.event].c ?? [] : [];
     parts.push(make("p", {}, "Seen at ", make("strong", {}, seconds(verdict.at_ms)), where,
-      ...(before === undefined ? [". "] : [" after “", eventLink(before, events[before].l), "”. "]),
+      ...(before === undefined ? [". "] : [" after: ", eventLink(before, events[before].l), ". "]),
       leadTo(verdict.event, "Go there", "to the failure")));
   }
   for (const [event, { peer, rows, more }] of wrongSince) {
