@@ -1,7 +1,7 @@
 //! The player: does a recording again, and compares what the core gives with what it gave then.
 
 use super::file::{Framed, Recording};
-use super::mark::Mark;
+use super::mark::{Kind, Mark};
 use super::stage::{Done, Stage};
 use super::step::Step;
 use crate::api::OpenError;
@@ -84,8 +84,9 @@ fn first_difference(recorded: &[Mark], found: &[Mark]) -> Option<Difference> {
 fn named(mark: &Option<Mark>) -> String {
     match mark {
         None => "no output at all".to_owned(),
-        Some(mark) => {
-            format!("{:?} ({})", mark.kind, data_encoding::HEXLOWER.encode(&mark.hash))
+        Some(Mark { kind: Kind::Nothing, .. }) => "nothing".to_owned(),
+        Some(Mark { kind, hash }) => {
+            format!("{kind:?} ({})", data_encoding::HEXLOWER.encode(hash))
         }
     }
 }

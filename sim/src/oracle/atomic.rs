@@ -56,11 +56,20 @@ impl Atomic {
         self.present = self.whole.len();
     }
 
+    /// Whether the entry ever reached the peer.
+    pub(crate) fn ever_met(&self, dot: Dot) -> bool {
+        self.met_from(0, dot)
+    }
+
     /// Whether the entry reached the peer since its store was opened.
-    pub(crate) fn met(&self, dot: Dot) -> bool {
+    pub(crate) fn has_met(&self, dot: Dot) -> bool {
+        self.met_from(self.present, dot)
+    }
+
+    fn met_from(&self, least: usize, dot: Dot) -> bool {
         let runs = self.runs.get(&dot.peer).map_or(&[][..], Vec::as_slice);
-        let now = runs.iter().filter(|&&(_, _, batch)| batch >= self.present);
-        now.into_iter().any(|&(first, last, _)| (first..=last).contains(&dot.sequence))
+        let runs = runs.iter().filter(|&&(_, _, batch)| batch >= least);
+        runs.into_iter().any(|&(first, last, _)| (first..=last).contains(&dot.sequence))
     }
 
     /// Judges a move of what `peer` shows or stores; `ours` tells its own authors, of which it
@@ -184,10 +193,11 @@ mod tests {
         let mut atomic = Atomic::default();
         let dot = |sequence| Dot { peer: A, sequence };
         atomic.add(&[(A, 1, 3)]);
-        assert!(atomic.met(dot(3)) && !atomic.met(dot(4)));
+        assert!(atomic.has_met(dot(3)) && !atomic.has_met(dot(4)));
         atomic.begin_anew();
         atomic.add(&[(A, 3, 4)]);
-        assert!(!atomic.met(dot(2)) && atomic.met(dot(3)));
+        assert!(!atomic.has_met(dot(2)) && atomic.has_met(dot(3)));
+        assert!(atomic.ever_met(dot(2)));
     }
 
     #[test]

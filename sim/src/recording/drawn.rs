@@ -104,12 +104,12 @@ impl Drawing {
             Verdict::Failed(failure) => self.failed(
                 failure.property,
                 &failure.operations,
-                format!("{} (after step {})", failure.detail, failure.step),
+                format!("after step {}: {}", failure.step, failure.detail),
             ),
             Verdict::Differs { step, detail } => self.failed(
                 "the engine does what was recorded",
                 &[],
-                format!("{detail} (after step {step})"),
+                format!("after step {step}: {detail}"),
             ),
         };
         self.counts.insert("steps", *steps);

@@ -1,5 +1,7 @@
 //! What becomes durable at a peer: taken note of, and judged at that moment.
 
+use std::collections::BTreeSet;
+
 use graphshell_sync::wire::Frontier;
 use graphshell_sync::{Dot, Hash, PeerId, Record, Snapshot, SyncedLogEntry};
 
@@ -103,13 +105,14 @@ impl World {
         self.judge(compaction::judge_base(me, &after, &vector));
         // What a snapshot brings shows and is stored as one.
         peer.atomic.borrow_mut().joined(&before, &after);
-        // What was disowned stands in the log too, and nobody is to have it.
+        // What was disowned stands in the log too, and nobody is to have it. If it comes back from
+        // others it stands there once more.
+        let left = image.records.iter().filter_map(|bytes| Record::decode(bytes).ok());
+        let left: BTreeSet<_> = left.flat_map(entries).collect();
         let counts = |&(dot, hash): &(Dot, Hash)| image.contents.held.get(dot) == Some(hash);
-        let batches = dropped.iter().filter_map(|record| match record {
-            Record::Ready(batch) => Some(batch.running_hashes()),
-            _ => None,
-        });
-        let cut: Vec<Dot> = batches.flatten().filter(counts).map(|(dot, _)| dot).collect();
+        let cut = dropped.into_iter().flat_map(entries).filter(counts);
+        let cut = cut.filter(|entry| !left.contains(entry)).map(|(dot, _)| dot);
+        let cut: Vec<Dot> = cut.collect();
         for (place, other) in self.peers.iter().enumerate().filter(|&(place, _)| place != me) {
             let shares = image.contents.shared.contains(&other.device);
             let honest = other.liar.borrow().is_none();
@@ -131,5 +134,13 @@ impl World {
         // An engine that began to cut tells no more of what it cuts, unless the store refused.
         let whole = peer.image.borrow().base.is_none() && !peer.cuts.get();
         (!whole).then(|| self.archive.borrow().history(frontier))
+    }
+}
+
+/// The entries of a record that is merged, each with its author's running hash there.
+fn entries(record: Record) -> Vec<(Dot, Hash)> {
+    match record {
+        Record::Ready(batch) => batch.running_hashes(),
+        _ => Vec::new(),
     }
 }

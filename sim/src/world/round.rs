@@ -44,7 +44,7 @@ impl Round {
             return;
         }
         let held = ours.image.borrow().contents.held.vector();
-        let met = |dot| ours.atomic.borrow().met(dot);
+        let met = |dot| ours.atomic.borrow().has_met(dot);
         world.judge(rounds::judge(me, &self.before, &held, met));
         let behind = other_behind && ours.image.borrow().base.is_some();
         if behind || theirs.liar.borrow().is_some() {

@@ -38,7 +38,7 @@ impl World {
         let kept = durability::judge_promised(me, last, promised);
         // What others have has left already, in an earlier life.
         let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
-        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().met(last)) {
+        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().ever_met(last)) {
             self.judge(kept);
         }
     }
