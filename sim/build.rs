@@ -30,12 +30,15 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Adds the files below `folder` of the package: their names, the same on every system, and paths.
+/// Adds the files below `folder` of the package: their names, the same on every system, and paths. What
+/// editors and systems leave there is none of them.
 fn collect(package: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     for entry in fs::read_dir(package.join(folder))? {
         let entry = entry?;
         let name = folder.join(entry.file_name());
-        if [Path::new("src/cli"), Path::new("src/main.rs")].contains(&&*name) {
+        let left_over = entry.file_name().to_string_lossy().starts_with(['.', '#'])
+            || entry.file_name().to_string_lossy().ends_with('~');
+        if left_over || [Path::new("src/cli"), Path::new("src/main.rs")].contains(&&*name) {
             continue;
         }
         if entry.file_type()?.is_dir() {

@@ -116,7 +116,8 @@ fn a_capsule_that_runs_otherwise_now_says_in_which_way() {
         said.contains("as saved    no: nothing failed, saved was that \"expectation of"),
         "{said}"
     );
-    assert!(said.contains("saved with engine 0.1.0, replayed with 0.1.0"), "{said}");
+    assert!(said.contains("saved with engine 0.1.0+"), "{said}");
+    assert!(said.contains(", replayed with 0.1.0+"), "{said}");
 }
 
 #[test]
@@ -203,8 +204,8 @@ fn reports_that_do_not_fit_exit_2() {
     desk.ends(0, "run --seeds 4 --edits 40 --report all.json");
     desk.ends(0, "run --seeds 2 --edits 40 --shard 2/2 --report half.json");
     desk.ends(0, "run --seeds 2 --edits 41 --first-seed 9 --report other.json");
-    let overlap = desk.refused("merge all.json half.json");
-    assert!(overlap.contains("half.json: found seed 0x1, which all.json has too"), "{overlap}");
+    let another = desk.refused("merge all.json half.json");
+    assert!(another.contains("half.json: found a sweep of 2 seeds"), "{another}");
     let other = desk.refused("merge all.json other.json");
     assert!(other.contains("other.json: found flags \" --edits 41\""), "{other}");
     assert!(desk.refused("merge none.json").contains("none.json: cannot be read"));
@@ -236,7 +237,7 @@ fn what_runs_cost_is_told_for_each_count_of_peers_and_drawn() {
     assert!(picture.starts_with("<svg") && picture.contains("measured"), "{picture}");
     assert!(desk.ends(0, "scale --peers 3 --edits 20").contains("times real"));
     assert!(desk.refused("scale --peers 2,1").contains("a whole number from 2 to 1000"));
-    assert!(desk.refused("scale --peers 2 --edits 5 --svg no/such.svg").contains("no/such.svg: "));
+    assert!(desk.refused("scale --peers 2 --edits 5 --svg cost.svg/in").contains("cost.svg/in: "));
 }
 
 #[test]

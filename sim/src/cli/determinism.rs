@@ -89,15 +89,22 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
     } else if interrupted {
         by_field(ours, theirs)
     } else {
-        let stories = (one.story(args, &recipe, seed)?, other.story(args, &recipe, seed)?);
-        first_event(&stories.0, &stories.1).unwrap_or_else(|| only_once(ours, theirs))
+        let stories = one.story(args, &recipe, seed);
+        match stories.and_then(|ours| Ok((ours, other.story(args, &recipe, seed)?))) {
+            Ok((one, other)) => {
+                first_event(&one, &other).unwrap_or_else(|| only_once(ours, theirs))
+            }
+            // What was found is told whatever keeps the stories from being so.
+            Err(_) if interrupt::seen() => by_field(ours, theirs),
+            Err(error) => return Err(error.into()),
+        }
     };
     output.line(format_args!("seed {seed}{}  not deterministic", recipe.flags()))?;
     for (name, text) in difference {
         output.line(hanging(&format!("  {name:<8}  "), &text, output.text_columns()))?;
     }
     output.line(format_args!("  replay    cargo sim replay {seed}{} --verbose", recipe.flags()))?;
-    ended(args, compared, Exit::NotDeterministic, interrupted, output)
+    ended(args, compared, Exit::NotDeterministic, interrupt::seen(), output)
 }
 
 /// Says how far it came if it was interrupted.

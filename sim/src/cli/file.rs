@@ -8,7 +8,7 @@ use graphshell_sim::capsule::{Capsule, CapsuleError};
 use graphshell_sim::plan::{Plan, PlanError};
 
 use graphshell_sync::limits::MAX_RECORDING_BYTES;
-use graphshell_sync::recording::{Recording, RecordingError};
+use graphshell_sync::recording::{RECORDING_MAGIC, Recording, RecordingError};
 
 use super::report::Report;
 use super::subject::Subject;
@@ -108,22 +108,24 @@ pub(crate) fn read(path: &Path, expected: &'static str) -> Result<Content, FileE
     if path.is_dir() {
         return Err(not("is a directory"));
     }
-    let (longest, longest_recording) = (LONGEST_MIB << 20, MAX_RECORDING_BYTES as u64);
+    let cannot = |reason| FileError::Read { file: named(path), reason, expected };
+    let mut file = File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(longest.max(longest_recording) + 1).read_to_end(&mut bytes))
-        .map_err(|reason| FileError::Read { file: named(path), reason, expected })?;
-    let length = bytes.len() as u64;
-    if Recording::is_one(&bytes) && length > longest_recording {
-        let (found, expected) = ("is longer than any recording", "a recording");
-        let most_mib = longest_recording >> 20;
-        return Err(FileError::Not { file: named(path), found, expected, most_mib });
+    let front = RECORDING_MAGIC.len() as u64;
+    file.by_ref().take(front).read_to_end(&mut bytes).map_err(cannot)?;
+    let is_recording = Recording::is_one(&bytes);
+    let longest = if is_recording { MAX_RECORDING_BYTES as u64 } else { LONGEST_MIB << 20 };
+    let more = longest + 1 - bytes.len() as u64;
+    file.take(more).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > longest {
+        let (found, expected) = match is_recording {
+            true => ("is longer than any recording", "a recording"),
+            false => ("is too long", expected),
+        };
+        return Err(FileError::Not { file: named(path), found, expected, most_mib: longest >> 20 });
     }
-    if Recording::is_one(&bytes) {
+    if is_recording {
         return Ok(Content::Recording(bytes));
-    }
-    if length > longest {
-        return Err(not("is too long"));
     }
     let text = String::from_utf8(bytes).map_err(|_| not("is not UTF-8 text"))?;
     match text.trim_start().chars().next() {

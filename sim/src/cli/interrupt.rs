@@ -4,18 +4,26 @@
 //! handler it reaches also a program that is the first of its container.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::Error;
 use super::exit::Exit;
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Begins to listen; to be called once.
-pub(crate) fn listen() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted.code().into());
-        }
-    })
+/// Begins to listen.
+pub(crate) fn listen() -> Result<(), Error> {
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the second signal finds what the first has set.
+        let ends = i32::from(Exit::Interrupted.code());
+        flag::register_conditional_shutdown(signal, ends, Arc::clone(&INTERRUPTED))
+            .and_then(|_| flag::register(signal, Arc::clone(&INTERRUPTED)))
+            .map_err(Error::Interrupt)?;
+    }
+    Ok(())
 }
 
 /// Whether there was an interrupt.

@@ -157,14 +157,15 @@ impl Kinds {
     }
 
     /// Explains of each kind the seed that failed soonest, in a file of `folder` that is named like its
-    /// capsule. Returns what could not be written.
+    /// capsule, until it is to `stop`. Returns what could not be written.
     pub(crate) fn explain(
         &mut self,
         folder: &Path,
         page: impl Fn(Seed) -> String,
+        stop: impl Fn() -> bool,
     ) -> Vec<FileError> {
         let mut failed = Vec::new();
-        for Kind { id, soonest, .. } in &mut self.kinds {
+        for Kind { id, soonest, .. } in self.kinds.iter_mut().take_while(|_| !stop()) {
             let path = folder.join(format!("{id}-{}.html", soonest.seed));
             match write(&path, page(soonest.seed)) {
                 Ok(()) => soonest.explained = Some(path.to_string_lossy().into_owned()),
@@ -298,7 +299,9 @@ pub(crate) mod tests {
     fn an_explanation_is_named_beside_the_capsule() {
         let folder = tempfile::tempdir().unwrap();
         let mut kinds = kinds(&[(5, 40, "lacks 22")]);
-        assert!(kinds.explain(folder.path(), |seed| seed.to_string()).is_empty());
+        let written = kinds.explain(folder.path(), |seed| seed.to_string(), || true);
+        assert!(written.is_empty() && kinds.all()[0].soonest.explained.is_none(), "interrupted");
+        assert!(kinds.explain(folder.path(), |seed| seed.to_string(), || false).is_empty());
         let page = kinds.all()[0].soonest.explained.clone().unwrap();
         assert_eq!(std::fs::read_to_string(&page).unwrap(), "0x5");
         let told = kinds.told(80).unwrap();
@@ -307,7 +310,7 @@ pub(crate) mod tests {
         assert_eq!(kinds.all()[0].soonest.explained.as_deref(), Some("elsewhere"));
         let in_the_way = folder.path().join("file");
         std::fs::write(&in_the_way, "").unwrap();
-        assert_eq!(kinds.explain(&in_the_way, |_| String::new()).len(), 1);
+        assert_eq!(kinds.explain(&in_the_way, |_| String::new(), || false).len(), 1);
     }
 
     #[test]

@@ -93,7 +93,7 @@ enum Error {
     Output(#[from] std::io::Error),
     /// The signal handler cannot be set.
     #[error("cannot catch the interrupt signal: {0}")]
-    Interrupt(#[from] ctrlc::Error),
+    Interrupt(std::io::Error),
 }
 
 /// Runs the program on the process's arguments.

@@ -71,7 +71,8 @@ impl fmt::Display for Whole {
             Some(count) => write!(f, "{count} seeds")?,
             None => write!(f, "seeds")?,
         }
-        write!(f, " from {} on in {} shards", self.first, self.shards)
+        let shards = if self.shards == 1 { "shard" } else { "shards" };
+        write!(f, " from {} on in {} {shards}", self.first, self.shards)
     }
 }
 
@@ -254,14 +255,17 @@ impl Report {
 
     /// Why nothing or too little was proved, one reason after the other; none if it was not so.
     pub(crate) fn shortcomings(&self, demand_probes: bool) -> Vec<String> {
-        if self.interrupted {
-            return Vec::new();
-        }
         let mut why = Vec::new();
+        if self.interrupted && self.is_sum {
+            why.push("too little was proved: a shard was interrupted".to_owned());
+        }
+        why.extend(self.missing().map(|missing| format!("too little was proved: {missing}")));
+        if self.interrupted {
+            return why;
+        }
         if self.tally.proved_nothing() {
             why.push("nothing was proved: too many of the seeds were invalid".to_owned());
         }
-        why.extend(self.missing().map(|missing| format!("too little was proved: {missing}")));
         let demanded = self.tally.demanded();
         if demand_probes && !demanded.is_empty() {
             let demanded = demanded.join(", ");

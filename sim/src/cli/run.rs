@@ -116,7 +116,7 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     }
     // Whoever interrupts wants an end.
     if let Some(folder) = args.explanations.as_deref().filter(|_| !interrupted) {
-        let failed = failures.explain(folder, |seed| page(seed, recipe));
+        let failed = failures.explain(folder, |seed| page(seed, recipe), interrupt::seen);
         trouble = trouble.and(complain_of(failed));
     }
     let part = |places: &Range<u64>| Seeds {

@@ -136,7 +136,10 @@ pub(crate) fn watched<T: Send + 'static, B>(
         if (jobs.pace)() == Pace::Leave
             && now.duration_since(*leaving.get_or_insert(now)) >= patience.leave
         {
-            let left = jobs.begun(now).collect();
+            let mut left: Left = jobs.begun(now).collect();
+            // A job is noted as begun until its result is in the channel, where it may lie for a while.
+            early.extend(receiver.try_iter());
+            left.retain(|(job, _)| *job >= due && !early.contains_key(job));
             for (job, result) in early {
                 if let ControlFlow::Break(end) = each(job, result) {
                     return (ControlFlow::Break(end), left);

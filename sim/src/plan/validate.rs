@@ -201,6 +201,8 @@ impl Plan {
             let place = || format!("expectation {}", place + 1);
             for name in &expectation.at {
                 check_peer(peers, ".at", name).map_err(at(place))?;
+                let lies = self.peers.iter().any(|peer| peer.is_hostile() && peer.name == *name);
+                check(!lies, ".at", quoted(name), "a peer without lies").map_err(at(place))?;
             }
             for (nth, fact) in expectation.that.iter().enumerate() {
                 known(fact).map_err(at(|| format!("{}, fact {}", place(), nth + 1)))?;

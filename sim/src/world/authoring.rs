@@ -1,7 +1,7 @@
 //! What the user of a peer authors, and what the oracles must know of it.
 
 use graphshell_sync::legacy::encode_legacy;
-use graphshell_sync::limits::MAX_BATCH_ENTRIES;
+use graphshell_sync::limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
 use graphshell_sync::ports::Clock;
 use graphshell_sync::{Conflict, EditError, ImportError, LogEntry, Receipt, Resolution, Subject};
 
@@ -14,6 +14,8 @@ use crate::trace::Mark;
 
 /// Most edits of one step that are made as one; an edit may take several entries.
 const EDITS_AT_ONCE: usize = MAX_BATCH_ENTRIES / 4;
+/// Most bytes of what they say.
+const BYTES_AT_ONCE: usize = MAX_BATCH_BYTES / 4;
 
 impl<'a> User<'a> {
     pub(super) fn import_legacy(&self) -> Vec<Receipt> {
@@ -50,8 +52,7 @@ impl<'a> User<'a> {
     pub(super) fn edit(&self, edits: &[Edit], under_way: &UnderWay<'a>) {
         let clock_ms = self.clock.now_ms();
         self.world.tell(self.me, format_args!("edits {edits:?}"), &[]);
-        for edits in edits.chunks(EDITS_AT_ONCE) {
-            let entries: Vec<_> = edits.iter().map(|edit| edit.to_entry(clock_ms)).collect();
+        for entries in at_once(edits.iter().map(|edit| edit.to_entry(clock_ms))) {
             let one = |entry: &LogEntry| {
                 let edit = || self.workspace.edit(entry.clone());
                 self.author(under_way, Some(std::slice::from_ref(entry)), edit)
@@ -188,5 +189,45 @@ impl<'a> User<'a> {
         }
         self.world.count_many("entries authored", dots.len() as u64);
         self.world.mark(self.me, || Mark::Authored(dots));
+    }
+}
+
+/// Operations in groups that one edit surely holds.
+fn at_once(operations: impl Iterator<Item = LogEntry>) -> Vec<Vec<LogEntry>> {
+    let mut groups: Vec<Vec<LogEntry>> = Vec::new();
+    let mut bytes = 0;
+    for operation in operations {
+        let mut payload = Vec::new();
+        operation.encode_payload(&mut payload).expect("the plan is valid");
+        bytes += payload.len();
+        match groups.last_mut() {
+            Some(group) if group.len() < EDITS_AT_ONCE && bytes <= BYTES_AT_ONCE => {
+                group.push(operation);
+            }
+            _ => {
+                bytes = payload.len();
+                groups.push(vec![operation]);
+            }
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_group_is_more_than_one_edit_holds() {
+        let long =
+            |&length: &usize| Edit::Unknown { kind: 60_000, payload: vec![0; length] }.to_entry(0);
+        let sizes = |lengths: &[usize]| -> Vec<usize> {
+            at_once(lengths.iter().map(long)).iter().map(Vec::len).collect()
+        };
+        assert_eq!(sizes(&[]), [0; 0]);
+        assert_eq!(sizes(&[1; 2 * EDITS_AT_ONCE + 1]), [EDITS_AT_ONCE, EDITS_AT_ONCE, 1]);
+        let fifth = BYTES_AT_ONCE / 5;
+        assert_eq!(sizes(&[fifth; 6]), [5, 1]);
+        assert_eq!(sizes(&[2 * fifth, 2 * fifth, 2 * fifth, 10]), [2, 2]);
     }
 }

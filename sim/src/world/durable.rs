@@ -43,8 +43,10 @@ impl World {
                     let anew = anew.unwrap_or_default();
                     self.judge(durability::judge_disowned(me, first, &lost, &anew));
                     peer.acknowledged.borrow_mut().disowned(*author, *after);
-                    let given_up = |dot: &Dot| dot.peer == *author && dot.sequence > *after;
-                    peer.authored.borrow_mut().retain(|dot, _| !given_up(dot));
+                    // An edit may be cut in the middle: what others hold of it stays.
+                    peer.authored.borrow_mut().retain(|first, moment| {
+                        first.peer != *author || first.sequence + moment.entries <= *after + 1
+                    });
                 }
                 Record::Identity { device, incarnation } => {
                     // What was never durable under the old name was made again under the new one.

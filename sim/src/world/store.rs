@@ -169,16 +169,18 @@ impl SimStore {
 impl Store for SimStore {
     async fn open(&self) -> Result<Opened, StoreError> {
         let _counted = Counted::begin(&self.world.peer(self.me).storing);
-        // The engine goes on with what it had stored of others, and with no part of a snapshot.
-        self.world.peer(self.me).heard.take();
-        self.world.peer(self.me).handed.take();
-        self.world.peer(self.me).atomic.borrow_mut().begin_anew();
-        self.world.peer(self.me).image.borrow_mut().contents.reopened();
-        self.world.peer(self.me).cuts.set(false);
+        let peer = self.world.peer(self.me);
+        // The engine goes on with what it had stored: of others, and of a snapshot no part. A withdrawal
+        // that did not come to the disk is taken back, before the user hears of it.
+        peer.heard.take();
+        peer.handed.take();
+        peer.withdrawing.take();
+        peer.atomic.borrow_mut().begin_anew();
+        peer.image.borrow_mut().contents.reopened();
+        peer.cuts.set(false);
         if let Some(sealed) = &self.sealed {
             return sealed.open().await;
         }
-        let peer = self.world.peer(self.me);
         peer.fuse.pass().await;
         let image = peer.image.borrow();
         Ok(Opened {
