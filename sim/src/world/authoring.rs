@@ -156,7 +156,8 @@ impl<'a> User<'a> {
         let renamed = peer.was_set_back()
             || peer.excused.get()
             || !peer.forks.borrow().is_empty()
-            || peer.author.get().is_some_and(|author| slander.about(author));
+            // The log may have the new name already.
+            || slander.about(self.workspace.peer_id());
         Circumstances {
             shown: match error {
                 EditError::NoSuchNode(node) => {

@@ -148,6 +148,8 @@ pub(crate) struct Peer {
     pub(crate) authored: RefCell<BTreeMap<Dot, Moment>>,
     /// What its reader saw last.
     pub(crate) seen: RefCell<VersionVector>,
+    /// How far it ever told others of anybody's entries.
+    pub(crate) left: RefCell<VersionVector>,
     /// What it told others of itself since it was looked at last, each with its promise then.
     pub(super) told: RefCell<Vec<(VersionVector, Option<Promise>)>>,
     pub(crate) atomic: RefCell<Atomic>,
@@ -218,6 +220,7 @@ impl World {
             withdrawing: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
+            left: RefCell::default(),
             told: RefCell::default(),
             atomic: RefCell::default(),
             acknowledged: RefCell::default(),

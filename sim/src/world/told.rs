@@ -19,6 +19,7 @@ impl World {
     pub(crate) fn judge_told(&self, me: usize) {
         for (told, promise) in self.peer(me).told.take() {
             self.judge_promised(me, &told, promise);
+            self.peer(me).left.borrow_mut().join(&told);
         }
     }
 
@@ -36,9 +37,17 @@ impl World {
             _ => 0,
         };
         let kept = durability::judge_promised(me, last, promised);
-        // What others have has left already, in an earlier life.
+        if kept.is_ok() {
+            return;
+        }
+        // What others have has left already, in an earlier life; a liar says that it has what it was only
+        // told of.
         let mut others = self.peers.iter().enumerate().filter(|&(other, _)| other != me);
-        if kept.is_err() && !others.any(|(_, other)| other.atomic.borrow().ever_met(last)) {
+        let had = others.any(|(_, other)| match &*other.liar.borrow() {
+            Some(_) => peer.left.borrow().covers_dot(last),
+            None => other.atomic.borrow().ever_met(last),
+        });
+        if !had {
             self.judge(kept);
         }
     }
