@@ -105,9 +105,14 @@ impl<'a> Shows<'a> {
         }
     }
 
+    /// By how many records, as it says, the log reached farther once.
+    pub(crate) fn lost(&self) -> u64 {
+        self.opened.watermark.saturating_sub(self.opened.end)
+    }
+
     /// Whether it says that the log reached farther once.
     pub(crate) fn says_loss(&self) -> bool {
-        self.opened.watermark > self.opened.end
+        self.lost() > 0
     }
 
     /// Judges whether it says so, the database, which the disk kept, having been told that the log reached

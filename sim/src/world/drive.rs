@@ -244,7 +244,8 @@ impl Drive {
         }
         world.count("logs cut short by the disk");
         world.note(me, "has lost a part of its log to the disk", &[]);
-        image.lost = acknowledged.saturating_sub(image.end());
+        // The database may know of a write that nobody acknowledged.
+        image.lost = acknowledged.saturating_sub(image.end()).max(shows.lost());
         kept.acknowledged = image.end();
         self.untold.set(shows.says_loss());
         peer.becomes(image);
