@@ -153,7 +153,8 @@ pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Res
     }
     let (_, lives) = world::record(&plan, &Options::default(), ROOM);
     for life in lives {
-        let path = folder.join(format!("{}-{}.gsrec", life.peer, life.life));
+        let place = plan.peer_index(&life.peer).unwrap_or_default();
+        let path = folder.join(format!("{}-{}.gsrec", file_stem(&life.peer, place), life.life));
         match life.bytes {
             Ok(bytes) => {
                 write(&path, &bytes)?;
@@ -163,4 +164,26 @@ pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Res
         }
     }
     Ok(())
+}
+
+/// What the files of a peer begin with: its name, or its place if the name would lead elsewhere.
+fn file_stem(peer: &str, place: usize) -> String {
+    let leads = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':');
+    match peer.starts_with('.') || peer.contains(leads) {
+        true => format!("peer {}", place + 1),
+        false => peer.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_recording_is_written_outside_of_its_folder() {
+        assert_eq!(file_stem("ada", 0), "ada");
+        for name in ["../ada", "/etc/ada", "C:ada", "a\\da", "..", ".ada", "a\nda"] {
+            assert_eq!(file_stem(name, 2), "peer 3", "{name:?}");
+        }
+    }
 }

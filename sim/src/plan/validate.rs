@@ -110,7 +110,7 @@ impl Plan {
         let mut peers = BTreeSet::new();
         for (place, peer) in self.peers.iter().enumerate() {
             let place = || format!("peer {}", place + 1);
-            check_peer_name(&peer.name).map_err(at(place))?;
+            check_name(".name", &peer.name).map_err(at(place))?;
             check(peers.insert(peer.name.as_str()), ".name", quoted(&peer.name), "a unique name")
                 .map_err(at(place))?;
             check_clock(".clock_offset_ms", peer.clock_offset_ms).map_err(at(place))?;
@@ -351,19 +351,6 @@ fn check_peer(peers: &BTreeSet<&str>, field: &'static str, name: &str) -> Result
     } else {
         check(false, field, quoted(name), format!("one of {}", listed()))
     }
-}
-
-/// Recordings of a peer are files of its name.
-fn check_peer_name(name: &str) -> Result<(), Wrong> {
-    check_name(".name", name)?;
-    let path = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':');
-    check(
-        !name.starts_with('.') && !name.contains(path),
-        ".name",
-        quoted(name),
-        "a name that can be a file's, without a leading dot, separators and control characters"
-            .to_owned(),
-    )
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<(), Wrong> {
