@@ -37,11 +37,7 @@ impl<'a> User<'a> {
             {
                 Vec::new()
             }
-            Err(ImportError::Edit(EditError::Unavailable))
-                if self.circumstances(&EditError::Unavailable, None).in_trouble =>
-            {
-                Vec::new()
-            }
+            Err(ImportError::Edit(EditError::Unavailable)) if self.in_trouble() => Vec::new(),
             Err(error) => {
                 self.fail("a legacy log is taken", error.to_string());
                 Vec::new()
@@ -152,12 +148,6 @@ impl<'a> User<'a> {
 
     fn circumstances(&self, error: &EditError, operations: Option<&[LogEntry]>) -> Circumstances {
         let peer = self.world.peer(self.me);
-        let slander = self.world.slander.borrow();
-        let renamed = peer.was_set_back()
-            || peer.excused.get()
-            || !peer.forks.borrow().is_empty()
-            // The log may have the new name already.
-            || slander.about(self.workspace.peer_id());
         Circumstances {
             shown: match error {
                 EditError::NoSuchNode(node) => {
@@ -176,9 +166,20 @@ impl<'a> User<'a> {
                 _ => false,
             },
             settles: operations.is_none(),
-            in_trouble: renamed || peer.store_failed.get(),
+            in_trouble: self.in_trouble(),
             waiting: peer.unsettled.get() > 0,
         }
+    }
+
+    /// Whether the store failed in this life, or the name may be about to change.
+    fn in_trouble(&self) -> bool {
+        let peer = self.world.peer(self.me);
+        peer.store_failed.get()
+            || peer.was_set_back()
+            || peer.excused.get()
+            || !peer.forks.borrow().is_empty()
+            // The log may have the new name already.
+            || self.world.slander.borrow().about(self.workspace.peer_id())
     }
 
     /// Takes note of the entries of an edit that was made.

@@ -107,14 +107,16 @@ impl World {
         self.judge(compaction::judge_base(me, &after, &vector));
         // What a snapshot brings shows and is stored as one.
         peer.atomic.borrow_mut().joined(&before, &after);
-        // What was disowned stands in the log too, and nobody is to have it. If it comes back from
-        // others it stands there once more.
-        let left = image.records.iter().filter_map(|bytes| Record::decode(bytes).ok());
-        let left: BTreeSet<_> = left.flat_map(entries).collect();
+        // What was disowned stands in the log too, and nobody is to have it.
         let counts = |&(dot, hash): &(Dot, Hash)| image.contents.held.get(dot) == Some(hash);
-        let cut = dropped.into_iter().flat_map(entries).filter(counts);
-        let cut = cut.filter(|entry| !left.contains(entry)).map(|(dot, _)| dot);
-        let cut: Vec<Dot> = cut.collect();
+        let mut cut: Vec<_> = dropped.into_iter().flat_map(entries).filter(counts).collect();
+        if !cut.is_empty() {
+            // If it came back from others it stands there once more.
+            let left = image.records.iter().filter_map(|bytes| Record::decode(bytes).ok());
+            let left: BTreeSet<_> = left.flat_map(entries).collect();
+            cut.retain(|entry| !left.contains(entry));
+        }
+        let cut: Vec<Dot> = cut.into_iter().map(|(dot, _)| dot).collect();
         for (place, other) in self.peers.iter().enumerate().filter(|&(place, _)| place != me) {
             let shares = image.contents.shared.contains(&other.device);
             let honest = other.liar.borrow().is_none();

@@ -51,7 +51,6 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
 fn begin(world: &World, me: usize) {
     let peer = world.peer(me);
     peer.boots.set(peer.boots.get() + 1);
-    peer.withdrawing.take();
     if peer.boots.get() > 1 {
         world.count("restarts");
     }
