@@ -113,24 +113,38 @@ const SELDOM: [&str; 10] = [
     "snapshot begun anew",
 ];
 
-/// Whether a run may count this.
-pub(crate) fn is_declared(name: &str) -> bool {
-    let lists = [&COMMON[..], &RARE, &SELDOM];
-    lists.iter().any(|list| list.binary_search(&name).is_ok())
-        || Counter::ALL.iter().any(|counter| counter.name() == name)
+/// So many seeds are expected to reach what happens seldom.
+const MANY: u64 = 20_000;
+
+/// All that a run may count.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    let engine = Counter::ALL.map(Counter::name).into_iter().filter(|name| !is_seldom(name));
+    COMMON.into_iter().chain(RARE).chain(SELDOM).chain(engine)
 }
 
-/// The rare events that were never counted, in alphabetical order; of those that a small sweep must
-/// reach, or of all.
-pub fn never_reached(counts: &BTreeMap<String, u64>, demanded: bool) -> Vec<&'static str> {
-    let seldom = |name: &str| SELDOM.binary_search(&name).is_ok();
-    let engine = Counter::ALL.map(Counter::name).into_iter().filter(|name| !seldom(name));
-    let others = SELDOM.into_iter().filter(|_| !demanded);
-    let all = RARE.into_iter().chain(engine).chain(others);
-    let mut never: Vec<_> =
-        all.filter(|&name| counts.get(name).is_none_or(|&times| times == 0)).collect();
+/// Whether a run may count this.
+pub(crate) fn is_declared(name: &str) -> bool {
+    all().any(|declared| declared == name)
+}
+
+fn is_seldom(name: &str) -> bool {
+    SELDOM.binary_search(&name).is_ok()
+}
+
+/// The rare events that were never counted, in alphabetical order.
+pub fn never_reached(counts: &BTreeMap<String, u64>) -> Vec<&'static str> {
+    let reached = |name| counts.get(name).is_some_and(|&times| times > 0);
+    let rare = all().filter(|name| COMMON.binary_search(name).is_err());
+    let mut never: Vec<_> = rare.filter(|&name| !reached(name)).collect();
     never.sort_unstable();
     never
+}
+
+/// Those of them that so many seeds are expected to reach; few seeds need not reach what happens seldom.
+pub fn missed(counts: &BTreeMap<String, u64>, seeds: u64) -> Vec<&'static str> {
+    let mut missed = never_reached(counts);
+    missed.retain(|name| seeds >= MANY || !is_seldom(name));
+    missed
 }
 
 #[cfg(test)]
@@ -141,14 +155,10 @@ mod tests {
 
     #[test]
     fn every_name_stands_once_and_in_order() {
-        let lists = [&COMMON[..], &RARE, &SELDOM];
-        assert!(lists.iter().all(|list| list.is_sorted()));
-        let mut all: Vec<&str> = lists.concat();
-        let engine = Counter::ALL.map(Counter::name);
-        all.extend(engine.iter().filter(|name| SELDOM.binary_search(name).is_err()));
-        let once: BTreeSet<&str> = all.iter().copied().collect();
-        assert_eq!(once.len(), all.len());
-        assert!(all.iter().all(|name| is_declared(name)) && !is_declared("gap buffered"));
+        assert!([&COMMON[..], &RARE, &SELDOM].iter().all(|list| list.is_sorted()));
+        let once: BTreeSet<&str> = all().collect();
+        assert_eq!(once.len(), all().count());
+        assert!(is_declared("gap parked") && !is_declared("gap buffered"));
     }
 
     #[test]
@@ -158,11 +168,18 @@ mod tests {
             ("gap parked".to_owned(), 3),
             ("resets".to_owned(), 0),
         ]);
-        let never = never_reached(&counts, true);
+        let never = never_reached(&counts);
         assert!(!never.contains(&"rot") && !never.contains(&"gap parked"));
         assert!(never.contains(&"restores") && never.contains(&"gap filled"));
         assert!(never.contains(&"resets"));
-        assert!(!never.contains(&"answered busy"));
-        assert!(never_reached(&counts, false).contains(&"answered busy"));
+        assert!(never.contains(&"answered busy") && !never.contains(&"rounds"));
+    }
+
+    #[test]
+    fn what_happens_seldom_is_missed_in_many_seeds_alone() {
+        let counts = BTreeMap::new();
+        assert_eq!(missed(&counts, MANY), never_reached(&counts));
+        let few = missed(&counts, MANY - 1);
+        assert!(few.contains(&"rot") && !few.iter().any(|name| is_seldom(name)));
     }
 }

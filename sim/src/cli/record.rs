@@ -207,7 +207,7 @@ mod tests {
 
     fn seed() -> Subject {
         let shape = Shape { peers: 12, ..Shape::default() };
-        Subject::Seed { seed: Seed(42), recipe: Recipe { shape, canary: false } }
+        Subject::Seed { seed: Seed(42), recipe: Recipe { shape, bait: None } }
     }
 
     #[test]

@@ -266,10 +266,10 @@ impl Report {
         if self.tally.proved_nothing() {
             why.push("nothing was proved: too many of the seeds were invalid".to_owned());
         }
-        let demanded = self.tally.demanded();
-        if demand_probes && !demanded.is_empty() {
-            let demanded = demanded.join(", ");
-            why.push(format!("too little was proved; --demand-probes wants: {demanded}"));
+        let missed = self.tally.missed();
+        if demand_probes && !missed.is_empty() {
+            let missed = missed.join(", ");
+            why.push(format!("too little was proved; --demand-probes wants: {missed}"));
         }
         why
     }

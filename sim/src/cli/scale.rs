@@ -77,7 +77,7 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
             break;
         }
         let shape = Shape { peers, edits: args.edits, ..Shape::default() };
-        let recipe = Recipe { shape, canary: false };
+        let recipe = Recipe { shape, bait: None };
         let (seed, plan) = (args.seed.0..=u64::MAX)
             .map(|seed| (Seed(seed), recipe.plan(Seed(seed))))
             .find(|(_, plan)| plan.disk.is_none())

@@ -139,7 +139,7 @@ fn plant(tree: &Tree, patch: Patch, args: &ScoreArgs, bar: &ProgressBar) -> Opti
 /// Whether the seed fails without the bug too.
 fn fails_without(patch: &Patch, seed: Seed) -> bool {
     let shape = Shape { profile: patch.bug.profile, ..Shape::default() };
-    let subject = Subject::Seed { seed, recipe: Recipe { shape, canary: false } };
+    let subject = Subject::Seed { seed, recipe: Recipe { shape, bait: None } };
     let judged = judge(|options| subject.run(options), false, &Options::default());
     judged.outcome().is_failure()
 }

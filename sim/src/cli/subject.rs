@@ -12,6 +12,26 @@ use super::args::Seed;
 /// Pages that no plan shows: what a canary expects.
 const CANARY_PAGES: usize = 1_000_000;
 
+/// What a plan expects beside what always holds, so that it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bait {
+    /// What is false of every plan.
+    Canary,
+    /// That this is never counted.
+    Event(&'static str),
+}
+
+impl Bait {
+    fn expectation(self) -> Fact {
+        match self {
+            Bait::Canary => Fact::NodeCount { count: CANARY_PAGES },
+            Bait::Event(what) => {
+                Fact::Counted { what: what.to_owned(), least: None, most: Some(0) }
+            }
+        }
+    }
+}
+
 /// Where a plan comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
@@ -27,18 +47,16 @@ pub(crate) enum Subject {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recipe {
     pub(crate) shape: Shape,
-    /// Whether the plan expects what is false.
-    pub(crate) canary: bool,
+    /// What its plan expects so that it fails.
+    pub(crate) bait: Option<Bait>,
 }
 
 impl Recipe {
     /// The plan of this seed.
     pub(crate) fn plan(&self, seed: Seed) -> Plan {
         let mut plan = generate::plan(seed.0, &self.shape);
-        if self.canary {
-            let that = vec![Fact::NodeCount { count: CANARY_PAGES }];
-            plan.expect.push(Expectation { at: Vec::new(), that });
-        }
+        let bait = self.bait.map(Bait::expectation);
+        plan.expect.extend(bait.map(|fact| Expectation { at: Vec::new(), that: vec![fact] }));
         plan
     }
 
@@ -55,8 +73,10 @@ impl Recipe {
         if self.shape.edits != default.edits {
             flags += &format!(" --edits {}", self.shape.edits);
         }
-        if self.canary {
-            flags += " --canary";
+        match self.bait {
+            None => {}
+            Some(Bait::Canary) => flags += " --canary",
+            Some(Bait::Event(event)) => flags += &format!(" --find {}", quoted(event)),
         }
         flags
     }
@@ -154,7 +174,7 @@ mod tests {
         assert_eq!(replay(Recipe::default()), "cargo sim replay 0x2a --verbose");
         let profile = Profile::Lossy;
         let shape = Shape { peers: 12, edits: 40, profile, ..Shape::default() };
-        let replay = replay(Recipe { shape, canary: true });
+        let replay = replay(Recipe { shape, bait: Some(Bait::Canary) });
         assert_eq!(
             replay,
             "cargo sim replay 0x2a --profile lossy --peers 12 --edits 40 --canary --verbose"

@@ -30,33 +30,18 @@ pub(crate) fn in_order<T: Send, B>(
     work: impl Fn(u64) -> T + Sync,
     mut each: impl FnMut(u64, T) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
-    let next = AtomicU64::new(0);
+    let pace = || if stop() { Pace::Finish } else { Pace::On };
+    let jobs = Jobs::new(count, threads, pace, work);
     let (sender, receiver) = mpsc::channel();
-    let worker = |sender: mpsc::Sender<(u64, T)>| {
-        while !stop() {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            if job >= count || sender.send((job, work(job))).is_err() {
-                break;
-            }
-        }
-    };
     thread::scope(|scope| {
-        for _ in 0..threads {
-            let (worker, sender) = (&worker, sender.clone());
-            scope.spawn(move || worker(sender));
+        for place in 0..threads {
+            let (jobs, sender) = (&jobs, sender.clone());
+            scope.spawn(move || jobs.take(place, &sender));
         }
         drop(sender);
-        let mut early = BTreeMap::new();
-        let mut due = 0;
+        let mut turns = Turns::default();
         // Dropping the receiver, on a break, makes the workers' next send fail.
-        for (job, result) in receiver {
-            early.insert(job, result);
-            while let Some(result) = early.remove(&due) {
-                each(due, result)?;
-                due += 1;
-            }
-        }
-        ControlFlow::Continue(())
+        receiver.into_iter().try_for_each(|(job, result)| turns.take(job, result, &mut each))
     })
 }
 
@@ -94,8 +79,7 @@ pub(crate) fn watched<T: Send + 'static, B>(
     mut each: impl FnMut(u64, T) -> ControlFlow<B>,
     mut slow: impl FnMut(u64, Duration),
 ) -> (ControlFlow<B>, Left) {
-    let begun = (0..threads).map(|_| Mutex::default()).collect();
-    let jobs = Arc::new(Jobs { next: AtomicU64::new(0), count, begun, pace, work });
+    let jobs = Arc::new(Jobs::new(count, threads, pace, work));
     let (sender, receiver) = mpsc::channel();
     let start = |place| {
         let (jobs, sender) = (Arc::clone(&jobs), sender.clone());
@@ -105,17 +89,13 @@ pub(crate) fn watched<T: Send + 'static, B>(
     };
     let workers: Vec<_> = (0..threads).map(start).collect();
     drop(sender);
-    let (mut early, mut due) = (BTreeMap::new(), 0);
+    let mut turns = Turns::default();
     let (mut watch, mut leaving) = (Watch::new(), None);
     loop {
         match receiver.recv_timeout(BEAT) {
             Ok((job, result)) => {
-                early.insert(job, result);
-                while let Some(result) = early.remove(&due) {
-                    if let ControlFlow::Break(end) = each(due, result) {
-                        return (ControlFlow::Break(end), Left::new());
-                    }
-                    due += 1;
+                if let ControlFlow::Break(end) = turns.take(job, result, &mut each) {
+                    return (ControlFlow::Break(end), Left::new());
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -138,14 +118,9 @@ pub(crate) fn watched<T: Send + 'static, B>(
         {
             let mut left: Left = jobs.begun(now).collect();
             // A job is noted as begun until its result is in the channel, where it may lie for a while.
-            early.extend(receiver.try_iter());
-            left.retain(|(job, _)| *job >= due && !early.contains_key(job));
-            for (job, result) in early {
-                if let ControlFlow::Break(end) = each(job, result) {
-                    return (ControlFlow::Break(end), left);
-                }
-            }
-            return (ControlFlow::Continue(()), left);
+            turns.early.extend(receiver.try_iter());
+            left.retain(|(job, _)| !turns.has(*job));
+            return (turns.early.into_iter().try_for_each(|(job, result)| each(job, result)), left);
         }
     }
 }
@@ -153,7 +128,42 @@ pub(crate) fn watched<T: Send + 'static, B>(
 /// How often a watched sweep looks at its jobs.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// What the threads of a watched sweep share.
+/// Results that are ahead of their turn.
+struct Turns<T> {
+    early: BTreeMap<u64, T>,
+    /// Whose turn it is.
+    due: u64,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Turns { early: BTreeMap::new(), due: 0 }
+    }
+}
+
+impl<T> Turns<T> {
+    /// Calls `each` with all results whose turn has come.
+    fn take<B>(
+        &mut self,
+        job: u64,
+        result: T,
+        mut each: impl FnMut(u64, T) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.early.insert(job, result);
+        while let Some(result) = self.early.remove(&self.due) {
+            each(self.due, result)?;
+            self.due += 1;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whether the job's result was taken.
+    fn has(&self, job: u64) -> bool {
+        job < self.due || self.early.contains_key(&job)
+    }
+}
+
+/// What the threads of a sweep share.
 struct Jobs<P, W> {
     next: AtomicU64,
     count: u64,
@@ -164,6 +174,11 @@ struct Jobs<P, W> {
 }
 
 impl<P: Fn() -> Pace, W> Jobs<P, W> {
+    fn new(count: u64, threads: usize, pace: P, work: W) -> Self {
+        let begun = (0..threads).map(|_| Mutex::default()).collect();
+        Jobs { next: AtomicU64::new(0), count, begun, pace, work }
+    }
+
     /// Does jobs until there are no more.
     fn take<T>(&self, place: usize, sender: &Sender<(u64, T)>)
     where

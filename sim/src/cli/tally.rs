@@ -120,12 +120,12 @@ impl Tally {
 
     /// Rare events that no run reached.
     pub(crate) fn never_reached(&self) -> Vec<&'static str> {
-        probe::never_reached(&self.counts, false)
+        probe::never_reached(&self.counts)
     }
 
-    /// Rare events that a small sweep must reach, and that no run reached.
-    pub(crate) fn demanded(&self) -> Vec<&'static str> {
-        probe::never_reached(&self.counts, true)
+    /// Rare events that no run reached, and that so many are expected to reach.
+    pub(crate) fn missed(&self) -> Vec<&'static str> {
+        probe::missed(&self.counts, self.runs())
     }
 
     /// How a sweep ends.

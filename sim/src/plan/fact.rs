@@ -59,8 +59,14 @@ pub enum Fact {
     NoFork,
     /// The last round that the peer started ended well, or not; a round under way is neither.
     LastSync { ok: bool },
-    /// The run, all peers together, has counted this at least so often.
-    Counted { what: String, least: u64 },
+    /// The run, all peers together, has counted this so often, bounds inclusive; one must be given.
+    Counted {
+        what: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        least: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<u64>,
+    },
 }
 
 /// A listed conflict, by its kind and the names of what it is about.

@@ -183,8 +183,10 @@ impl Plan {
             })?;
             match fact {
                 Fact::ForkReported { author_of } => check_peer(peers, ".author_of", author_of),
-                Fact::Counted { what, .. } => {
-                    check(probe::is_declared(what), ".what", quoted(what), "what a run may count")
+                Fact::Counted { what, least, most } => {
+                    check(probe::is_declared(what), ".what", quoted(what), "what a run may count")?;
+                    let given = least.or(*most).is_some();
+                    check(given, "", "no bound".to_owned(), "`least`, `most` or both")
                 }
                 _ => Ok(()),
             }

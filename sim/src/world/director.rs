@@ -284,18 +284,18 @@ fn all_edits_settled(world: &World) -> bool {
 /// Judges what the plan expects at its end.
 fn expectations(world: &World, views: &[(View, &Holdings)]) -> Result<(), Finding> {
     for expectation in &world.plan.expect {
+        let peers_left = facts::judge_run(world, &expectation.that)?;
+        if !peers_left && expectation.at.is_empty() {
+            continue;
+        }
         for (me, peer) in world.peers.iter().enumerate() {
             let everybody = expectation.at.is_empty() && !world.plan.peers[me].is_hostile();
             if !everybody && !expectation.at.contains(&peer.name) {
                 continue;
             }
             let Some((view, _)) = views.iter().find(|(view, _)| view.peer == me) else {
-                return Err(Finding {
-                    property: "expectation of the plan",
-                    peers: vec![me],
-                    operations: Vec::new(),
-                    detail: "expected the peer to be up at the end".to_owned(),
-                });
+                let detail = "expected the peer to be up at the end".to_owned();
+                return Err(facts::finding(vec![me], detail));
             };
             facts::judge(world, view, &expectation.that)?;
         }

@@ -13,14 +13,14 @@ use crate::plan::{Fact, Listed, node_id as node};
 /// Judges facts at one peer.
 pub(crate) fn judge(world: &World, view: &View, facts: &[Fact]) -> Result<(), Finding> {
     for fact in facts {
-        read(world, view, fact).map_err(|detail| Finding {
-            property: "expectation of the plan",
-            peers: vec![view.peer],
-            operations: Vec::new(),
-            detail,
-        })?;
+        read(world, view, fact).map_err(|detail| finding(vec![view.peer], detail))?;
     }
     Ok(())
+}
+
+/// What a plan expected and is not so.
+pub(crate) fn finding(peers: Vec<usize>, detail: String) -> Finding {
+    Finding { property: "expectation of the plan", peers, operations: Vec::new(), detail }
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(
@@ -120,18 +120,36 @@ fn read(world: &World, view: &View, fact: &Fact) -> Result<(), String> {
         Fact::NoFork => {
             equal("forks reported", &Forks::new(), &world.peer(view.peer).forks.borrow())
         }
-        Fact::Counted { what, least } => match world.counts().get(what.as_str()).copied() {
-            found if found.unwrap_or(0) >= *least => Ok(()),
-            found => {
-                let found = found.unwrap_or(0);
-                Err(format!("count of {what:?}: expected at least {least}, found {found}"))
-            }
-        },
+        Fact::Counted { what, least, most } => counted(world, what, *least, *most),
         Fact::LastSync { ok } => {
             let found = world.peer(view.peer).last_sync.get();
             equal("whether the last round ended well", &Some(*ok), &found)
         }
     }
+}
+
+/// Judges the facts that are of the run; says whether peers are left to ask, if only for being up.
+pub(crate) fn judge_run(world: &World, facts: &[Fact]) -> Result<bool, Finding> {
+    let mut left = facts.is_empty();
+    for fact in facts {
+        let Fact::Counted { what, least, most } = fact else {
+            left = true;
+            continue;
+        };
+        counted(world, what, *least, *most).map_err(|detail| finding(Vec::new(), detail))?;
+    }
+    Ok(left)
+}
+
+fn counted(world: &World, what: &str, least: Option<u64>, most: Option<u64>) -> Result<(), String> {
+    let found = world.counts().get(what).copied().unwrap_or(0);
+    if (least.unwrap_or(0)..=most.unwrap_or(u64::MAX)).contains(&found) {
+        return Ok(());
+    }
+    let least = least.map(|least| format!("at least {least}"));
+    let most = most.map(|most| format!("at most {most}"));
+    let bounds: Vec<String> = least.into_iter().chain(most).collect();
+    Err(format!("count of {what:?}: expected {}, found {found}", bounds.join(" and ")))
 }
 
 /// How many lines are drawn between two nodes, and the visits on them each way.
