@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use graphshell_sim::generate::{Profile, Shape, plan};
-use graphshell_sim::plan::{Action, Edit, FaultKind, Lie, Plan};
+use graphshell_sim::plan::{Action, Edit, FaultKind, Lie, Peer, Plan};
 use proptest::prelude::*;
 
 /// The names under which a plan's JSON knows its actions and edits.
@@ -81,6 +81,24 @@ fn every_kind_of_fault_appears_within_200_seeds_and_none_in_profile_calm() {
     assert_eq!(kinds(Profile::Calm), BTreeSet::new());
     assert!(!kinds(Profile::Partitions).contains("rot"));
     assert!(!kinds(Profile::Lossy).contains("restore"));
+}
+
+#[test]
+fn somebody_lies_in_every_hostile_seed_and_in_none_of_a_bad_network() {
+    let shape = |profile| Shape { profile, ..Shape::default() };
+    for seed in 0..100 {
+        let company = |plan: Plan| {
+            let lies = plan.peers.iter().any(|peer| peer.is_hostile());
+            let odd = |peer: &Peer| peer.stranger || peer.protocol.is_some();
+            (lies, plan.peers.iter().any(odd))
+        };
+        assert!(company(plan(seed, &shape(Profile::Hostile))).0, "seed {seed}");
+        for profile in [Profile::Lossy, Profile::Partitions, Profile::Disks, Profile::Clocks] {
+            assert_eq!(company(plan(seed, &shape(profile))), (false, false), "seed {seed}");
+        }
+        let calm = plan(seed, &shape(Profile::Calm));
+        assert!(calm.peers.iter().all(|peer| peer.broken.is_none()), "seed {seed}");
+    }
 }
 
 #[test]

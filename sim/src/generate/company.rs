@@ -6,17 +6,13 @@
 use graphshell_sync::wire::PROTOCOL_VERSION;
 
 use super::dice::Dice;
-use super::{LEGACY_DEVICES, Profile, Shape};
-use crate::plan::{Action, Broken, Lie, Peer, Step};
+use super::{LEGACY_DEVICES, Shape};
+use crate::plan::{Action, Broken, FaultKind, Lie, Peer, Step};
 
 /// Honest peers that always stay whole: without two of them nothing would have to converge.
 const WHOLE: usize = 2;
-/// Of a hundred seeds, how many have one of each.
-const HOSTILE: u64 = 14;
-const STRANGERS: u64 = 8;
-const VERSIONS: u64 = 8;
+/// Of a hundred seeds, of any profile, how many have users who withdraw their consent.
 const WITHDRAWALS: u64 = 12;
-const BROKEN: u64 = 20;
 
 /// Makes peers what they are besides users; returns what is in, for the plan's reason.
 pub(super) fn gather(
@@ -27,7 +23,7 @@ pub(super) fn gather(
 ) -> Vec<&'static str> {
     let mut names = Vec::new();
     let span_ms = shape.span_ms;
-    let odd = |percent| if shape.profile == Profile::Calm { 0 } else { percent };
+    let odd = |kind| shape.profile.with_somebody(kind);
     // The first stay whole, the late one has enough to do.
     let free = |peer: &Peer| !peer.late && !peer.stranger && peer.protocol.is_none();
     let mut left: Vec<usize> =
@@ -36,7 +32,7 @@ pub(super) fn gather(
         let is_in = dice.chance(percent) && !left.is_empty();
         is_in.then(|| left.remove(dice.index(left.len())))
     };
-    if let Some(liar) = one(&mut dice, odd(HOSTILE)) {
+    if let Some(liar) = one(&mut dice, odd(FaultKind::Lies)) {
         let name = peers[liar].name.clone();
         // Its user's edits are another's then.
         for step in steps.iter_mut() {
@@ -52,10 +48,10 @@ pub(super) fn gather(
             attack || !concerns(&step.action, &name)
         });
     }
-    if let Some(stranger) = one(&mut dice, odd(STRANGERS)) {
+    if let Some(stranger) = one(&mut dice, odd(FaultKind::Stranger)) {
         peers[stranger].stranger = true;
     }
-    if let Some(other) = one(&mut dice, odd(VERSIONS)) {
+    if let Some(other) = one(&mut dice, odd(FaultKind::OtherVersion)) {
         let version = dice.pick(&[PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, u8::MAX]);
         peers[other].protocol = Some(version);
         if let Some(second) = one(&mut dice, 40) {
@@ -68,7 +64,7 @@ pub(super) fn gather(
             withdraw(&mut dice, peers, steps, span_ms);
         }
     }
-    if dice.chance(BROKEN) {
+    if dice.chance(shape.profile.with_broken()) {
         let mut any = false;
         while let Some(peer) = one(&mut dice, 60) {
             any = true;

@@ -34,7 +34,7 @@ impl Disks {
         let rates = Disk {
             sync_error: rate(20, (20, 40)),
             // One that lies does so often: what it owes must meet a power cut before an honest sync.
-            sync_lie: rate(25, (100, 400)),
+            sync_lie: rate(if power_cuts { 25 } else { 0 }, (100, 400)),
             // Stores are read when they are opened.
             read_error: rate(if power_cuts { 20 } else { 0 }, (40, 80)),
             write_error: rate(20, (5, 12)),

@@ -54,6 +54,16 @@ const ODDS: [(FaultKind, [u64; 7]); 18] = [
     (FaultKind::ClockDrift,    [   0,    0,   10,    0,   80,    0,   20]),
     (FaultKind::ClockJump,     [   0,    0,   10,    0,   90,    0,   40]),
 ];
+/// Of a hundred seeds, how many have somebody of each kind. Who that is is rolled apart.
+#[rustfmt::skip]
+const COMPANY: [(FaultKind, [u64; 7]); 3] = [
+    //                          calm lossy part. disks clocks hostile everything
+    (FaultKind::Lies,          [   0,    0,    0,    0,    0,  100,   14]),
+    (FaultKind::Stranger,      [   0,    0,    0,    0,    0,   30,    8]),
+    (FaultKind::OtherVersion,  [   0,    0,    0,    0,    0,   30,    8]),
+];
+/// Of a hundred seeds, how many have peers that do not heal.
+const BROKEN: [u64; 7] = [0, 20, 20, 20, 20, 20, 20];
 /// Of a hundred seeds, how many have disks under real stores. What these do is rolled apart.
 const DISKS: [u64; 7] = [0, 0, 0, 100, 0, 0, 34];
 
@@ -93,6 +103,17 @@ impl Profile {
             kinds.insert(FaultKind::Truncation);
         }
         kinds
+    }
+
+    /// Of a hundred seeds, how many have somebody of this kind.
+    pub(super) fn with_somebody(self, kind: FaultKind) -> u64 {
+        let (_, odds) = COMPANY.iter().find(|(one, _)| *one == kind).expect("a kind of company");
+        odds[self as usize]
+    }
+
+    /// Of a hundred seeds, how many have peers that do not heal.
+    pub(super) fn with_broken(self) -> u64 {
+        BROKEN[self as usize]
     }
 
     /// Of a hundred seeds, how many have disks.
@@ -135,7 +156,7 @@ mod tests {
 
     #[test]
     fn everything_has_every_kind_and_calm_none() {
-        for (kind, odds) in ODDS {
+        for (kind, odds) in ODDS.into_iter().chain(COMPANY) {
             assert_eq!(odds[Profile::Calm as usize], 0, "{kind:?}");
             assert!(odds[Profile::Everything as usize] > 0, "{kind:?}");
         }

@@ -80,6 +80,21 @@ pub(crate) fn said_by(
     said.into_values().collect()
 }
 
+/// Judges what a peer's user was told of records that are lost: as many as the store says.
+pub(crate) fn judge_loss(peer: usize, lost: u64, told: u64) -> Result<(), Finding> {
+    if lost == told {
+        return Ok(());
+    }
+    Err(Finding {
+        property: if told > lost { "no false alarm" } else { "no loss is silent" },
+        peers: vec![peer],
+        operations: Vec::new(),
+        detail: format!(
+            "the store said that {lost} records are lost, and the peer told its user of {told}"
+        ),
+    })
+}
+
 /// Judges that a peer which disowns entries from `first` on says the same again, in the same order and
 /// before anything else, under its new name.
 pub(crate) fn judge_disowned(

@@ -5,6 +5,7 @@
 
 pub(crate) mod at_rest;
 pub(crate) mod atomic;
+pub(crate) mod authored;
 pub(crate) mod bounds;
 pub(crate) mod causality;
 pub(crate) mod compaction;

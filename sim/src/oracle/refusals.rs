@@ -1,6 +1,7 @@
-//! An edit is refused only for a reason that is so.
+//! An edit is refused only for a reason that is so, and taken back only if the store failed.
 
 use graphshell_sync::EditError;
+use graphshell_sync::limits::MAX_VOLATILE_ENTRIES;
 
 use super::Finding;
 
@@ -8,12 +9,12 @@ use super::Finding;
 pub(crate) struct Circumstances {
     /// Whether the peer's reader sees what the error says that the peer lacks.
     pub(crate) shown: bool,
-    /// Whether the edit is to settle a conflict.
-    pub(crate) settles: bool,
+    /// Whether it is an edit, or settles a conflict as that kind of conflict can be settled.
+    pub(crate) fits: bool,
     /// Whether its store failed, or its name may be about to change.
     pub(crate) in_trouble: bool,
-    /// Whether edits wait for its disk.
-    pub(crate) waiting: bool,
+    /// Entries that wait for its disk.
+    pub(crate) waiting: u64,
 }
 
 /// Judges that `peer`'s user could not make an edit. A plan's edits are within the bounds of one edit,
@@ -23,9 +24,9 @@ pub(crate) fn judge(peer: usize, error: &EditError, now: &Circumstances) -> Resu
         EditError::NoSuchNode(_) | EditError::NoSuchEdge(..) | EditError::NoSuchConflict(_) => {
             !now.shown
         }
-        EditError::WrongResolution | EditError::NoSuchClaim(_) => now.settles,
+        EditError::WrongResolution | EditError::NoSuchClaim(_) => !now.fits,
         EditError::Unavailable => now.in_trouble,
-        EditError::Busy => now.waiting,
+        EditError::Busy => now.waiting >= MAX_VOLATILE_ENTRIES as u64,
         EditError::TooLong(_)
         | EditError::TooMany(_)
         | EditError::Empty
@@ -38,12 +39,20 @@ pub(crate) fn judge(peer: usize, error: &EditError, now: &Circumstances) -> Resu
     if so {
         return Ok(());
     }
-    Err(Finding {
-        property: "an edit is refused for a reason",
-        peers: vec![peer],
-        operations: Vec::new(),
-        detail: format!("the user was told {error:?} ({error}), which is not so"),
-    })
+    Err(finding(peer, format!("the user was told {error:?} ({error}), which is not so")))
+}
+
+/// Judges that an edit was taken back.
+pub(crate) fn judge_taken_back(peer: usize, store_failed: bool) -> Result<(), Finding> {
+    if store_failed {
+        return Ok(());
+    }
+    Err(finding(peer, "an edit was taken back, although no call of the store failed".to_owned()))
+}
+
+fn finding(peer: usize, detail: String) -> Finding {
+    let property = "an edit is refused for a reason";
+    Finding { property, peers: vec![peer], operations: Vec::new(), detail }
 }
 
 #[cfg(test)]
@@ -54,7 +63,10 @@ mod tests {
 
     #[test]
     fn a_reason_that_is_not_so_is_found() {
-        let now = |so: bool| Circumstances { shown: !so, settles: so, in_trouble: so, waiting: so };
+        let now = |so: bool| {
+            let waiting = MAX_VOLATILE_ENTRIES as u64 - u64::from(!so);
+            Circumstances { shown: !so, fits: !so, in_trouble: so, waiting }
+        };
         let node = NodeId(uuid::Uuid::from_u128(1));
         for error in [
             EditError::NoSuchNode(node),
@@ -67,5 +79,7 @@ mod tests {
             assert!(judge(0, &error, &now(false)).is_err(), "{error}");
         }
         assert!(judge(0, &EditError::Empty, &now(true)).is_err());
+        assert_eq!(judge_taken_back(0, true), Ok(()));
+        assert!(judge_taken_back(0, false).is_err());
     }
 }

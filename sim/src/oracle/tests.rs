@@ -2,9 +2,13 @@
 
 use graphshell_sync::limits::MAX_PARKED_BATCHES;
 use graphshell_sync::wire::{Frontier, FrontierRow, Response};
-use graphshell_sync::{Dot, Graph, Hash, LogEntry, PeerId, SyncedLogEntry, VersionVector};
+use graphshell_sync::{
+    Claim, Conflict, ConflictId, ConflictKind, Dot, EdgeKind, EdgeType, Graph, Hash, LogEntry,
+    PeerId, Resolution, Stamp, Subject, SyncedLogEntry, Trigger, VersionVector,
+};
 use uuid::Uuid;
 
+use super::authored::{self, Moment};
 use super::durability::{self, Acknowledged};
 use super::{View, bounds, causality, convergence, forks, model, rounds, versions};
 use crate::plan::{Edit, node_id};
@@ -218,40 +222,116 @@ fn entry_that_a_round_left_behind_is_found() {
     );
 }
 
+/// Judges three entries of one edit, that say "1", restore the page and say "3", broken in some way.
+fn judge_edit(
+    operations: Option<Vec<LogEntry>>,
+    broken: impl Fn(&mut Vec<SyncedLogEntry>),
+) -> Result<(), super::Finding> {
+    let moment = Moment { applied: vector(0, 3), clock_ms: 7, entries: 3, operations };
+    let edits = [(Dot { peer: A, sequence: 1 }, moment)].into_iter().collect();
+    let mut history: Vec<_> = (1..=3).map(|n| entry(A, n, (n - 1, 3))).collect();
+    history[1].entry = Edit::RestoreNode { node: "n".into() }.to_entry(0);
+    history.iter_mut().for_each(|entry| entry.timestamp_ms = 7);
+    broken(&mut history);
+    authored::judge(&view(0, history), &edits, |_| false)
+}
+
+fn title(title: &str) -> LogEntry {
+    Edit::SetTitle { node: "n".into(), title: title.into() }.to_entry(0)
+}
+
 #[test]
 fn entries_that_say_another_thing_than_their_user_did_are_found() {
-    let edit = |title: &str| Edit::SetTitle { node: "n".into(), title: title.into() }.to_entry(0);
-    let judge = |did: &[&str]| {
-        let operations = Some(did.iter().map(|title| edit(title)).collect());
-        let moment =
-            causality::Moment { applied: vector(0, 0), clock_ms: 7, entries: 3, operations };
-        let authored = [(Dot { peer: A, sequence: 1 }, moment)].into_iter().collect();
-        let made = |sequence| entry(A, sequence, (sequence - 1, 0));
-        let mut history: Vec<_> = (1..=3).map(made).collect();
-        history[1].entry = Edit::RestoreNode { node: "n".into() }.to_entry(0);
-        history.iter_mut().for_each(|entry| entry.timestamp_ms = 7);
-        causality::judge_authored(&view(0, history), &authored, |_| false)
-    };
-    assert_eq!(judge(&["1", "3"]), Ok(()), "a restore may come with it");
-    assert!(judge(&["1"]).is_err(), "twice what was done once");
-    assert!(judge(&["1", "3", "4"]).is_err(), "less than what was done");
-    assert!(judge(&["3", "1"]).is_err(), "in another order");
+    let restore = || Edit::RestoreNode { node: "n".into() }.to_entry(0);
+    let judge = |did: &[LogEntry]| judge_edit(Some(did.to_vec()), |_| ());
+    assert_eq!(judge(&[title("1"), restore(), title("3")]), Ok(()));
+    assert!(judge(&[title("1"), title("3")]).is_err(), "a restore of what was there");
+    assert!(judge(&[title("1"), restore()]).is_err(), "twice what was done once");
+    assert!(judge(&[title("1"), restore(), title("3"), title("4")]).is_err(), "less than was done");
+    assert!(judge(&[title("3"), restore(), title("1")]).is_err(), "in another order");
 }
 
 #[test]
 fn later_entries_of_an_edit_are_judged_like_its_first() {
+    let did = [title("1"), Edit::RestoreNode { node: "n".into() }.to_entry(0), title("3")];
     let judge = |broken: fn(&mut SyncedLogEntry)| {
-        let applied = vector(0, 3);
-        let moment = causality::Moment { applied, clock_ms: 7, entries: 2, operations: None };
-        let authored = [(Dot { peer: A, sequence: 1 }, moment)].into_iter().collect();
-        let mut history = vec![entry(A, 1, (0, 3)), entry(A, 2, (1, 3))];
-        history.iter_mut().for_each(|entry| entry.timestamp_ms = 7);
-        broken(&mut history[1]);
-        causality::judge_authored(&view(0, history), &authored, |_| false)
+        judge_edit(Some(did.to_vec()), |history| broken(&mut history[1]))
     };
     assert_eq!(judge(|_| ()), Ok(()));
     assert!(judge(|entry| entry.version_vector = vector(1, 0)).is_err());
     assert!(judge(|entry| entry.timestamp_ms = 8).is_err());
+    assert!(judge(|entry| entry.genesis = true).is_err());
+}
+
+#[test]
+fn an_imported_entry_must_be_genesis_whatever_it_says() {
+    let import = |genesis| {
+        judge_edit(None, |history| history.iter_mut().for_each(|entry| entry.genesis = genesis))
+    };
+    assert_eq!(import(true), Ok(()));
+    assert!(import(false).is_err());
+}
+
+#[test]
+fn an_edit_restores_what_is_gone_just_before_it_is_needed() {
+    let visit = |from: &str, to: &str| {
+        let (from, to) = (from.into(), to.into());
+        Edit::Visit { from, to, trigger: Trigger::Link }.to_entry(0)
+    };
+    let remove = |node: &str| Edit::RemoveNode { node: node.into() }.to_entry(0);
+    let restore = |node: &str| Edit::RestoreNode { node: node.into() }.to_entry(0);
+    let pin = |node: &str| Edit::Pin { node: node.into(), pinned: true }.to_entry(0);
+    let exists = |node| node == node_id("here");
+    let written = |did: &[LogEntry]| authored::edit(did, exists);
+    assert_eq!(written(&[pin("here")]), [pin("here")]);
+    assert_eq!(
+        written(&[visit("here", "gone"), pin("gone")]),
+        [restore("gone"), visit("here", "gone"), pin("gone")]
+    );
+    assert_eq!(
+        written(&[remove("here"), pin("here")]),
+        [remove("here"), restore("here"), pin("here")]
+    );
+    let clear = LogEntry::ClearGraph;
+    assert_eq!(
+        written(&[pin("gone"), clear.clone(), pin("gone")]),
+        [restore("gone"), pin("gone"), clear, restore("gone"), pin("gone")]
+    );
+}
+
+#[test]
+fn a_conflict_is_settled_by_what_its_choice_stands_for() {
+    let (from, to) = (node_id("a"), node_id("b"));
+    let stamp = |sequence| Stamp { timestamp_ms: 0, dot: Dot { peer: A, sequence } };
+    let conflict = |kind, subject| Conflict {
+        id: ConflictId::derive(kind, subject),
+        kind,
+        subject,
+        removals: Vec::new(),
+        claims: [1, 2].map(|n| Claim { stamp: stamp(n), change: title(&n.to_string()) }).into(),
+    };
+    let page = conflict(ConflictKind::DeleteVsUpdate, Subject::Node(node_id("n")));
+    let settling =
+        |conflict, resolution, shown: &[_]| authored::settling(conflict, &resolution, shown);
+    let restore = |chosen: &[u64]| Resolution::Restore {
+        chosen: chosen.iter().map(|&sequence| stamp(sequence).dot).collect(),
+    };
+    let node_id = node_id("n");
+    let back = LogEntry::RestoreNode { node_id };
+    assert_eq!(settling(&page, restore(&[2]), &[]), Some(vec![back, title("2")]));
+    assert_eq!(settling(&page, restore(&[3]), &[]), None, "no such claim");
+    let gone = Some(vec![LogEntry::RemoveNode { node_id }]);
+    assert_eq!(settling(&page, Resolution::KeepDeleted, &[]), gone);
+    assert_eq!(settling(&page, Resolution::KeepBoth, &[]), None);
+    let pair = conflict(ConflictKind::ConcurrentEdgeTypes, Subject::Pair(from, to));
+    let both = Some(vec![LogEntry::SettleEdgePair { from, to }]);
+    assert_eq!(settling(&pair, Resolution::KeepBoth, &[]), both);
+    let keep = |edge_type| Resolution::KeepEdge { edge_type };
+    let shown = [EdgeType::Hyperlink, EdgeType::History];
+    let kind = Some(EdgeKind::Typed(EdgeType::History));
+    let other = Some(vec![LogEntry::RemoveEdge { from, to, kind }]);
+    assert_eq!(settling(&pair, keep(EdgeType::Hyperlink), &shown), other);
+    assert_eq!(settling(&pair, keep(EdgeType::UserGrouped), &shown), None);
 }
 
 #[test]
@@ -265,9 +345,10 @@ fn edit_that_shows_though_no_log_holds_it_is_found_at_rest() {
 #[test]
 fn vector_or_time_that_is_not_of_the_moment_is_found() {
     let judge_at = |applied, clock_ms, forked: &[PeerId]| {
-        let moment = causality::Moment { applied, clock_ms, entries: 1, operations: None };
-        let authored = [(Dot { peer: B, sequence: 1 }, moment)].into_iter().collect();
-        causality::judge_authored(&view(0, history()), &authored, |author| forked.contains(&author))
+        let operations = Some(vec![title("1")]);
+        let moment = Moment { applied, clock_ms, entries: 1, operations };
+        let edits = [(Dot { peer: B, sequence: 1 }, moment)].into_iter().collect();
+        authored::judge(&view(0, history()), &edits, |author| forked.contains(&author))
     };
     let judge = |applied, forked| judge_at(applied, 1, forked);
     assert!(judge_at(vector(1, 0), 2, &[]).is_err(), "the clock said something else");

@@ -3,11 +3,14 @@
 use graphshell_sync::legacy::encode_legacy;
 use graphshell_sync::limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
 use graphshell_sync::ports::Clock;
-use graphshell_sync::{Conflict, EditError, ImportError, LogEntry, Receipt, Resolution, Subject};
+use graphshell_sync::{
+    Conflict, EdgeKind, EditError, ImportError, LogEntry, Receipt, Resolution, Subject,
+    VersionVector,
+};
 
 use super::legacy::legacy;
 use super::user::{Done, UnderWay, User};
-use crate::oracle::causality::Moment;
+use crate::oracle::authored::{self, Moment};
 use crate::oracle::refusals::{self, Circumstances};
 use crate::plan::{Choice, Edit, node_id};
 use crate::trace::Mark;
@@ -28,7 +31,9 @@ impl<'a> User<'a> {
             Ok(receipts) => {
                 let count = payloads.len();
                 self.world.tell(self.me, format_args!("imports {count} legacy entries"), &[]);
-                receipts.iter().for_each(|&receipt| self.made(receipt));
+                for &receipt in &receipts {
+                    self.made(receipt, VersionVector::new(), 0, None);
+                }
                 self.world.peer(self.me).imported.set(true);
                 receipts
             }
@@ -49,19 +54,17 @@ impl<'a> User<'a> {
         let clock_ms = self.clock.now_ms();
         self.world.tell(self.me, format_args!("edits {edits:?}"), &[]);
         for entries in at_once(edits.iter().map(|edit| edit.to_entry(clock_ms))) {
-            let one = |entry: &LogEntry| {
-                let edit = || self.workspace.edit(entry.clone());
-                self.author(under_way, Some(std::slice::from_ref(entry)), edit)
+            let exists = |node| self.workspace.node(node).is_some_and(|node| !node.ghost);
+            let as_one = |entries: &[LogEntry]| {
+                let written = Some(authored::edit(entries, exists));
+                self.author(under_way, written, || match entries {
+                    [entry] => self.workspace.edit(entry.clone()),
+                    entries => self.workspace.edit_all(entries),
+                })
             };
-            match &entries[..] {
-                [entry] => _ = one(entry),
-                entries => {
-                    // What is not possible as a whole is tried one by one, as a person would.
-                    let edit = || self.workspace.edit_all(entries);
-                    if !self.author(under_way, Some(entries), edit) {
-                        entries.iter().for_each(|entry| _ = one(entry));
-                    }
-                }
+            // What is not possible as a whole is tried one by one, as a person would.
+            if !as_one(&entries) && entries.len() > 1 {
+                entries.iter().for_each(|entry| _ = as_one(std::slice::from_ref(entry)));
             }
         }
     }
@@ -89,7 +92,15 @@ impl<'a> User<'a> {
         let resolution = self.resolution(choice, conflict);
         self.world.tell(self.me, format_args!("settles {subject} by {choice:?}"), &[]);
         self.world.count("resolutions");
-        self.author(under_way, None, || self.workspace.resolve(conflict.id, &resolution));
+        let edge = to.and_then(|to| self.workspace.edge(node_id(about), node_id(to)));
+        let kinds = edge.into_iter().flat_map(|edge| edge.kinds);
+        let typed = kinds.filter_map(|kind| match kind {
+            EdgeKind::Typed(edge_type) => Some(edge_type),
+            EdgeKind::Asserted => None,
+        });
+        let shown: Vec<_> = typed.collect();
+        let written = authored::settling(conflict, &resolution, &shown);
+        self.author(under_way, written, || self.workspace.resolve(conflict.id, &resolution));
     }
 
     /// How a choice settles a conflict.
@@ -107,28 +118,19 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Authors something and keeps its receipt; says whether it was taken. `operations` are what it is
-    /// to do, unless it settles a conflict.
+    /// Authors something and keeps its receipt; says whether it was taken. `written` is what its entries
+    /// must do; `None` if it cannot be done.
     fn author(
         &self,
         under_way: &UnderWay<'a>,
-        operations: Option<&[LogEntry]>,
+        written: Option<Vec<LogEntry>>,
         act: impl FnOnce() -> Result<Receipt, EditError>,
     ) -> bool {
         let (applied, clock_ms) = (self.workspace.version_vector(), self.clock.now_ms());
         match act() {
             Ok(receipt) => {
-                self.made(receipt);
-                let entries = receipt.dots().count() as u64;
-                self.world.clock_gave(self.me, entries);
-                if let Some(first) = receipt.dots().next() {
-                    let mut authored = self.world.peer(self.me).authored.borrow_mut();
-                    // What a crash lost gives its names to what comes now.
-                    authored
-                        .retain(|dot, _| dot.peer != first.peer || dot.sequence < first.sequence);
-                    let operations = operations.map(<[_]>::to_vec);
-                    authored.insert(first, Moment { applied, clock_ms, entries, operations });
-                }
+                self.world.clock_gave(self.me, receipt.dots().count() as u64);
+                self.made(receipt, applied, clock_ms, Some(written.unwrap_or_default()));
                 let unsettled = &self.world.peer(self.me).unsettled;
                 unsettled.set(unsettled.get() + 1);
                 let workspace = self.workspace;
@@ -139,15 +141,17 @@ impl<'a> User<'a> {
             Err(error) => {
                 self.world.tell(self.me, format_args!("may not: {error}"), &[]);
                 self.world.count("edits not taken");
-                let now = self.circumstances(&error, operations);
+                let now = self.circumstances(&error, written.as_deref());
                 self.world.judge(refusals::judge(self.me, &error, &now));
                 false
             }
         }
     }
 
-    fn circumstances(&self, error: &EditError, operations: Option<&[LogEntry]>) -> Circumstances {
+    fn circumstances(&self, error: &EditError, written: Option<&[LogEntry]>) -> Circumstances {
         let peer = self.world.peer(self.me);
+        let me = self.workspace.peer_id();
+        let durable = peer.image.borrow().contents.held.vector().get(me);
         Circumstances {
             shown: match error {
                 EditError::NoSuchNode(node) => {
@@ -157,7 +161,7 @@ impl<'a> User<'a> {
                 }
                 // An operation before it in the same edit may have removed the edge.
                 EditError::NoSuchEdge(from, to) => {
-                    let alone = operations.is_some_and(|operations| operations.len() == 1);
+                    let alone = written.is_some_and(|written| written.len() == 1);
                     alone && self.workspace.edge(*from, *to).is_some()
                 }
                 EditError::NoSuchConflict(id) => {
@@ -165,9 +169,9 @@ impl<'a> User<'a> {
                 }
                 _ => false,
             },
-            settles: operations.is_none(),
+            fits: written.is_some(),
             in_trouble: self.in_trouble(),
-            waiting: peer.unsettled.get() > 0,
+            waiting: self.workspace.version_vector().get(me).saturating_sub(durable),
         }
     }
 
@@ -177,17 +181,28 @@ impl<'a> User<'a> {
         peer.store_failed.get()
             || peer.was_set_back()
             || peer.excused.get()
-            || !peer.forks.borrow().is_empty()
+            || peer.forks.borrow().keys().any(|&author| self.world.author(author) == Some(self.me))
             // The log may have the new name already.
             || self.world.slander.borrow().about(self.workspace.peer_id())
     }
 
-    /// Takes note of the entries of an edit that was made.
-    fn made(&self, receipt: Receipt) {
+    /// Takes note of the entries of an edit that was made; see [`Moment`].
+    fn made(
+        &self,
+        receipt: Receipt,
+        applied: VersionVector,
+        clock_ms: u64,
+        operations: Option<Vec<LogEntry>>,
+    ) {
+        let peer = self.world.peer(self.me);
         let dots: Vec<_> = receipt.dots().collect();
-        if let [first, .., last] | [first @ last] = &dots[..] {
-            let mut atomic = self.world.peer(self.me).atomic.borrow_mut();
-            atomic.authored(first.peer, first.sequence, last.sequence);
+        if let [first, .., last] | [first @ last] = dots[..] {
+            peer.atomic.borrow_mut().authored(first.peer, first.sequence, last.sequence);
+            let mut authored = peer.authored.borrow_mut();
+            // What a crash lost gives its names to what comes now.
+            authored.retain(|dot, _| dot.peer != first.peer || dot.sequence < first.sequence);
+            let entries = dots.len() as u64;
+            authored.insert(first, Moment { applied, clock_ms, entries, operations });
         }
         self.world.count_many("entries authored", dots.len() as u64);
         self.world.mark(self.me, || Mark::Authored(dots));

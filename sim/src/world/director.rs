@@ -14,7 +14,9 @@ use super::facts;
 use super::image::Holdings;
 use super::shared::{Life, Peer, World};
 use crate::oracle::liveness::{self, LATE_MS, SETTLE_MS};
-use crate::oracle::{Finding, View, atomic, causality, convergence, durability, forks, model};
+use crate::oracle::{
+    Finding, View, atomic, authored, causality, convergence, durability, forks, model,
+};
 
 /// The run was ended by a failure.
 struct Stopped;
@@ -164,6 +166,7 @@ impl Director {
         let world = &*self.world;
         for (me, peer) in world.peers.iter().enumerate() {
             peer.drive.iter().for_each(|drive| drive.judge_end(world, me));
+            world.judge(durability::judge_loss(me, peer.untold.get(), 0));
         }
         let forks = world.forks();
         let images: Vec<_> = world.peers.iter().map(|peer| peer.image.borrow()).collect();
@@ -182,9 +185,9 @@ impl Director {
                 }
                 atomic::judge_seen(view, &world.peer(view.peer).seen.borrow())?;
                 causality::judge(view)?;
-                let authored = world.peer(view.peer).authored.borrow();
+                let edits = world.peer(view.peer).authored.borrow();
                 let forgot = world.peer(view.peer).forgot_as.borrow();
-                causality::judge_authored(view, &authored, |author| {
+                authored::judge(view, &edits, |author| {
                     forks.contains_key(&author) && forgot.contains(&author)
                 })?;
                 world.peer(view.peer).acknowledged.borrow().judge(view)?;

@@ -32,8 +32,6 @@ pub(crate) struct Drive {
     pub(crate) stop: Cell<Stop>,
     /// Why the program ended by itself, if it did.
     pub(crate) trouble: Cell<Option<Trouble>>,
-    /// Whether the store said that it lost something, and the engine has not told its user yet.
-    pub(crate) untold: Cell<bool>,
     /// Whether the store may be in the middle of recovering from a loss: until it has taken in a
     /// write again its database may have to be made anew.
     recovers: Cell<bool>,
@@ -77,7 +75,6 @@ impl Drive {
             disk,
             stop: Cell::new(Stop::Killed),
             trouble: Cell::default(),
-            untold: Cell::default(),
             recovers: Cell::default(),
             whole: Cell::default(),
             tries: Cell::default(),
@@ -168,6 +165,7 @@ impl Drive {
             // What a sync had called durable is gone, even if nobody was told of it yet.
             peer.excused.set(true);
         }
+        peer.untold.set(shows.lost());
         let acknowledged = shows.is(&peer.image.borrow());
         let mut usable = true;
         let mut kept = self.kept.borrow_mut();
@@ -247,7 +245,6 @@ impl Drive {
         // The database may know of a write that nobody acknowledged.
         image.lost = acknowledged.saturating_sub(image.end()).max(shows.lost());
         kept.acknowledged = image.end();
-        self.untold.set(shows.says_loss());
         peer.becomes(image);
         missing.is_none()
     }
@@ -282,7 +279,6 @@ impl Drive {
         self.disk.replace(DiskImage::default());
         self.guilt.take();
         self.kept.take();
-        self.untold.set(false);
         self.recovers.set(false);
         self.whole.set(false);
         let peer = world.peer(me);
@@ -358,15 +354,6 @@ impl Drive {
     /// Judges what the peer has at the end of the run.
     pub(crate) fn judge_end(&self, world: &World, me: usize) {
         self.judge_stored(world, me);
-        if self.untold.get() {
-            world.judge(Err(Finding {
-                property: "no loss is silent",
-                peers: vec![me],
-                operations: Vec::new(),
-                detail: "the store said that records are lost, and the peer never told its user"
-                    .to_owned(),
-            }));
-        }
         let choice = world.choices.about(Topic::Transplant, []);
         if choice.below(0, world.peers.len() as u64) == me as u64 {
             self.transplant(world, me);
@@ -389,8 +376,6 @@ impl Drive {
     pub(crate) fn settle(&self, world: &World, me: usize) {
         let Guilt { log, rest } = self.guilt();
         self.whole.set(self.whole.get() && !log && !rest);
-        // A loss that was noticed in this life is told in this life or not at all.
-        self.untold.set(false);
         let stop = self.stop.replace(Stop::Killed);
         self.judge_stored(world, me);
         self.disk.settle(stop);

@@ -239,7 +239,8 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
             Event::Lost { records } => {
                 world.tell(me, format_args!("reports that {records} records are lost"), &[]);
                 world.count("losses told");
-                world.peer(me).drive.iter().for_each(|drive| drive.untold.set(false));
+                let lost = world.peer(me).untold.take();
+                world.judge(durability::judge_loss(me, lost, records));
             }
             Event::SetAside(file) => {
                 world.tell(me, format_args!("could not use {}: {}", file.name, file.why), &[]);

@@ -64,18 +64,20 @@ fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     let peer = world.peer(me);
     world.note(me, "has died", &[]);
     world.mark(me, || Mark::Died);
-    world.count("crashes");
-    if peer.busy.get() > 0 {
-        world.count("crashes with rounds under way");
-    }
     let by_itself = peer.drive.as_ref().is_some_and(|drive| drive.trouble.get().is_some());
     if !by_itself {
+        world.count("crashes");
         world.doom_did(me, "deaths");
+    }
+    if peer.busy.get() > 0 {
+        world.count("crashes with rounds under way");
     }
     // First of all: destructors write nothing any more.
     peer.drive.iter().for_each(|drive| drive.disk.turn_off());
     drop(life);
     peer.drive.iter().for_each(|drive| drive.settle(world, me));
+    // A loss that was noticed in this life is told in this life or not at all.
+    peer.untold.set(0);
     peer.life.set(Life::Down);
     peer.orders.borrow_mut().clear();
     peer.view.take();

@@ -87,10 +87,6 @@ impl World {
             }
             (frame.body, frame.damaged) = (damage.body, Some(damage.kind));
         }
-        if fate.second.is_some() {
-            self.network_did(FaultKind::Duplication, "frames doubled");
-            self.count("frames doubled");
-        }
         let frame = Rc::new(frame);
         let mut on_the_way = self.post.on_the_way.borrow_mut();
         for (copy, delay) in [(0, fate.first), (1, fate.second)] {
@@ -152,6 +148,10 @@ impl World {
         }
         *latest_nth = nth.max(*latest_nth);
         drop(latest);
+        if copy > 0 {
+            self.network_did(FaultKind::Duplication, "frames doubled");
+            self.count("frames doubled");
+        }
         network.arrived(frame, copy > 0);
     }
 

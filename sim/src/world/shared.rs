@@ -26,7 +26,7 @@ use super::{Failure, Options};
 use crate::ledger::Ledger;
 use crate::oracle::at_rest::AtRest;
 use crate::oracle::atomic::Atomic;
-use crate::oracle::causality::Moment;
+use crate::oracle::authored::Moment;
 use crate::oracle::durability::Acknowledged;
 use crate::oracle::{Finding, Forks, View};
 use crate::plan::{Network, Plan, device_id};
@@ -125,6 +125,8 @@ pub(crate) struct Peer {
     /// Whether in this life its keyring knew nothing while its log was not empty: then nothing tells it a
     /// crash from a backup.
     pub(crate) unwitnessed: Cell<bool>,
+    /// Records that are lost, as its store told it in this life, and it not yet its user.
+    pub(crate) untold: Cell<u64>,
     /// Whether in this life a call of its store failed.
     pub(crate) store_failed: Cell<bool>,
     /// Whether it has taken in its log from before sync.
@@ -209,6 +211,7 @@ impl World {
             author: Cell::new(None),
             forgot_as: RefCell::default(),
             unwitnessed: Cell::default(),
+            untold: Cell::default(),
             store_failed: Cell::default(),
             imported: Cell::default(),
             set_backs: Cell::new(0),

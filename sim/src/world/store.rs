@@ -183,6 +183,7 @@ impl Store for SimStore {
         }
         peer.fuse.pass().await;
         let image = peer.image.borrow();
+        peer.untold.set(image.lost);
         Ok(Opened {
             base: image.base.clone(),
             snapshot: image.snapshot.clone(),

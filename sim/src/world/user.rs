@@ -15,7 +15,7 @@ use super::facts;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
-use crate::oracle::{Finding, durability, versions};
+use crate::oracle::{Finding, durability, refusals, versions};
 use crate::plan::{Action, FaultKind};
 use crate::trace::Mark;
 
@@ -267,6 +267,8 @@ impl<'a> User<'a> {
                 let edit = self.world.edit_name(receipt);
                 self.world.tell(self.me, format_args!("takes {edit} back: {reason}"), &[]);
                 self.world.count("edits refused");
+                let store_failed = peer.store_failed.get();
+                self.world.judge(refusals::judge_taken_back(self.me, store_failed));
             }
         }
     }

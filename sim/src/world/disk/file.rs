@@ -194,12 +194,14 @@ impl File {
         }
     }
 
-    /// A sync that did nothing and said that it was done.
-    pub(super) fn sync_in_name_only(&mut self) {
+    /// A sync that did nothing and said that it was done; says whether there was anything to do.
+    pub(super) fn sync_in_name_only(&mut self) -> bool {
+        let owes = !self.dirty.is_empty() || !self.lengths.is_empty();
         for dirty in self.dirty.values_mut() {
             dirty.claimed = dirty.versions.len();
         }
         self.claimed_lengths = self.lengths.len();
+        owes
     }
 
     /// A sync that failed: each page is written or not, and counts as clean either way.

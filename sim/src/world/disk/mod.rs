@@ -272,8 +272,8 @@ impl SimDisk {
             disk.count("disk syncs failed", 1);
             result = Err(failed("syncing"));
         } else if !disk.calm && choice.chance(1, disk.faults.sync_lie) {
-            file.sync_in_name_only();
-            disk.count("disk syncs that lied", 1);
+            let owes = file.sync_in_name_only();
+            disk.count("disk syncs that lied", u64::from(owes));
         } else {
             file.sync();
         }

@@ -130,12 +130,19 @@ impl Liar {
         let lies_now = choice.chance(0, LIES) || matches!(asked, Asked::Snapshot(_));
         let lie = (lies_now && !lies.is_empty())
             .then(|| lies[choice.below(1, lies.len() as u64) as usize]);
-        self.lied += u64::from(lie.is_some());
-        let (what, body) = match lie {
-            Some(lie) => (format!("{lie:?}"), self.answer(lie, asked, victim, slander)?),
-            None => ("an answer".to_owned(), self.plain(&request)),
+        let plain = self.plain(&request);
+        let Some(lie) = lie else {
+            return Some(Sending {
+                answers: Some(call),
+                what: "an answer".to_owned(),
+                body: plain,
+            });
         };
-        Some(Sending { answers: Some(call), what, body })
+        let body = self.answer(lie, asked, victim, slander);
+        // Who knows too little to lie says nothing, or what is true.
+        let is_one = body.as_ref().map_or(lie == Lie::Silence, |body| *body != plain);
+        self.lied += u64::from(is_one);
+        Some(Sending { answers: Some(call), what: format!("{lie:?}"), body: body? })
     }
 
     /// An answer to one of its questions came.
