@@ -55,11 +55,17 @@ impl Swarm {
                 let with_witness = self.lost_witness && dice.chance(50);
                 timeline.put(now, Action::Restore { peer: peer(), with_witness });
             } else if crashes && dice.chance(60) {
-                let after_calls = dice.pick(&[0, 1, 1, 2, 2, 3, 5, 8, 13]);
-                let restart = now + dice.between(100, 1500);
-                let crash = Action::Crash { peer: peer(), after_calls };
-                timeline.dies(place, crash, (now, restart));
-                now = restart;
+                loop {
+                    let after_calls = dice.pick(&[0, 1, 1, 2, 2, 3, 5, 8, 13]);
+                    let restart = now + dice.between(100, 1500);
+                    let crash = Action::Crash { peer: peer(), after_calls };
+                    timeline.dies(place, crash, (now, restart));
+                    now = restart;
+                    // And once more while it opens its store.
+                    if !dice.chance(20) {
+                        break;
+                    }
+                }
             }
             now += dice.between(span / 10 + 1, span);
         }

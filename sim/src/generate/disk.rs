@@ -110,7 +110,9 @@ impl Disks {
             let action = self.cut(name.clone(), dice);
             let restart = now + dice.between(100, 1500);
             timeline.dies(place, action, (now, restart));
-            now = restart + dice.between(span / 10 + 1, span);
+            // Now and then once more while it opens its store.
+            let at_start = dice.chance(20);
+            now = restart + if at_start { 0 } else { dice.between(span / 10 + 1, span) };
         }
     }
 

@@ -13,6 +13,7 @@ use graphshell_sync::{
 };
 
 use super::hostile;
+use super::lives;
 use super::net::SimNetwork;
 use super::ports::{SimClock, SimEntropy, SimPorts};
 use super::shared::World;
@@ -45,9 +46,16 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
         snapshot_every: world.plan.snapshot_every,
         compact_every: world.plan.compact_every,
     };
-    let opened = match world.recorders.begin(me, peer.boots.get()) {
-        Some(recorder) => Workspace::open_recorded(config, ports, &recorder).await,
-        None => Workspace::open(config, ports).await,
+    let opening = async {
+        match world.recorders.begin(me, peer.boots.get()) {
+            Some(recorder) => Workspace::open_recorded(config, ports, &recorder).await,
+            None => Workspace::open(config, ports).await,
+        }
+    };
+    let opened = tokio::select! {
+        biased;
+        never = lives::dies_opening(world, me) => match never {},
+        opened = opening => opened,
     };
     let (workspace, driver) = match opened {
         Ok(opened) => opened,
@@ -251,8 +259,9 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
                 world.count("chores left undone");
             }
             Event::Lagged(missed) => {
-                world.tell(me, format_args!("missed {missed} events"), &[]);
-                world.count("events missed");
+                let detail = format!("{missed} events are missed by who listens after every step");
+                let property = "no event is missed";
+                world.judge(Err(Finding { property, peers: vec![me], operations: vec![], detail }));
             }
         }
     }

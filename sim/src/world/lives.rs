@@ -3,6 +3,7 @@
 //! A blown fuse ends a life within the same poll. What a user does to a device without power
 //! (puts in another disk, starts it again) happens here, at its time.
 
+use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -83,6 +84,46 @@ fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     peer.view.take();
     peer.busy.set(0);
     peer.unsettled.set(0);
+}
+
+/// A step lets a peer die: now, or at one of its next calls.
+pub(super) fn dooms(world: &World, me: usize, step: usize) {
+    let peer = world.peer(me);
+    peer.doom.set(Some(step));
+    let calls = match world.plan.steps[step].action {
+        Action::Crash { after_calls, .. } => {
+            peer.fuse.arm(after_calls);
+            after_calls
+        }
+        Action::PowerCut { after_calls, program_only, .. } => {
+            let drive = peer.drive.as_ref().expect("the plan has disks");
+            drive.cut_after(after_calls, program_only);
+            after_calls
+        }
+        _ => unreachable!("nobody dies of another step"),
+    };
+    if calls == 0 {
+        peer.fuse.blow();
+    }
+}
+
+/// While a peer opens its workspace nothing of its plan happens, but that it dies.
+pub(super) async fn dies_opening(world: &World, me: usize) -> Infallible {
+    let peer = world.peer(me);
+    loop {
+        let Some(task) = agenda::next(world, me).await else { continue };
+        let dies = |step: &usize| {
+            matches!(world.plan.steps[*step].action, Action::Crash { .. } | Action::PowerCut { .. })
+        };
+        match task.what {
+            What::Step(step) if dies(&step) => {
+                peer.agenda.borrow_mut().pop_front();
+                world.count("crashes at a start");
+                dooms(world, me, step);
+            }
+            _ => pending().await,
+        }
+    }
 }
 
 /// Why the program ended by itself, if it did.

@@ -12,6 +12,7 @@ use graphshell_sync::{DeviceId, Outcome, Receipt, SyncError, SyncReport, Workspa
 
 use super::agenda::{self, Order, Task, What};
 use super::facts;
+use super::lives;
 use super::ports::{SimClock, SimPorts};
 use super::round::Round;
 use super::shared::{Life, World};
@@ -157,20 +158,9 @@ impl<'a> User<'a> {
                 peer.fuse.blow();
                 pending().await
             }
-            Action::Crash { after_calls, .. } => {
-                peer.doom.set(Some(step));
-                if *after_calls == 0 {
-                    peer.fuse.blow();
-                    pending().await
-                }
-                peer.fuse.arm(*after_calls);
-            }
-            Action::PowerCut { after_calls, program_only, .. } => {
-                peer.doom.set(Some(step));
-                let drive = peer.drive.as_ref().expect("the plan has disks");
-                drive.cut_after(*after_calls, *program_only);
-                if *after_calls == 0 {
-                    peer.fuse.blow();
+            Action::Crash { .. } | Action::PowerCut { .. } => {
+                lives::dooms(self.world, self.me, step);
+                if peer.fuse.blown() {
                     pending().await
                 }
             }
