@@ -334,6 +334,9 @@ pub enum Action {
         peer: String,
         /// With whom.
         with: String,
+        /// Whether the other may only be told, and nothing is taken from it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        read_only: bool,
     },
     /// The peer shares the workspace with another no more.
     Withdraw {

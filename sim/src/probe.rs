@@ -31,7 +31,7 @@ const COMMON: [&str; 18] = [
 ];
 
 /// What happens in a simulated world now and then, and must happen in a sweep.
-const RARE: [&str; 66] = [
+const RARE: [&str; 67] = [
     "acknowledgements lost to a partition",
     "answers too late",
     "backups",
@@ -77,6 +77,7 @@ const RARE: [&str; 66] = [
     "power cuts",
     "promises that failed",
     "pushes lost to a partition",
+    "pushes of readers",
     "records lost and recovered",
     "requests of another version",
     "resets",

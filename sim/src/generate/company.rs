@@ -98,7 +98,7 @@ fn lies(dice: &mut Dice) -> Vec<Lie> {
     lies
 }
 
-/// Somebody shares with somebody no more, and mostly again later.
+/// Somebody shares with somebody no more, or only so that it can read, and mostly again later.
 fn withdraw(dice: &mut Dice, peers: &[Peer], steps: &mut Vec<Step>, span_ms: u64) {
     let one = dice.index(peers.len());
     let other = (one + 1 + dice.index(peers.len() - 1)) % peers.len();
@@ -109,7 +109,12 @@ fn withdraw(dice: &mut Dice, peers: &[Peer], steps: &mut Vec<Step>, span_ms: u64
     let names = || (peers[one].name.clone(), peers[other].name.clone());
     let at_ms = dice.below(span_ms.max(1));
     let (peer, with) = names();
-    steps.push(Step { at_ms, action: Action::Withdraw { peer, with } });
+    let read_only = dice.chance(35);
+    let action = match read_only {
+        true => Action::Share { peer, with, read_only },
+        false => Action::Withdraw { peer, with },
+    };
+    steps.push(Step { at_ms, action });
     if dice.chance(60) {
         // Answers are being prepared for the other one just then.
         let at_ms = at_ms.saturating_sub(dice.between(5, 100));
@@ -119,6 +124,6 @@ fn withdraw(dice: &mut Dice, peers: &[Peer], steps: &mut Vec<Step>, span_ms: u64
     if dice.chance(70) {
         let at_ms = at_ms + dice.between(100, 3000);
         let (peer, with) = names();
-        steps.push(Step { at_ms, action: Action::Share { peer, with } });
+        steps.push(Step { at_ms, action: Action::Share { peer, with, read_only: false } });
     }
 }

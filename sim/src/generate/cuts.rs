@@ -45,7 +45,7 @@ impl Cuts {
             for other in names.iter().filter(|&other| other != late) {
                 let share = |peer: &String, with: &String| {
                     let (peer, with) = (peer.clone(), with.clone());
-                    Action::Share { peer, with }
+                    Action::Share { peer, with, read_only: false }
                 };
                 cuts.put(at_ms + dice.below(SHARING_MS), share(other, late));
                 cuts.put(at_ms + dice.below(SHARING_MS), share(late, other));

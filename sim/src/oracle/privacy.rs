@@ -1,9 +1,10 @@
 //! No byte of a workspace leaves for a device that its user does not share it with, and what is not
-//! content carries none.
+//! content carries none. Nothing is taken from a device that may only read.
 //!
 //! A refusal that says nothing but that there is nothing for you may go to anybody. What is judged is
 //! every frame as it is sent, by the consents that the sender's own disk holds.
 
+use graphshell_sync::Access;
 use graphshell_sync::wire::{Reject, Request, Response};
 
 use super::Finding;
@@ -12,12 +13,32 @@ use super::at_rest::AtRest;
 const PROPERTY: &str = "no byte leaves without consent";
 
 /// Judges a question that `peer` asks: it tells that the workspace is there, so nobody else may hear
-/// it.
-pub(crate) fn judge_request(peer: usize, to: usize, shared: bool) -> Result<(), Finding> {
-    if shared {
-        return Ok(());
+/// it, and whoever may only read is not asked for what it has.
+pub(crate) fn judge_request(
+    peer: usize,
+    to: usize,
+    access: Access,
+    request: &Request,
+) -> Result<(), Finding> {
+    match (access, request) {
+        (Access::None, _) => {
+            Err(finding(peer, to, "a request to a device that the workspace is not shared with"))
+        }
+        (Access::ReadOnly, Request::Pull(_) | Request::Snapshot(_)) => {
+            Err(finding(peer, to, "a request for entries, though it may only read"))
+        }
+        _ => Ok(()),
     }
-    Err(finding(peer, to, "a request to a device that the workspace is not shared with"))
+}
+
+/// Judges what `peer` answers to entries of `from`, which may only read.
+pub(crate) fn judge_taken(peer: usize, from: usize, response: &Response) -> Result<(), Finding> {
+    match response {
+        Response::Durable { .. } => {
+            Err(finding(peer, from, "word that its entries are taken, though it may only read"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Judges an answer of `peer`.

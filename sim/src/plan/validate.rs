@@ -255,7 +255,7 @@ impl<'a> Before<'a> {
                 )
             }
             Action::Sync { peer: who, with }
-            | Action::Share { peer: who, with }
+            | Action::Share { peer: who, with, .. }
             | Action::Withdraw { peer: who, with } => {
                 peer(".peer", who)?;
                 peer(".with", with)?;

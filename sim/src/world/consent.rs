@@ -49,11 +49,14 @@ impl<'a> User<'a> {
         let others = (0..self.world.peers.len()).filter(|&other| other != self.me && !late(other));
         let lacking = || {
             let shared = self.workspace.shared_with();
-            others
-                .clone()
-                .filter(move |&other| !shared.contains_key(&self.world.peer(other).device))
+            let too_little = move |access| healing && access == Access::ReadOnly;
+            others.clone().filter(move |&other| {
+                let access = shared.get(&self.world.peer(other).device);
+                access.is_none_or(|&access| too_little(access))
+            })
         };
-        let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
+        let share = |other| self.share_with(other, Access::Full);
+        let receipts: Vec<_> = lacking().filter_map(share).collect();
         for receipt in receipts {
             self.workspace.settled(receipt).await;
         }
@@ -61,9 +64,9 @@ impl<'a> User<'a> {
     }
 
     /// Shares the workspace with another peer.
-    pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
+    pub(super) fn share_with(&self, other: usize, access: Access) -> Option<Receipt> {
         let device = self.world.peer(other).device;
-        match self.workspace.share_with(device, Access::Full) {
+        match self.workspace.share_with(device, access) {
             Ok(receipt) => {
                 self.world.peer(self.me).withdrawing.borrow_mut().remove(&device);
                 Some(receipt)

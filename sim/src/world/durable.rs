@@ -118,7 +118,7 @@ impl World {
         }
         let cut: Vec<Dot> = cut.into_iter().map(|(dot, _)| dot).collect();
         for (place, other) in self.peers.iter().enumerate().filter(|&(place, _)| place != me) {
-            let shares = image.contents.shared.contains(&other.device);
+            let shares = image.contents.shared.contains_key(&other.device);
             let honest = other.liar.borrow().is_none();
             if shares && honest && peer.cut_by_word_of(place, other) {
                 let held = &other.image.borrow().contents.held;

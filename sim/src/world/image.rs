@@ -33,8 +33,8 @@ pub(crate) struct Image {
 pub(crate) struct Contents {
     /// The entries that count.
     pub(crate) held: Holdings,
-    /// The devices that the workspace is shared with.
-    pub(crate) shared: BTreeSet<DeviceId>,
+    /// What devices may do that the workspace is shared with.
+    pub(crate) shared: BTreeMap<DeviceId, Access>,
     /// The authors whose forks are proven.
     pub(crate) forks: BTreeSet<PeerId>,
     /// Whether a snapshot was joined that a liar altered: what is shown may be what no entry says.
@@ -179,7 +179,7 @@ impl Contents {
             }
             Record::Fork(proof) => _ = self.forks.insert(proof.author),
             Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
-            Record::Consent { device, .. } => _ = self.shared.insert(*device),
+            Record::Consent { device, access } => _ = self.shared.insert(*device, *access),
             Record::Disown { author, after } => self.held.disown(*author, *after),
             Record::Identity { .. } => {}
         }

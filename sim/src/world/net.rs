@@ -16,7 +16,7 @@ use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response, SnapshotRequest,
 };
-use graphshell_sync::{DeviceId, VersionVector};
+use graphshell_sync::{Access, DeviceId, VersionVector};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -136,7 +136,7 @@ impl SimNetwork {
         let dialect = Dialect(inner.world.plan.peers[inner.me].speaks());
         let body = dialect.spoken(request.encode());
         let world = &*inner.world;
-        world.judge(privacy::judge_request(inner.me, to, inner.shares_with(to)));
+        world.judge(privacy::judge_request(inner.me, to, inner.access_of(to), &request));
         let content = privacy::asks_with_content(&request);
         world.judge(privacy::judge_text(inner.me, to, world.at_rest(), content, &body));
         inner.send(to, false, call, &frame::request(&request), body, None);
@@ -169,12 +169,9 @@ impl Inner {
         }
     }
 
-    /// Whether this device's disk says that the workspace is shared with another peer, and its user
-    /// has not begun to say otherwise.
-    fn shares_with(&self, other: usize) -> bool {
-        let (ours, device) = (self.world.peer(self.me), self.world.peer(other).device);
-        let shared = ours.image.borrow().contents.shared.contains(&device);
-        shared && !ours.withdrawing.borrow().contains(&device)
+    /// What another peer may do.
+    fn access_of(&self, other: usize) -> Access {
+        self.world.peer(self.me).access_of(self.world.peer(other).device)
     }
 
     /// Sends a frame, unless the peer has just died. `handing` is what it held when it hands over
@@ -388,8 +385,16 @@ impl Inner {
             Request::Pull(request) => request.budget.entries,
             _ => u32::MAX,
         };
+        let pushes = matches!(request, Request::Push(_));
+        let allowed = self.access_of(from);
         let response = handler.handle(self.world.peer(from).device, request).await;
         peer.fuse.pass().await;
+        let may_only_read =
+            [allowed, self.access_of(from)].iter().all(|&it| it == Access::ReadOnly);
+        if pushes && may_only_read {
+            self.world.count("pushes of readers");
+            self.world.judge(privacy::judge_taken(self.me, from, &response));
+        }
         let sent =
             durability::judge_response(self.me, &peer.image.borrow().contents.held, &response);
         self.world.judge(sent);
@@ -400,7 +405,8 @@ impl Inner {
         let dialect = Dialect(self.world.plan.peers[self.me].speaks());
         let body = dialect.spoken(response.encode());
         let (me, world) = (self.me, &*self.world);
-        world.judge(privacy::judge_response(me, from, self.shares_with(from), &response));
+        let shared = self.access_of(from) != Access::None;
+        world.judge(privacy::judge_response(me, from, shared, &response));
         let content = privacy::answers_with_content(&response);
         world.judge(privacy::judge_text(me, from, world.at_rest(), content, &body));
         if let Response::Batch { batch: Some(batch), .. } = &response {

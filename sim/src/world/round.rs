@@ -1,8 +1,8 @@
 //! A round that a user began, and what its two sides held then.
 
-use graphshell_sync::{PeerId, VersionVector};
+use graphshell_sync::{Access, PeerId, VersionVector};
 
-use super::shared::{Life, World};
+use super::shared::{Life, Peer, World};
 use crate::oracle::rounds;
 
 pub(crate) struct Round {
@@ -16,6 +16,8 @@ pub(crate) struct Round {
     before: VersionVector,
     /// How often the other side had been started, if it was up.
     up: Option<u64>,
+    /// Whether this side takes what the other has, and the other what this one has.
+    heeds: [bool; 2],
 }
 
 impl Round {
@@ -26,7 +28,7 @@ impl Round {
         before.join(&world.peer(me).image.borrow().contents.held.vector());
         let up = (other.life.get() == Life::Ready).then(|| other.boots.get());
         let authors = [world.peer(me).author.get(), other.author.get()];
-        Round { with, ordered, authors, before, up }
+        Round { with, ordered, authors, before, up, heeds: heeds(world, me, with) }
     }
 
     /// Judges a round that ended well, where nobody can fork, neither side knows of a history that
@@ -45,12 +47,25 @@ impl Round {
         }
         let held = ours.image.borrow().contents.held.vector();
         let met = |dot| ours.atomic.borrow().has_met(dot);
-        world.judge(rounds::judge(me, &self.before, &held, met));
+        let [we, they] = heeds(world, me, self.with);
+        if we && self.heeds[0] {
+            world.judge(rounds::judge(me, &self.before, &held, met));
+        }
         let behind = other_behind && ours.image.borrow().base.is_some();
-        if behind || theirs.liar.borrow().is_some() {
+        if behind || theirs.liar.borrow().is_some() || !(they && self.heeds[1]) {
             return;
         }
         let held = theirs.image.borrow().contents.held.vector();
         world.judge(rounds::judge(self.with, &self.before, &held, |_| false));
     }
+}
+
+/// Whether each of two peers takes what the other one has.
+fn heeds(world: &World, me: usize, with: usize) -> [bool; 2] {
+    let (ours, theirs) = (world.peer(me), world.peer(with));
+    // A liar has no disk that says so.
+    let heeds = |one: &Peer, other: &Peer| {
+        one.liar.borrow().is_some() || one.access_of(other.device) == Access::Full
+    };
+    [heeds(ours, theirs), heeds(theirs, ours)]
 }

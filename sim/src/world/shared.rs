@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use graphshell_sync::ports::Promise;
-use graphshell_sync::{ConflictId, DeviceId, Dot, PeerId, VersionVector};
+use graphshell_sync::{Access, ConflictId, DeviceId, Dot, PeerId, VersionVector};
 use tokio::sync::Notify;
 
 use super::agenda::{Order, Task};
@@ -159,6 +159,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// What its disk says that another device may do, unless its user has begun to withdraw that.
+    pub(crate) fn access_of(&self, device: DeviceId) -> Access {
+        let stored = self.image.borrow().contents.shared.get(&device).copied();
+        let stays = !self.withdrawing.borrow().contains(&device);
+        stored.filter(|_| stays).unwrap_or(Access::None)
+    }
+
     /// Whether its disk holds what it was made to believe: it may show what no entry says.
     pub(crate) fn misled(&self) -> bool {
         self.image.borrow().contents.misled

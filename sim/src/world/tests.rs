@@ -26,7 +26,7 @@ fn world(rest_of_plan: &str) -> Rc<World> {
     let plan: Plan = serde_json::from_str(&text).unwrap();
     let world = Rc::new(World::new(&plan, &Options { keep_events: true, ..Options::default() }));
     for (me, other) in [(0, "b"), (1, "a")] {
-        world.peer(me).image.borrow_mut().contents.shared.insert(device_id(other));
+        world.peer(me).image.borrow_mut().contents.shared.insert(device_id(other), Access::Full);
     }
     world.started_ms.set(Some(0));
     world

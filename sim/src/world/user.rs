@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use graphshell_sync::wire::Reject;
-use graphshell_sync::{DeviceId, Outcome, Receipt, SyncError, SyncReport, Workspace};
+use graphshell_sync::{Access, DeviceId, Outcome, Receipt, SyncError, SyncReport, Workspace};
 
 use super::agenda::{self, Order, Task, What};
 use super::facts;
@@ -171,11 +171,16 @@ impl<'a> User<'a> {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
                 self.withdraw_from(with, under_way);
             }
-            Action::Share { with, .. } => {
+            Action::Share { with, read_only, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
                 let name = &self.world.peer(with).name;
-                self.world.tell(self.me, format_args!("shares the workspace with {name}"), &[]);
-                self.share_with(with);
+                let (access, only) = match read_only {
+                    true => (Access::ReadOnly, ", which may only read"),
+                    false => (Access::Full, ""),
+                };
+                let told = format_args!("shares the workspace with {name}{only}");
+                self.world.tell(self.me, told, &[]);
+                self.share_with(with, access);
             }
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
