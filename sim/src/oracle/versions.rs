@@ -22,16 +22,18 @@ pub(crate) fn judge_frame(peer: usize, from: usize, ours: u8, theirs: u8) -> Res
 }
 
 /// Judges the end of a round with a peer that speaks `theirs`, another version than `peer`'s own.
-/// No answer may have come; if one did, it must have been named, unless the network damages frames.
+/// No answer may have come; if one did, which is `told`, its version must have been named, unless the
+/// network damages frames.
 pub(crate) fn judge_round(
     peer: usize,
     theirs: u8,
-    damages: bool,
+    (told, damages): (bool, bool),
     result: &Result<SyncReport, SyncError>,
 ) -> Result<(), Finding> {
     let found = match result {
         Err(_) if damages => return Ok(()),
         Err(SyncError::Refused(Reject::Version(version))) if *version == theirs => return Ok(()),
+        Err(error @ SyncError::Call(_)) if told => error.to_string(),
         // Nothing arrived, or the store was not up to it.
         Err(SyncError::Refused(reject)) => reject.to_string(),
         Err(SyncError::Call(graphshell_sync::ports::CallError::Nonsense(what))) => what.clone(),

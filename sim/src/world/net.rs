@@ -4,6 +4,8 @@
 //! unless it was damaged on the way: then it is refused as a transport would refuse it.
 //! What reached a peer that dies is gone with it.
 
+mod answer;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -16,7 +18,7 @@ use graphshell_sync::ports::{CallError, Handler, PeerInfo, SyncBackend};
 use graphshell_sync::wire::{
     Frontier, FrontierRequest, PullRequest, PushRequest, Reject, Request, Response, SnapshotRequest,
 };
-use graphshell_sync::{Access, DeviceId, VersionVector};
+use graphshell_sync::{Access, DeviceId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -266,9 +268,13 @@ impl Inner {
                 world.count_many("entries arrived", batch.len() as u64);
             }
             let all = matches!(response, Response::Frontier { .. } | Response::InStep);
+            let other = matches!(response, Response::Refused(Reject::Version(_)));
             // Whoever asked may have gone.
             if answer.send(Ok(response)).is_ok() {
                 world.peer(self.me).hears(from, frame.set_backs, all);
+                if other {
+                    world.peer(self.me).told_version.borrow_mut().insert(from);
+                }
             }
         } else {
             let request = match dialect.request(body) {
@@ -344,7 +350,11 @@ impl Inner {
         if let Some(kind) = frame.damaged {
             self.damage_shows(kind);
         } else if let Ok(Reject::Version(_)) = why {
-            world.count("requests of another version");
+            let what = "requests of another version";
+            world.count(what);
+            for peer in [self.me, from] {
+                world.peer_did(FaultKind::OtherVersion, peer, what, 1);
+            }
         } else if peer_lies(world, from) {
             world.count("frames of liars that are none");
         } else {
@@ -370,71 +380,6 @@ impl Inner {
                 let _ = answer.send(Err(error));
             }
         }
-    }
-
-    async fn answer<H: Handler>(&self, handler: H, asked: Asked) {
-        let Asked { from, call, request, bytes } = asked;
-        let peer = self.world.peer(self.me);
-        peer.fuse.pass().await;
-        let held = || peer.image.borrow().contents.held.vector();
-        let (digest, before) = match &request {
-            Request::Frontier(request) => (Some(request.digest), held()),
-            _ => (None, VersionVector::new()),
-        };
-        let most = match &request {
-            Request::Pull(request) => request.budget.entries,
-            _ => u32::MAX,
-        };
-        let pushes = matches!(request, Request::Push(_));
-        let allowed = self.access_of(from);
-        let response = handler.handle(self.world.peer(from).device, request).await;
-        peer.fuse.pass().await;
-        let may_only_read =
-            [allowed, self.access_of(from)].iter().all(|&it| it == Access::ReadOnly);
-        if pushes && may_only_read {
-            self.world.count("pushes of readers");
-            self.world.judge(privacy::judge_taken(self.me, from, &response));
-        }
-        let sent =
-            durability::judge_response(self.me, &peer.image.borrow().contents.held, &response);
-        self.world.judge(sent);
-        self.world.tells_others(self.me, durability::told_by_response(&response));
-        if let Response::Durable { have } = &response {
-            peer.acknowledged.borrow_mut().add_all(have);
-        }
-        let dialect = Dialect(self.world.plan.peers[self.me].speaks());
-        let body = dialect.spoken(response.encode());
-        let (me, world) = (self.me, &*self.world);
-        let shared = self.access_of(from) != Access::None;
-        world.judge(privacy::judge_response(me, from, shared, &response));
-        let content = privacy::answers_with_content(&response);
-        world.judge(privacy::judge_text(me, from, world.at_rest(), content, &body));
-        if let Response::Batch { batch: Some(batch), .. } = &response {
-            world.judge(bounds::judge_batch(me, batch.len(), most as usize));
-        }
-        // Both have the same, and the disk holds no more that could be told.
-        let in_step = match &response {
-            Response::InStep => true,
-            Response::Frontier { frontier, .. } => {
-                let all = [before, held()].iter().all(|held| *held == frontier.vector());
-                all && digest == Some(frontier.digest())
-            }
-            _ => false,
-        };
-        if in_step {
-            self.world.judge(bounds::judge_in_step(self.me, bytes + body.len()));
-        }
-        let handing = match &response {
-            Response::Snapshot(part) => {
-                if peer.misled() {
-                    // What it was made to believe goes on, perhaps through others.
-                    self.world.slander.borrow_mut().alter(part.id.0);
-                }
-                Some(Rc::new(peer.image.borrow().contents.held.clone()))
-            }
-            _ => None,
-        };
-        self.send(from, true, call, &frame::response(&response), body, handing);
     }
 }
 

@@ -138,6 +138,8 @@ pub(crate) struct Peer {
     pub(crate) heard: RefCell<BTreeMap<usize, u64>>,
     /// `heard` when it began to cut its log last.
     pub(crate) heard_before_cut: RefCell<BTreeMap<usize, u64>>,
+    /// The peers that told it, in its last round with each, that they speak another version.
+    pub(crate) told_version: RefCell<BTreeSet<usize>>,
     /// The snapshot that it was handed last since it opened its store.
     pub(crate) handed: RefCell<Option<Handed>>,
     /// Whether its conflicts may be others than when they were looked at last.
@@ -224,6 +226,7 @@ impl World {
             set_backs: Cell::new(0),
             heard: RefCell::default(),
             heard_before_cut: RefCell::default(),
+            told_version: RefCell::default(),
             handed: RefCell::default(),
             prompts: Cell::default(),
             settled: RefCell::default(),

@@ -207,6 +207,7 @@ impl<'a> User<'a> {
         self.world.count("rounds");
         let workspace = self.workspace;
         let round = Round::begin(self.world, (self.me, with), ordered);
+        self.world.peer(self.me).told_version.borrow_mut().remove(&with);
         under_way.begin(async move {
             let result = workspace.sync_with_peer(other.device).await;
             Done::Round { round, result }
@@ -274,12 +275,9 @@ impl<'a> User<'a> {
         let (ours, theirs) = (&self.world.plan.peers[self.me], &self.world.plan.peers[round.with]);
         if !theirs.is_hostile() && theirs.speaks() != ours.speaks() {
             let damages = self.world.plan.fault_kinds().contains(&FaultKind::Unchecked);
-            self.world.judge(versions::judge_round(self.me, theirs.speaks(), damages, result));
-            let what = "rounds with another version";
-            self.world.count(what);
-            for peer in [self.me, round.with] {
-                self.world.peer_did(FaultKind::OtherVersion, peer, what, 1);
-            }
+            let seen = (peer.told_version.borrow_mut().remove(&round.with), damages);
+            self.world.judge(versions::judge_round(self.me, theirs.speaks(), seen, result));
+            self.world.count("rounds with another version");
         }
         if let Ok(report) = result {
             round.judge(self.world, self.me, report.peer_behind);
