@@ -50,7 +50,7 @@ pub(crate) fn judge(
                 let vector = &entry.version_vector;
                 let detail =
                     format!("its author had applied {applied:?}, its vector is {vector:?}");
-                return wrong("causal order", entry, detail);
+                return wrong("an entry says what its author had seen", entry, detail);
             }
             let (clock_ms, said) = (moment.clock_ms, entry.timestamp_ms);
             if clock_ms != said {
