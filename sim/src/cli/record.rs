@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use console::Style;
+use graphshell_sim::fingerprint::Fingerprint;
 use graphshell_sim::ledger::{Effects, Entry};
-use graphshell_sim::world::Verdict;
+use graphshell_sim::world::{Failure, Verdict};
 use serde::Serialize;
+use serde_json::json;
 
 use super::args::Seed;
 use super::judge::{Judged, Outcome};
@@ -187,6 +189,28 @@ pub(crate) fn block(subject: &Subject, judged: &Judged, columns: usize) -> Strin
     }
     // Never wrapped, to be copied whole.
     block + "\n  replay      " + &subject.replay()
+}
+
+/// The JSON object of a seed that came to no end.
+pub(crate) fn lost_json(subject: &Subject, seed: Seed, failure: &Failure) -> String {
+    json!({
+        "seed": seed,
+        "verdict": Outcome::Failed.name(),
+        "fingerprint": Fingerprint::of(failure).id(),
+        "property": failure.property,
+        "detail": failure.detail,
+        "replay": subject.replay(),
+    })
+    .to_string()
+}
+
+/// Says of a seed that it came to no end, wrapped to `columns`. Its plan is not asked for: expanding it may be
+/// what panics or hangs.
+pub(crate) fn lost_block(subject: &Subject, failure: &Failure, columns: usize) -> String {
+    let bad = Style::new().red().bold();
+    let head = format!("{}  {} {}", subject.title(), bad.apply_to("failed:"), failure.property);
+    let detail = hanging("  detail      ", &failure.detail, columns);
+    format!("{head}\n{detail}\n  replay      {}", subject.replay())
 }
 
 #[cfg(test)]

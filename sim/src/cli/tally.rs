@@ -94,6 +94,11 @@ impl Tally {
         }
     }
 
+    /// Counts a run that came to no end.
+    pub(crate) fn lose(&mut self) {
+        *self.outcomes.entry(Outcome::Failed).or_default() += 1;
+    }
+
     /// Adds what another part of a sweep came to.
     pub(crate) fn join(&mut self, other: &Tally) {
         for (outcome, runs) in &other.outcomes {
