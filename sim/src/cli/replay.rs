@@ -162,21 +162,15 @@ fn ledger(run: &Run, columns: usize) -> Vec<String> {
 
 /// Says in which way a run is not what the capsule saved.
 fn compared(capsule: &Capsule, judged: &Judged) -> Result<(), String> {
-    let run = &judged.run;
-    let name =
-        |property: Option<&str>| property.map_or("nothing".to_owned(), |name| format!("{name:?}"));
-    let now = judged.failure().map(Finding::from);
-    let difference = if now.as_ref().map(|now| &now.property)
-        != capsule.failure.as_ref().map(|old| &old.property)
-    {
-        format!(
-            "{} failed, saved was that {} did",
-            name(now.as_ref().map(|now| now.property.as_str())),
-            name(capsule.failure.as_ref().map(|old| old.property.as_str())),
-        )
-    } else if now != capsule.failure {
+    let (now, saved) = (judged.fingerprint(), &capsule.fingerprint);
+    // A run that is not deterministic has failed in that, whatever else it did.
+    let found = judged.failure().filter(|_| judged.divergence.is_none()).map(Finding::from);
+    let difference = if now.as_ref() != Some(saved) {
+        let now = now.map_or("nothing".to_owned(), |now| format!("{:?}", now.to_string()));
+        format!("{now} failed, saved was that {:?} did", saved.to_string())
+    } else if found != capsule.failure {
         "the same property failed, but not at the same place".to_owned()
-    } else if run.trace_hash != capsule.trace_hash {
+    } else if judged.run.trace_hash != capsule.trace_hash {
         format!("the verdict is the same, the events are not (saved hash {})", capsule.trace_hash)
     } else {
         return Ok(());
@@ -205,7 +199,48 @@ pub(crate) fn tell(judged: &Judged, story: StoryArgs, output: &mut Output) -> Re
 
 #[cfg(test)]
 mod tests {
+    use graphshell_sim::generate::{self, Shape};
+
+    use super::super::judge::{
+        Divergence,
+        tests::{failed, held},
+    };
     use super::*;
+
+    fn judged(run: Run) -> Judged {
+        Judged { run, divergence: None }
+    }
+
+    /// What was saved of a run.
+    fn capsule(judged: &Judged) -> Capsule {
+        let plan = generate::plan(7, &Shape::default());
+        let failure = judged.failure().filter(|_| judged.divergence.is_none());
+        Capsule::new(plan, String::new(), judged.run.trace_hash.clone(), failure)
+    }
+
+    #[test]
+    fn a_run_that_was_not_deterministic_and_is_now_is_not_as_saved() {
+        let drifted = || Judged {
+            divergence: Some(Divergence {
+                second_hash: "bb".into(),
+                first_difference: "event 3".into(),
+            }),
+            run: held(),
+        };
+        let saved = capsule(&drifted());
+        assert_eq!(compared(&saved, &drifted()), Ok(()));
+        let said = compared(&saved, &judged(held())).unwrap_err();
+        assert!(
+            said.starts_with("nothing failed, saved was that \"same plan, same run\""),
+            "{said}"
+        );
+        assert_eq!(compared(&capsule(&judged(failed())), &judged(failed())), Ok(()));
+        let said = compared(&capsule(&judged(failed())), &drifted()).unwrap_err();
+        assert!(
+            said.starts_with("\"same plan, same run\" failed, saved was that \"conv"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_number_is_a_seed_and_a_path_is_a_file() {
