@@ -153,7 +153,7 @@ pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Res
     }
     let (_, lives) = world::record(&plan, &Options::default(), ROOM);
     for life in lives {
-        let place = plan.peer_index(&life.peer).unwrap_or_default();
+        let place = plan.peer_index(&life.peer).expect("who lived is a peer of the plan");
         let path = folder.join(format!("{}-{}.gsrec", file_stem(&life.peer, place), life.life));
         match life.bytes {
             Ok(bytes) => {

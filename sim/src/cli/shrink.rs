@@ -84,7 +84,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
             "runs": done,
             "seconds": seconds,
             "complete": !spent,
-            "file": path,
+            "file": path.to_string_lossy(),
             "replay": replay_file(&path),
         }))?;
     } else {
