@@ -121,13 +121,28 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         )?;
         return Ok(tally.strict_exit());
     }
-    tell(&judged, args.story, output)?;
+    let told = complain_of(print(args, &subject, &judged, saved, output).err());
+    let record = |folder| recording::save(&subject, folder, output);
+    let recorded = args.record.as_deref().map_or(Exit::Held, record);
+    Ok(tally.strict_exit().and(told).and(recorded))
+}
+
+/// Prints story, ledger and verdict, and whether the run is what was `saved`.
+fn print(
+    args: &ReplayArgs,
+    subject: &Subject,
+    judged: &Judged,
+    saved: Option<Result<(), String>>,
+    output: &mut Output,
+) -> Result<(), Error> {
+    tell(judged, args.story, output)?;
     for line in ledger(&judged.run, output.text_columns()) {
         output.line(line)?;
     }
     if judged.outcome() == Outcome::Held {
         let run = &judged.run;
-        output.line(format_args!("{}{}  held", subject.title(), recipe.flags()))?;
+        let flags = args.shape.recipe().flags();
+        output.line(format_args!("{}{flags}  held", subject.title()))?;
         output.line(format_args!("  virtual     {}", text::seconds(run.virtual_ms)))?;
         output.line(format_args!("  operations  {}", run.operations))?;
         output.line(format_args!("  messages    {}", run.messages))?;
@@ -135,7 +150,7 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         let columns = output.text_columns();
         output.line(text::hanging("  plan        ", &subject.plan().why, columns))?;
     } else {
-        output.line(block(&subject, &judged, output.text_columns()))?;
+        output.line(block(subject, judged, output.text_columns()))?;
     }
     if let Some(saved) = saved {
         let said = saved.map_or_else(
@@ -144,10 +159,7 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         );
         output.line(text::hanging("  as saved    ", &said, output.text_columns()))?;
     }
-    if let Some(folder) = &args.record {
-        recording::save(&subject, folder, output)?;
-    }
-    Ok(tally.strict_exit())
+    Ok(())
 }
 
 /// What each fault did, a line for each, and an empty line; nothing if the plan has no faults.

@@ -1,9 +1,9 @@
 //! The whole of a sweep, or of one shard of it: what is printed, and what is saved for others.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, absolute};
 use std::time::Duration;
-use std::{fmt, io};
 
 use graphshell_sim::capsule::engine_version;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::file;
 use super::junit;
 use super::kinds::Kinds;
-use super::output::Output;
+use super::output::{Output, OutputError};
 use super::tally::{Tally, Time};
 use super::text;
 use super::write::{folder, write};
@@ -297,7 +297,7 @@ impl Report {
         if !how.json {
             exit = exit.and(complain_of(self.print(&why, output).err()));
         }
-        annotate::annotate(how.files.ci.annotations, &annotate::of_sweep(self));
+        annotate::annotate(how.files.ci.annotations, &annotate::of_sweep(self, &why));
         let junit = how.files.ci.junit.as_deref();
         let junit = junit.map(|path| write(path, junit::xml(self, &why)));
         let report = how.files.report.as_deref();
@@ -313,7 +313,7 @@ impl Report {
         exit
     }
 
-    fn print(&self, why: &[String], output: &mut Output) -> io::Result<()> {
+    fn print(&self, why: &[String], output: &mut Output) -> Result<(), OutputError> {
         if let Some(told) = self.failures.told(output.text_columns()) {
             output.line(told)?;
         }

@@ -137,14 +137,15 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     report.seconds = seconds;
     let how = SweepOutput { json: args.json, files: &args.reports };
     let exit = report.publish(&how, trouble, output);
-    if interrupted && !args.json {
-        let done = HumanCount(done);
-        output.line(match args.span {
-            None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
-            Some(_) => format!("interrupted after {done} seeds"),
-        })?;
+    if !interrupted || args.json {
+        return Ok(exit);
     }
-    Ok(exit)
+    let done = HumanCount(done);
+    let told = output.line(match args.span {
+        None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
+        Some(_) => format!("interrupted after {done} seeds"),
+    });
+    Ok(exit.and(complain_of(told.err())))
 }
 
 /// The first seed that the arguments ask for, and how many at most.

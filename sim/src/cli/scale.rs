@@ -6,13 +6,14 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use cpu_time::ThreadTime;
 use graphshell_sim::generate::Shape;
-use graphshell_sim::world::{self, Options, Run, Verdict};
+use graphshell_sim::world::{self, Options, Run};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::args::{ScaleArgs, Seed};
 use super::chart;
 use super::exit::Exit;
+use super::judge::Outcome;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
 use super::write::{check, write};
@@ -26,7 +27,7 @@ const BAR: f64 = 24.0;
 pub(super) struct Cost {
     pub(super) peers: usize,
     seed: String,
-    outcome: &'static str,
+    outcome: Outcome,
     virtual_ms: u64,
     /// Processor time, in milliseconds.
     cpu_ms: f64,
@@ -47,11 +48,7 @@ impl Cost {
         Cost {
             peers,
             seed: seed.to_string(),
-            outcome: match run.verdict {
-                Verdict::Held => "held",
-                Verdict::Failed(_) => "failed",
-                Verdict::Invalid(_) => "invalid",
-            },
+            outcome: (&run.verdict).into(),
             virtual_ms: run.virtual_ms,
             cpu_ms,
             cpu_ms_per_virtual_second: cpu_ms / virtual_s,
@@ -86,42 +83,39 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         let start = ThreadTime::now();
         let run = world::run(&plan, &Options::default());
         let cost = Cost::new(peers, seed, &run, start.elapsed());
-        if args.json {
-            output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))?;
-        }
-        exit = worse(exit, &run.verdict);
-        if !matches!(run.verdict, Verdict::Held) && !args.json {
+        exit = exit.and(cost.outcome.exit());
+        let told = if args.json {
+            output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))
+        } else if cost.outcome != Outcome::Held {
             let replay = Subject::Seed { seed, recipe }.replay();
-            output.line(format!("{peers} peers: {}; {replay}", cost.outcome))?;
-        }
+            output.line(format!("{peers} peers: {}; {replay}", cost.outcome.name()))
+        } else {
+            Ok(())
+        };
+        exit = exit.and(complain_of(told.err()));
         costs.push(cost);
-        if output.is_closed() {
+        if output.is_closed() && args.svg.is_none() {
+            // Nobody looks any more.
             return Ok(exit);
         }
     }
     if !args.json {
-        output.line(table(&costs))?;
+        exit = exit.and(complain_of(output.line(table(&costs)).err()));
     }
     if let Some(file) = &args.svg {
-        write(file, chart::draw(&costs)?)?;
+        let drawn = chart::draw(&costs).map_err(Error::from);
+        let written = drawn.and_then(|picture| Ok(write(file, picture)?));
+        exit = exit.and(complain_of(written.err()));
     }
-    if costs.len() < args.peers.len() {
+    let (done, counts) = (costs.len(), args.peers.len());
+    if done < counts {
+        exit = exit.and(Exit::Interrupted);
         if !args.json {
-            let counts = args.peers.len();
-            output.line(format_args!("interrupted after {} of {counts} counts", costs.len()))?;
+            let said = format_args!("interrupted after {done} of {counts} counts");
+            exit = exit.and(complain_of(output.line(said).err()));
         }
-        return Ok(Exit::Interrupted);
     }
     Ok(exit)
-}
-
-/// How it ends after another run. A failure outranks a run that proved nothing.
-fn worse(exit: Exit, verdict: &Verdict) -> Exit {
-    match verdict {
-        Verdict::Failed(_) => Exit::PropertyFailed,
-        Verdict::Invalid(_) if exit == Exit::Held => Exit::ProvedNothing,
-        Verdict::Held | Verdict::Invalid(_) => exit,
-    }
 }
 
 /// The costs as a table, with a bar for each on a logarithmic scale.
@@ -175,22 +169,5 @@ mod memory {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib * 1_024)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::judge::tests::{failed, held, invalid};
-    use super::*;
-
-    #[test]
-    fn a_failure_outranks_an_invalid_run_whichever_comes_last() {
-        let exit = |runs: &[fn() -> Run]| {
-            runs.iter().fold(Exit::Held, |exit, run| worse(exit, &run().verdict))
-        };
-        assert_eq!(exit(&[failed, invalid, held]), Exit::PropertyFailed);
-        assert_eq!(exit(&[invalid, failed]), Exit::PropertyFailed);
-        assert_eq!(exit(&[invalid, held]), Exit::ProvedNothing);
-        assert_eq!(exit(&[held]), Exit::Held);
     }
 }

@@ -154,16 +154,12 @@ impl Tally {
         self.exit(self.runs() == 0 || self.of(Outcome::Invalid) > 0)
     }
 
+    /// How runs end of which some may be invalid; whether too many are is `proved_nothing`.
     fn exit(&self, proved_nothing: bool) -> Exit {
-        if self.of(Outcome::NotDeterministic) > 0 {
-            Exit::NotDeterministic
-        } else if self.of(Outcome::Failed) > 0 {
-            Exit::PropertyFailed
-        } else if proved_nothing {
-            Exit::ProvedNothing
-        } else {
-            Exit::Held
-        }
+        let nothing = if proved_nothing { Outcome::Invalid } else { Outcome::Held };
+        let found =
+            self.outcomes.iter().filter(|(outcome, runs)| outcome.is_failure() && **runs > 0);
+        found.fold(nothing.exit(), |exit, (outcome, _)| exit.and(outcome.exit()))
     }
 
     /// The last line of JSON output; `missing` says which shards a sum lacks.

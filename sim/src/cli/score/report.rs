@@ -1,6 +1,5 @@
 //! What became of all planted bugs: a row for each, the share, and an exit code.
 
-use std::io;
 use std::path::Path;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
@@ -10,7 +9,7 @@ use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::super::exit::Exit;
-use super::super::output::Output;
+use super::super::output::{Output, OutputError};
 use super::super::text::hanging;
 use super::tree::Patch;
 use super::trial::{Shrunk, Trial};
@@ -107,7 +106,7 @@ impl Row {
 }
 
 /// Lists bugs without trying them.
-pub(super) fn list(patches: &[Patch], json: bool, output: &mut Output) -> io::Result<()> {
+pub(super) fn list(patches: &[Patch], json: bool, output: &mut Output) -> Result<(), OutputError> {
     for Patch { name, bug, .. } in patches {
         if json {
             output.line(record(name, bug, None))?;
@@ -219,7 +218,7 @@ impl Score {
         }
     }
 
-    pub(super) fn publish(&self, json: bool, output: &mut Output) -> io::Result<()> {
+    pub(super) fn publish(&self, json: bool, output: &mut Output) -> Result<(), OutputError> {
         let taken = self.taken();
         let (median, most) = (taken.get(taken.len() / 2).copied(), taken.last().copied());
         if json {
