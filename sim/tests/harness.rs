@@ -170,7 +170,7 @@ fn a_failure_shrinks_to_a_scenario_that_fails_alike_on_any_number_of_threads() {
 fn a_spent_budget_keeps_the_best_so_far_and_says_so() {
     let desk = Desk::new();
     let said = desk.ends(0, "shrink 5 --edits 40 --canary --runs 1 --out best.json");
-    assert!(said.contains("  1 runs in ") && said.contains("; not finished\n"), "{said}");
+    assert!(said.contains("  1 run in ") && said.contains("; not finished\n"), "{said}");
     desk.ends(1, "scenario best.json");
 }
 

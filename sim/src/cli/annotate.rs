@@ -5,6 +5,7 @@ use std::io::Write;
 use super::args::Annotations;
 use super::kinds::Kind;
 use super::report::Report;
+use super::text::counted;
 
 /// What a server shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,10 @@ pub(crate) fn of_sweep(report: &Report, why: &[String]) -> Vec<Note> {
     let note = |kind: &Kind| Note {
         file: None,
         title: format!("{} ({})", kind.fingerprint.property(), kind.id),
-        text: format!("{} seeds, first {}\n{}", kind.seeds, kind.first, kind.soonest.told),
+        text: {
+            let seeds = counted(kind.seeds, "seed");
+            format!("{seeds}, first {}\n{}", kind.first, kind.soonest.told)
+        },
     };
     let title = format!("cargo sim run{}", report.flags);
     let short = |why: &String| Note { file: None, title: title.clone(), text: why.clone() };

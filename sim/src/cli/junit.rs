@@ -9,6 +9,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::report::Report;
 use super::scenario::Told;
+use super::text::counted;
 
 /// The report of a sweep as text; `why` says why it proved too little, if it did.
 pub(crate) fn xml(report: &Report, why: &[String]) -> String {
@@ -21,8 +22,11 @@ pub(crate) fn xml(report: &Report, why: &[String]) -> String {
         let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
         failed.set_type(kind.id.clone());
         failed.set_message(format!(
-            "{} seeds, first {}, soonest {}: {}",
-            kind.seeds, kind.first, kind.soonest.seed, kind.soonest.replay
+            "{}, first {}, soonest {}: {}",
+            counted(kind.seeds, "seed"),
+            kind.first,
+            kind.soonest.seed,
+            kind.soonest.replay
         ));
         let mut told = kind.soonest.told.clone();
         for (what, path) in

@@ -16,7 +16,7 @@ use super::file::FileError;
 use super::judge::Judged;
 use super::record::{block, lost_block};
 use super::subject::{Subject, quoted};
-use super::text::hanging;
+use super::text::{counted, hanging};
 use super::write::write;
 
 /// Most kinds that are told apart; what looks different in every seed must not fill the memory.
@@ -221,13 +221,9 @@ impl Kinds {
         if self.kinds.is_empty() {
             return None;
         }
-        let mut text = match self.kinds.len() {
-            1 => "1 kind of failure".to_owned(),
-            many => format!("{many} kinds of failure"),
-        };
+        let mut text = format!("{} of failure", counted(self.kinds.len(), "kind"));
         for kind in &self.kinds {
-            let seeds = if kind.seeds == 1 { "seed" } else { "seeds" };
-            let mut how_many = format!("{} {seeds}, first {}", kind.seeds, kind.first);
+            let mut how_many = format!("{}, first {}", counted(kind.seeds, "seed"), kind.first);
             if kind.seeds > 1 {
                 how_many += &format!(", soonest {}", kind.soonest.seed);
             }
@@ -250,7 +246,7 @@ impl Kinds {
             text += &format!("\n            cargo sim shrink {}", what(kind));
         }
         if self.others > 0 {
-            text += &format!("\n  and {} failing seeds of other kinds", self.others);
+            text += &format!("\n  and {} of other kinds", counted(self.others, "failing seed"));
         }
         Some(text + "\n")
     }

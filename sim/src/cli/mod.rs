@@ -32,6 +32,7 @@ mod score;
 mod shrink;
 mod subject;
 mod sweep;
+mod table;
 mod tally;
 mod text;
 mod write;

@@ -102,7 +102,8 @@ fn rows(replayed: &Replayed) -> Vec<(&'static str, String)> {
         rows.push(("model", model.to_owned()));
     }
     if let Some(bytes) = replayed.cut {
-        let cut = format!("the file was cut: {bytes} bytes behind the last whole step");
+        let bytes = text::counted(bytes, "byte");
+        let cut = format!("the file was cut: {bytes} behind the last whole step");
         rows.push(("cut", cut));
     }
     rows

@@ -68,11 +68,10 @@ pub(crate) struct Whole {
 impl fmt::Display for Whole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.seeds {
-            Some(count) => write!(f, "{count} seeds")?,
+            Some(count) => f.write_str(&text::counted(count, "seed"))?,
             None => write!(f, "seeds")?,
         }
-        let shards = if self.shards == 1 { "shard" } else { "shards" };
-        write!(f, " from {} on in {} {shards}", self.first, self.shards)
+        write!(f, " from {} on in {}", self.first, text::counted(self.shards, "shard"))
     }
 }
 
@@ -244,7 +243,8 @@ impl Report {
         }
         if how_many == 0 {
             let (ran, asked) = (self.tally.runs(), self.sweep.seeds?);
-            return (ran < asked).then(|| format!("only {ran} of {asked} seeds were run"));
+            return (ran < asked)
+                .then(|| format!("only {ran} of {} were run", text::counted(asked, "seed")));
         }
         let missing = (1..=of).filter(|shard| !self.shards.contains(shard));
         let mut named: Vec<String> = missing.take(SHOWN).map(|shard| shard.to_string()).collect();
@@ -327,9 +327,8 @@ impl Report {
         if !never.is_empty() && self.flags.is_empty() {
             let (head, said) = if self.tally.runs() < ENOUGH_FOR_PROBES {
                 let said = format!(
-                    "{} rare events; whether that says anything shows in {ENOUGH_FOR_PROBES} seeds \
-                     or more",
-                    never.len()
+                    "{}; whether that says anything shows in {ENOUGH_FOR_PROBES} seeds or more",
+                    text::counted(never.len(), "rare event")
                 );
                 ("not reached: ", said)
             } else {

@@ -20,6 +20,7 @@ use super::report::{Report, Seeds, SweepOutput, Whole};
 use super::subject::{Recipe, Subject};
 use super::sweep::{self, Lost, Pace, Patience};
 use super::tally::Tally;
+use super::text::plural;
 use super::write::check;
 use super::{Error, complain_of, progress};
 
@@ -140,11 +141,11 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     if !interrupted || args.json {
         return Ok(exit);
     }
-    let done = HumanCount(done);
-    let told = output.line(match args.span {
-        None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
-        Some(_) => format!("interrupted after {done} seeds"),
-    });
+    let (of, done) = match args.span {
+        None => (seeds.count, format!("{} of {}", HumanCount(done), HumanCount(seeds.count))),
+        Some(_) => (done, HumanCount(done).to_string()),
+    };
+    let told = output.line(format_args!("interrupted after {done} {}", plural(of, "seed")));
     Ok(exit.and(complain_of(told.err())))
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::Table;
 use cpu_time::ThreadTime;
 use graphshell_sim::generate::Shape;
 use graphshell_sim::world::{self, Options, Run};
@@ -16,11 +15,15 @@ use super::exit::Exit;
 use super::judge::Outcome;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
+use super::table::table;
+use super::text::counted;
 use super::write::{check, write};
 use super::{Error, complain_of, interrupt};
 
-/// Cells of the longest bar.
-const BAR: f64 = 24.0;
+/// Cells of the longest bar, if there is room.
+const BAR: usize = 24;
+/// Columns of the table without a bar.
+const WITHOUT_BAR: usize = 74;
 
 /// What one run cost.
 #[derive(Debug, Serialize)]
@@ -88,7 +91,7 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
             output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))
         } else if cost.outcome != Outcome::Held {
             let replay = Subject::Seed { seed, recipe }.replay();
-            output.line(format!("{peers} peers: {}; {replay}", cost.outcome.name()))
+            output.line(format!("{}: {}; {replay}", counted(peers, "peer"), cost.outcome.name()))
         } else {
             Ok(())
         };
@@ -100,7 +103,7 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         }
     }
     if !args.json {
-        exit = exit.and(complain_of(output.line(table(&costs)).err()));
+        exit = exit.and(complain_of(output.line(table_of(&costs, output.columns())).err()));
     }
     if let Some(file) = &args.svg {
         let drawn = chart::draw(&costs).map_err(Error::from);
@@ -111,46 +114,42 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
     if done < counts {
         exit = exit.and(Exit::Interrupted);
         if !args.json {
-            let said = format_args!("interrupted after {done} of {counts} counts");
+            let said = format!("interrupted after {done} of {}", counted(counts, "count"));
             exit = exit.and(complain_of(output.line(said).err()));
         }
     }
     Ok(exit)
 }
 
-/// The costs as a table, with a bar for each on a logarithmic scale.
-fn table(costs: &[Cost]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+/// The costs as a table of at most `columns`, with a bar for each on a logarithmic scale where there is room.
+fn table_of(costs: &[Cost], columns: usize) -> Table {
+    let header = [
         "peers",
         "virtual",
-        "cpu",
         "times real",
         "rounds",
         "frames",
         "peak memory",
-        "cpu per virtual second",
+        "cpu for a virtual second",
         "",
-    ]);
+    ];
+    let mut table = table(columns, header, 0..7);
     let each = || costs.iter().map(|cost| cost.cpu_ms_per_virtual_second);
     let (least, most) = (each().fold(f64::MAX, f64::min), each().fold(0.0, f64::max));
+    let room = columns.saturating_sub(WITHOUT_BAR).min(BAR) as f64;
     for cost in costs {
         let share = (cost.cpu_ms_per_virtual_second / least).ln() / (most / least).ln().max(1e-9);
-        let bar = "█".repeat(1 + (share * BAR) as usize);
+        let ms = cost.cpu_ms_per_virtual_second;
         table.add_row([
             HumanCount(cost.peers as u64).to_string(),
             format!("{:.1} s", cost.virtual_ms as f64 / 1_000.0),
-            format!("{:.1} ms", cost.cpu_ms),
             format!("{:.0}", cost.times_real),
             HumanCount(cost.rounds).to_string(),
             HumanCount(cost.frames).to_string(),
             cost.peak_bytes.map_or("-".to_owned(), |bytes| HumanBytes(bytes).to_string()),
-            format!("{:.2} ms", cost.cpu_ms_per_virtual_second),
-            bar,
+            if ms < 1_000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1_000.0) },
+            "█".repeat((1.0 + share * (room - 1.0)) as usize),
         ]);
-    }
-    for column in table.column_iter_mut().take(8) {
-        column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
@@ -169,5 +168,36 @@ mod memory {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib * 1_024)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_a_terminal_of_eighty_columns() {
+        let cost = |peers, ms| Cost {
+            peers,
+            seed: "0x0".into(),
+            outcome: Outcome::Held,
+            virtual_ms: 112_400,
+            cpu_ms: ms * 112.4,
+            cpu_ms_per_virtual_second: ms,
+            times_real: 1_000.0 / ms,
+            rounds: 29_784,
+            frames: 1_151_064,
+            peak_bytes: Some(1_234_567_890),
+        };
+        let costs = [cost(2, 0.9), cost(1_000, 3_400.0)];
+        for columns in [72, 80, 200] {
+            let table = table_of(&costs, columns).to_string();
+            let widest = table.lines().map(console::measure_text_width).max();
+            assert!(widest.is_some_and(|widest| widest <= columns), "{columns}: {table}");
+            for whole in ["1,151,064", "29,784", "1.15 GiB", "3.40 s", "112.4 s"] {
+                assert!(table.contains(whole), "{columns}: {table}");
+            }
+            assert!(columns < 80 || table.contains("███"), "{columns}: {table}");
+        }
     }
 }

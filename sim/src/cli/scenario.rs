@@ -13,6 +13,7 @@ use super::record::{Record, block};
 use super::replay::{observe, tell};
 use super::subject::Subject;
 use super::tally::{Tally, Time};
+use super::text::counted;
 use super::write::{check, write};
 use super::{Error, complain, complain_of, file, interrupt, junit};
 
@@ -82,10 +83,8 @@ fn print(
     if judged.outcome() == Outcome::Held {
         let ok = Style::new().green().apply_to("ok");
         let (seconds, run) = (judged.run.virtual_ms as f64 / 1_000.0, &judged.run);
-        let (title, operations) = (subject.title(), run.operations);
-        output.line(format_args!(
-            "{ok}  {title}  (virtual {seconds:.1} s, {operations} operations)"
-        ))?;
+        let (title, operations) = (subject.title(), counted(run.operations, "operation"));
+        output.line(format_args!("{ok}  {title}  (virtual {seconds:.1} s, {operations})"))?;
     } else {
         output.line(block(subject, judged, output.text_columns()))?;
     }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use graphshell_sim::probe;
 use indicatif::{HumanCount, HumanFloatCount};
 use serde::{Deserialize, Serialize};
@@ -13,6 +11,7 @@ use super::exit::Exit;
 use super::faults::Faults;
 use super::judge::{Judged, Outcome};
 use super::kinds::Kind;
+use super::table::table;
 
 /// A sweep of which more than one in this many seeds is invalid proves too little.
 const INVALID_ONE_IN: u64 = 20;
@@ -200,16 +199,12 @@ impl Tally {
 
     /// The summary of a sweep with these flags as a table of at most `columns`.
     pub(crate) fn table(&self, flags: &str, time: Time, columns: usize) -> String {
-        let mut table = Table::new();
-        table
-            .load_preset(UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(columns).unwrap_or(u16::MAX));
         let count = |count| HumanCount(count).to_string();
+        let mut table = table(columns, [&format!("seeds{flags}"), &count(self.runs())], [1]);
         let ratio = time.rate(self.virtual_seconds());
         // What ran side by side was no faster for it.
         let each = if time.shards > 1 { ", of one shard" } else { "" };
-        table.set_header([&format!("seeds{flags}"), &count(self.runs())]).add_rows([
+        table.add_rows([
             ["held", &count(self.of(Outcome::Held))],
             ["failed", &count(self.of(Outcome::Failed))],
             ["invalid", &count(self.of(Outcome::Invalid))],
@@ -234,9 +229,6 @@ impl Tally {
         }
         for (name, times) in &self.counts {
             table.add_row([name, &count(*times)]);
-        }
-        if let Some(numbers) = table.column_mut(1) {
-            numbers.set_cell_alignment(CellAlignment::Right);
         }
         table.to_string()
     }
