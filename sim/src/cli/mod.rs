@@ -9,6 +9,7 @@
 mod annotate;
 mod args;
 mod chart;
+mod child;
 mod determinism;
 mod exit;
 mod explain;
