@@ -282,6 +282,26 @@ seed 0x2a  failed: convergence
     }
 
     #[test]
+    fn a_seed_that_came_to_no_end_says_how_to_replay_it() {
+        let failure = Failure {
+            property: "every seed comes to an end",
+            peers: Vec::new(),
+            operations: Vec::new(),
+            virtual_ms: 0,
+            detail: "given up".into(),
+        };
+        let expected = "\
+seed 0x2a  failed: every seed comes to an end
+  detail      given up
+  replay      cargo sim replay 0x2a --peers 12 --verbose";
+        assert_eq!(lost_block(&seed(), &failure, 80), expected);
+        let told: serde_json::Value =
+            serde_json::from_str(&lost_json(&seed(), Seed(42), &failure)).unwrap();
+        assert_eq!((&told["seed"], &told["verdict"]), (&"0x2a".into(), &"failed".into()));
+        assert_eq!(told["property"], failure.property);
+    }
+
+    #[test]
     fn the_record_of_a_seed_that_holds_is_short() {
         let expected = concat!(
             r#"{"seed":"0x2a","verdict":"held","trace_hash":"aa","virtual_ms":40123,"#,
