@@ -235,7 +235,7 @@ fn what_runs_cost_is_told_for_each_count_of_peers_and_drawn() {
     }
     let picture = desk.text("cost.svg");
     assert!(picture.starts_with("<svg") && picture.contains("measured"), "{picture}");
-    assert!(desk.ends(0, "scale --peers 3 --edits 20").contains("times real"));
+    assert!(desk.ends(0, "scale --peers 3 --edits 20").contains("rounds"));
     assert!(desk.refused("scale --peers 2,1").contains("a whole number from 2 to 1000"));
     assert!(desk.refused("scale --peers 2 --edits 5 --svg cost.svg/in").contains("cost.svg/in: "));
 }

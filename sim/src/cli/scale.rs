@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use comfy_table::Table;
+use comfy_table::{ColumnConstraint, Table};
 use cpu_time::ThreadTime;
 use graphshell_sim::generate::Shape;
 use graphshell_sim::world::{self, Options, Run};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::args::{ScaleArgs, Seed};
@@ -23,7 +23,7 @@ use super::{Error, complain_of, interrupt};
 /// Cells of the longest bar, if there is room.
 const BAR: usize = 24;
 /// Columns of the table without a bar.
-const WITHOUT_BAR: usize = 74;
+const WITHOUT_BAR: usize = 75;
 
 /// What one run cost.
 #[derive(Debug, Serialize)]
@@ -126,14 +126,18 @@ fn table_of(costs: &[Cost], columns: usize) -> Table {
     let header = [
         "peers",
         "virtual",
-        "times real",
+        "times\nreal",
         "rounds",
         "frames",
-        "peak memory",
-        "cpu for a virtual second",
+        "peak\nmemory",
+        "cpu for a\nvirtual\nsecond",
         "",
     ];
     let mut table = table(columns, header, 0..7);
+    // Only the bar is wrapped.
+    for column in table.column_iter_mut().take(7) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
     let each = || costs.iter().map(|cost| cost.cpu_ms_per_virtual_second);
     let (least, most) = (each().fold(f64::MAX, f64::min), each().fold(0.0, f64::max));
     let room = columns.saturating_sub(WITHOUT_BAR).min(BAR) as f64;
@@ -146,7 +150,8 @@ fn table_of(costs: &[Cost], columns: usize) -> Table {
             format!("{:.0}", cost.times_real),
             HumanCount(cost.rounds).to_string(),
             HumanCount(cost.frames).to_string(),
-            cost.peak_bytes.map_or("-".to_owned(), |bytes| HumanBytes(bytes).to_string()),
+            cost.peak_bytes
+                .map_or("-".to_owned(), |bytes| format!("{} MiB", HumanCount(bytes >> 20))),
             if ms < 1_000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1_000.0) },
             "█".repeat((1.0 + share * (room - 1.0)) as usize),
         ]);
@@ -190,14 +195,15 @@ mod tests {
             peak_bytes: Some(1_234_567_890),
         };
         let costs = [cost(2, 0.9), cost(1_000, 3_400.0)];
-        for columns in [72, 80, 200] {
+        for columns in [80, 200] {
             let table = table_of(&costs, columns).to_string();
             let widest = table.lines().map(console::measure_text_width).max();
             assert!(widest.is_some_and(|widest| widest <= columns), "{columns}: {table}");
-            for whole in ["1,151,064", "29,784", "1.15 GiB", "3.40 s", "112.4 s"] {
+            for whole in ["1,151,064", "29,784", "1,177 MiB", "3.40 s", "112.4 s"] {
                 assert!(table.contains(whole), "{columns}: {table}");
             }
-            assert!(columns < 80 || table.contains("███"), "{columns}: {table}");
+            let bar = columns.saturating_sub(WITHOUT_BAR).min(BAR);
+            assert!(table.contains(&"█".repeat(bar)), "{columns}: {table}");
         }
     }
 }

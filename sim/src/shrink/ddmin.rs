@@ -118,10 +118,10 @@ mod tests {
         let mut calls = 0;
         minimise(64, |ways| {
             calls += 1;
-            if calls < 3 {
-                ControlFlow::Continue(Some(ways.len() - 1))
-            } else {
-                ControlFlow::Break(())
+            match calls {
+                1 => ControlFlow::Continue(None),
+                2 => ControlFlow::Continue(Some(ways.len() - 1)),
+                _ => ControlFlow::Break(()),
             }
         });
         assert_eq!(calls, 3);
