@@ -355,13 +355,12 @@ mod tests {
         assert_eq!(ended, ControlFlow::Break(5));
     }
 
+    /// A job and what came of it.
+    type Came = (u64, Result<u64, Lost>);
+
     /// Runs 30 jobs of which one panics and another hangs until it is `over`. Returns what was handed over,
     /// and the jobs that were told to be slow.
-    fn odd_jobs(
-        patience: Patience,
-        over: &Arc<AtomicBool>,
-        ends: Pace,
-    ) -> (Vec<(u64, Result<u64, Lost>)>, Vec<u64>) {
+    fn odd_jobs(patience: Patience, over: &Arc<AtomicBool>, ends: Pace) -> (Vec<Came>, Vec<u64>) {
         let (mut got, mut slow) = (Vec::new(), Vec::new());
         let done = Arc::new(AtomicU64::new(0));
         let (counted, ending) = (Arc::clone(&done), Arc::clone(over));
@@ -396,7 +395,7 @@ mod tests {
     const LONG: Patience = Patience { most: Duration::MAX, ..SHORT };
 
     /// What is handed over of [`odd_jobs`], the third aside.
-    fn others() -> impl Iterator<Item = (u64, Result<u64, Lost>)> {
+    fn others() -> impl Iterator<Item = Came> {
         let panicked = || Err(Lost::Panicked("job 7 is odd".to_owned()));
         (0..30)
             .filter(|job| *job != 2)
