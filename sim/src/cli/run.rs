@@ -122,6 +122,11 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     failures.sort();
     let done = tally.runs();
     let interrupted = interrupt::seen() && done < seeds.count && !output.is_closed();
+    let cut = interrupt::seen() || output.is_closed() || args.fail_fast || args.span.is_some();
+    if done < seeds.count && !cut {
+        // Nobody can be told if that fails.
+        let _ = writeln!(std::io::stderr(), "ended after {done} seeds: every thread hangs");
+    }
     // Whoever interrupts wants an end.
     if let Some(folder) = args.explanations.as_deref().filter(|_| !interrupted) {
         let failed = failures.explain(folder, |seed| page(seed, recipe), interrupt::seen);
