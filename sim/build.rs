@@ -1,8 +1,8 @@
 //! Names the build by the sources that decide what a run does.
 //!
 //! A hash of sources tells two builds apart where a version does not, in a checkout with changes too,
-//! and needs no version control. The program (`main.rs`, `cli/`) is left out: it reports runs and no run
-//! sees it, so that working on it builds nothing else anew.
+//! and needs no version control. What no run sees is left out, so that working on it gives no build another
+//! name: the program, explanations, shrinking, planted bugs, and tests in files of their own.
 
 use std::fs;
 use std::io;
@@ -10,6 +10,17 @@ use std::path::{Path, PathBuf};
 
 /// Digits that are shown: enough to tell builds apart, few enough to read aloud.
 const DIGITS: usize = 8;
+
+/// What no run sees, files and folders.
+const UNSEEN: [&str; 7] = [
+    "src/cli",
+    "src/main.rs",
+    "src/explain",
+    "src/explain.rs",
+    "src/shrink",
+    "src/shrink.rs",
+    "src/planted.rs",
+];
 
 fn main() -> io::Result<()> {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -36,9 +47,11 @@ fn collect(package: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) ->
     for entry in fs::read_dir(package.join(folder))? {
         let entry = entry?;
         let name = folder.join(entry.file_name());
-        let left_over = entry.file_name().to_string_lossy().starts_with(['.', '#'])
-            || entry.file_name().to_string_lossy().ends_with('~');
-        if left_over || [Path::new("src/cli"), Path::new("src/main.rs")].contains(&&*name) {
+        let file = entry.file_name();
+        let left_over =
+            file.to_string_lossy().starts_with(['.', '#']) || file.to_string_lossy().ends_with('~');
+        let unseen = file == "tests.rs" || UNSEEN.iter().any(|unseen| Path::new(unseen) == name);
+        if left_over || unseen {
             continue;
         }
         if entry.file_type()?.is_dir() {

@@ -1,5 +1,7 @@
 //! Text for people: virtual time, and words in columns as wide as the terminal.
 
+use std::fmt::Display;
+
 use console::{Style, measure_text_width};
 
 /// Narrowest column that text is wrapped into; a terminal narrower than that wraps for itself.
@@ -13,6 +15,19 @@ pub fn seconds(virtual_ms: u64) -> String {
 /// The same without the unit.
 pub(crate) fn bare_seconds(virtual_ms: u64) -> String {
     format!("{}.{:03}", virtual_ms / 1_000, virtual_ms % 1_000)
+}
+
+/// So many of something: `1 seed`, `2 seeds`, `2 entries`.
+pub fn counted(count: impl Display + Copy + PartialEq + From<u8>, what: &str) -> String {
+    format!("{count} {}", plural(count, what))
+}
+
+/// The word for so many of something, where the number is written apart.
+pub fn plural(count: impl PartialEq + From<u8>, what: &str) -> String {
+    if count == 1.into() {
+        return what.to_owned();
+    }
+    what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"))
 }
 
 /// `text` after `head`, wrapped to `columns`, further lines indented by the width of `head`.
@@ -89,6 +104,13 @@ mod tests {
         let red = Style::new().red().force_styling(true);
         let told = hanging_in(&red, "head  ", "some words", 12);
         assert_eq!(told, "head  \u{1b}[31msome\u{1b}[0m\n      \u{1b}[31mwords\u{1b}[0m");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let told = [0_u64, 1, 2].map(|count| counted(count, "entry"));
+        assert_eq!(told, ["0 entries", "1 entry", "2 entries"]);
+        assert_eq!(counted(2_usize, "seed"), "2 seeds");
     }
 
     #[test]

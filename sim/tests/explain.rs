@@ -162,6 +162,24 @@ fn the_slice_of_a_failure_holds_it_and_is_closed() {
     assert!(slice.contains(&data["verdict"]["event"].as_u64().unwrap()));
     let events = list(&data, "events");
     assert!(slice.len() < events.len());
+    let suspects = list(&data, "suspects");
+    let counts = |entries: &[Value]| {
+        entries.is_empty() || suspects.is_empty() || entries.iter().any(|e| suspects.contains(e))
+    };
+    // Exactly what the failure follows from, step by step.
+    let last = data["verdict"]["event"].as_u64().unwrap();
+    let (mut led, mut open) = (BTreeSet::from([last]), vec![last]);
+    while let Some(event) = open.pop() {
+        for cause in list(&events[event as usize], "c") {
+            let [cause, entries @ ..] = &cause.as_array().unwrap()[..] else { panic!("{cause}") };
+            let cause = cause.as_u64().unwrap();
+            if counts(entries) && led.insert(cause) {
+                open.push(cause);
+            }
+        }
+    }
+    assert_eq!(led, slice);
+    assert!(slice.len() > 1);
 }
 
 #[test]
@@ -273,4 +291,20 @@ fn a_perfetto_trace_has_both_ends_of_each_flow() {
     assert_eq!(ids("s"), ids("f"));
     assert_eq!(ids("s").len() as u64, taken(&run));
     assert_eq!(ids("b"), ids("e"));
+    let slices = ["down", "opening"];
+    let lasting = list(&data(&explanation), "spans")
+        .iter()
+        .filter(|span| !slices.iter().any(|kind| span["kind"] == *kind))
+        .count();
+    assert!(lasting > 0 && ids("b").len() == lasting, "{lasting}");
+}
+
+#[test]
+fn a_perfetto_trace_of_the_last_moment_of_all_is_written() {
+    let plan = failing(8);
+    let mut run = run(&plan, &MARKED);
+    run.virtual_ms = u64::MAX;
+    run.story.last_mut().unwrap().virtual_ms = u64::MAX;
+    run.marks.last_mut().unwrap().virtual_ms = u64::MAX;
+    assert!(explain(&plan, &run).to_perfetto().contains(&u64::MAX.to_string()));
 }

@@ -170,7 +170,7 @@ fn a_failure_shrinks_to_a_scenario_that_fails_alike_on_any_number_of_threads() {
 fn a_spent_budget_keeps_the_best_so_far_and_says_so() {
     let desk = Desk::new();
     let said = desk.ends(0, "shrink 5 --edits 40 --canary --runs 1 --out best.json");
-    assert!(said.contains("  1 runs in ") && said.contains("; not finished\n"), "{said}");
+    assert!(said.contains("  1 run in ") && said.contains("; not finished\n"), "{said}");
     desk.ends(1, "scenario best.json");
 }
 
@@ -235,7 +235,7 @@ fn what_runs_cost_is_told_for_each_count_of_peers_and_drawn() {
     }
     let picture = desk.text("cost.svg");
     assert!(picture.starts_with("<svg") && picture.contains("measured"), "{picture}");
-    assert!(desk.ends(0, "scale --peers 3 --edits 20").contains("times real"));
+    assert!(desk.ends(0, "scale --peers 3 --edits 20").contains("rounds"));
     assert!(desk.refused("scale --peers 2,1").contains("a whole number from 2 to 1000"));
     assert!(desk.refused("scale --peers 2 --edits 5 --svg cost.svg/in").contains("cost.svg/in: "));
 }

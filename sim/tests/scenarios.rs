@@ -23,11 +23,13 @@ fn main() {
 /// The scenario files, by name.
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries
         .map(|entry| entry.expect("the folder can be read").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
+    assert!(!files.is_empty(), "{}: no scenarios", folder.display());
     files.sort();
     files
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::args::Annotations;
 use super::kinds::Kind;
 use super::report::Report;
+use super::text::counted;
 
 /// What a server shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +30,19 @@ pub(crate) fn annotate(annotations: Annotations, notes: &[Note]) {
     }
 }
 
-/// One note per kind of failure.
-pub(crate) fn of_sweep(report: &Report) -> Vec<Note> {
+/// One note per kind of failure, and one for each reason `why` too little was proved.
+pub(crate) fn of_sweep(report: &Report, why: &[String]) -> Vec<Note> {
     let note = |kind: &Kind| Note {
         file: None,
         title: format!("{} ({})", kind.fingerprint.property(), kind.id),
-        text: format!("{} seeds, first {}\n{}", kind.seeds, kind.first, kind.soonest.told),
+        text: {
+            let seeds = counted(kind.seeds, "seed");
+            format!("{seeds}, first {}\n{}", kind.first, kind.soonest.told)
+        },
     };
-    report.failures.all().iter().map(note).collect()
+    let title = format!("cargo sim run{}", report.flags);
+    let short = |why: &String| Note { file: None, title: title.clone(), text: why.clone() };
+    report.failures.all().iter().map(note).chain(why.iter().map(short)).collect()
 }
 
 #[expect(
@@ -71,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_annotation_is_one_line_whatever_it_says() {
-        let notes = of_sweep(&report(0, &[5, 3]));
+        let notes = of_sweep(&report(0, &[5, 3]), &[]);
         let lines: String = notes.iter().map(github).collect();
         assert_eq!(lines.lines().count(), 1, "{lines}");
         assert!(lines.starts_with("::error title=convergence ("), "{lines}");
@@ -83,5 +89,13 @@ mod tests {
         let lines = github(&Note { file, ..notes[0].clone() });
         assert!(lines.starts_with("::error file=a%2Cb.json,title=convergence ("), "{lines}");
         assert_eq!(property("a:b, 5 %\n"), "a%3Ab%2C 5 %25%0A");
+    }
+
+    #[test]
+    fn a_sweep_that_proved_too_little_is_annotated() {
+        let empty = report(0, &[]);
+        let lines: String =
+            of_sweep(&empty, &empty.shortcomings(false)).iter().map(github).collect();
+        assert!(lines.starts_with("::error title=cargo sim run::nothing was proved"), "{lines}");
     }
 }

@@ -26,7 +26,8 @@ const MOST_PEERS: usize = 1_000;
 const EXIT_CODES: &str = "\
 Exit codes:
     0  every property held, or what was asked for is done
-    1  a property failed; a score: too few planted bugs were caught
+    1  a property failed, or a seed came to no end: it hung, or expanding it
+       panicked; a score: too few planted bugs were caught
     2  bad usage, or a file that cannot be read or written (outputs are looked
        at before the first run); a score: a patch does not apply or build
     3  not deterministic: the same plan ran differently twice, or a recording
@@ -297,7 +298,7 @@ pub(crate) struct CiArgs {
     /// Write JUnit XML to this file: a test case for each kind of failure, or for each scenario.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Write failures to standard error as annotations of a CI server.
+    /// Write failures, and why too little was proved, to standard error as annotations of a CI server.
     #[arg(long, value_name = "SERVER", value_enum, default_value_t = Annotations::Auto)]
     pub(crate) annotations: Annotations,
 }

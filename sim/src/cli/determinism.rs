@@ -4,27 +4,25 @@
 //! got, and still repeat itself. So the program starts itself twice under conditions that differ and
 //! compares what both say.
 
-use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
-use indicatif::ProgressBar;
 use serde_json::Value;
 
 use super::args::{DeterminismArgs, Seed};
+use super::child::{Ended, watch};
 use super::exit::Exit;
 use super::judge::Outcome;
 use super::output::Output;
 use super::subject::Recipe;
 use super::sweep;
-use super::text::{hanging, seconds};
+use super::text::{counted, hanging, seconds};
 use super::{Error, interrupt, progress};
 
-/// How often an interrupt is looked for.
-const BEAT: Duration = Duration::from_millis(200);
+/// What a sweep says last begins with this.
+const SUMMARY: &str = r#"{"summary":"#;
 
 /// A process could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -62,22 +60,34 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
     };
     let recipe = args.shape.recipe();
     interrupt::listen()?;
-    let mut ours = one.sweep(args, &recipe, &[])?;
-    let mut theirs =
-        if interrupt::seen() { Vec::new() } else { other.sweep(args, &recipe, &[])? };
-    theirs.reverse();
-    let interrupted = interrupt::seen() && (theirs.len() as u64) < args.seeds;
-    if interrupted {
-        // The second process begins with the last seed.
-        ours.drain(..ours.len().saturating_sub(theirs.len()));
+    // The second process begins with the last seed, so what it says is held against the last line that is
+    // left, and the seed that differs last is the first.
+    let mut ours = Vec::new();
+    one.sweep(args, &recipe, &[], |line| {
+        ours.push(line.to_owned());
+        Ok(())
+    })?;
+    let (ran, mut compared, mut parted) = (ours.len(), 0, None);
+    if !interrupt::seen() {
+        other.sweep(args, &recipe, &[], |theirs| {
+            compared += 1;
+            let Some(ours) = ours.pop() else { return Ok(()) };
+            if ours != theirs || drifted(&ours) {
+                let (ours, theirs) = (one.object(&ours)?, other.object(theirs)?);
+                if ours != theirs || drifts(&ours) {
+                    parted = Some((ours, theirs));
+                }
+            }
+            Ok(())
+        })?;
     }
-    if ours.len() != theirs.len() {
-        let found = format!("{} seeds", theirs.len());
+    let interrupted = interrupt::seen() && (compared as u64) < args.seeds;
+    if compared != ran && !interrupted {
+        let found = counted(compared, "seed");
         return Err(other.said(&[], found, "as many as the first process ran").into());
     }
-    let compared = ours.len();
-    let Some((ours, theirs)) = parted(&ours, &theirs) else {
-        output.line(format_args!("{compared} seeds ran alike in two processes"))?;
+    let Some((ours, theirs)) = parted else {
+        output.line(format_args!("{} ran alike in two processes", counted(compared, "seed")))?;
         return ended(args, compared, Exit::Held, interrupted, output);
     };
     let seed: Seed = ours["seed"]
@@ -85,17 +95,17 @@ pub(crate) fn determinism(args: &DeterminismArgs, output: &mut Output) -> Result
         .and_then(|seed| seed.parse().ok())
         .ok_or_else(|| one.said(&[], ours.to_string(), "a seed in each line"))?;
     let difference = if ours == theirs {
-        within_each(ours)
+        within_each(&ours)
     } else if interrupted {
-        by_field(ours, theirs)
+        by_field(&ours, &theirs)
     } else {
         let stories = one.story(args, &recipe, seed);
         match stories.and_then(|ours| Ok((ours, other.story(args, &recipe, seed)?))) {
             Ok((one, other)) => {
-                first_event(&one, &other).unwrap_or_else(|| only_once(ours, theirs))
+                first_event(&one, &other).unwrap_or_else(|| only_once(&ours, &theirs))
             }
             // What was found is told whatever keeps the stories from being so.
-            Err(_) if interrupt::seen() => by_field(ours, theirs),
+            Err(_) if interrupt::seen() => by_field(&ours, &theirs),
             Err(error) => return Err(error.into()),
         }
     };
@@ -118,18 +128,20 @@ fn ended(
     if !interrupted {
         return Ok(exit);
     }
-    output.line(format_args!("interrupted after {compared} of {} seeds", args.seeds))?;
+    let all = counted(args.seeds, "seed");
+    output.line(format_args!("interrupted after {compared} of {all}"))?;
     Ok(Exit::Interrupted)
 }
 
 impl Side {
-    /// What came of each seed, in the order in which they ran.
+    /// Hands over what is said of each seed, in the order in which they ran.
     fn sweep(
         &self,
         args: &DeterminismArgs,
         recipe: &Recipe,
         more: &[&str],
-    ) -> Result<Vec<Value>, ChildError> {
+        mut each: impl FnMut(&str) -> Result<(), ChildError>,
+    ) -> Result<(), ChildError> {
         let (first, seeds) = (args.first_seed.to_string(), args.seeds.to_string());
         // What fails alike on both sides is no finding of this command, so nothing is annotated.
         let quiet = ["run", "--json", "--no-capsules", "--annotations", "none"];
@@ -141,11 +153,12 @@ impl Side {
         let template =
             format!("{{wide_bar}} {{human_pos}}/{{human_len}} seeds, {} process", self.name);
         let bar = progress::bar(Some(args.seeds), &template, false);
-        let lines = self.run(&words, &bar);
+        let ran = self.run(&words, |line| {
+            bar.inc(1);
+            if line.starts_with(SUMMARY) { Ok(()) } else { each(line) }
+        });
         bar.finish_and_clear();
-        let mut lines = lines?;
-        lines.retain(|line| line.get("summary").is_none());
-        Ok(lines)
+        ran
     }
 
     /// All that is told of one seed among the others: what it depends on may be one of them.
@@ -155,46 +168,54 @@ impl Side {
         recipe: &Recipe,
         seed: Seed,
     ) -> Result<Vec<Value>, ChildError> {
-        let words = ["--story-of", &seed.to_string()];
-        let mut lines = self.sweep(args, recipe, &words)?;
-        let mut stories = lines.iter_mut().filter_map(|line| line.get_mut("story")?.as_array_mut());
-        stories
-            .next()
-            .map(std::mem::take)
-            .ok_or_else(|| self.said(&words, "no story".into(), "the story of the seed"))
+        let (words, mut story) = (["--story-of", &seed.to_string()], None);
+        self.sweep(args, recipe, &words, |line| {
+            if line.contains(r#""story":["#)
+                && let Some(told) = self.object(line)?["story"].as_array_mut()
+            {
+                story = Some(std::mem::take(told));
+            }
+            Ok(())
+        })?;
+        story.ok_or_else(|| self.said(&words, "no story".into(), "the story of the seed"))
     }
 
-    /// What the program prints: an object per line.
-    fn run(&self, words: &[&str], bar: &ProgressBar) -> Result<Vec<Value>, ChildError> {
+    /// Hands over what the program prints, line by line, until it ends or an interrupt comes.
+    fn run(
+        &self,
+        words: &[&str],
+        mut each: impl FnMut(&str) -> Result<(), ChildError>,
+    ) -> Result<(), ChildError> {
         let start = |reason| ChildError::Start { program: named(&self.program), reason };
-        let mut child = Command::new(&self.program)
-            .args(words)
-            .env("TZ", self.time_zone)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(start)?;
-        let printed = printed_by(&mut child, bar);
-        let status =
-            child.wait().map_err(|reason| self.said(words, reason.to_string(), "its end"))?;
+        let mut command = Command::new(&self.program);
+        command.args(words).env("TZ", self.time_zone);
+        let mut heard = Ok(());
+        let ended = watch(&mut command, Duration::MAX, |line| {
+            heard = each(line);
+            if heard.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        let ended = ended.map_err(start)?;
         if interrupt::seen() {
-            // The last line may have been cut.
-            let whole = printed.into_iter().filter_map(Result::ok);
-            return Ok(whole.filter_map(|line| serde_json::from_str(&line).ok()).collect());
+            // What was heard last may have been cut.
+            return Ok(());
         }
+        heard?;
         let judged =
             [Exit::Held, Exit::PropertyFailed, Exit::NotDeterministic, Exit::ProvedNothing];
-        if !judged.iter().any(|exit| status.code() == Some(exit.code().into())) {
-            let expected = "an exit code from 0 to 4, not 2";
-            return Err(self.said(words, status.to_string(), expected));
+        match ended {
+            Ended::Itself(status)
+                if !judged.iter().any(|exit| status.code() == Some(exit.code().into())) =>
+            {
+                Err(self.said(words, status.to_string(), "an exit code from 0 to 4, not 2"))
+            }
+            Ended::Itself(_) | Ended::Stopped | Ended::Hung => Ok(()),
         }
-        let line = |line: std::io::Result<String>| {
-            let parsed = line.map_err(|error| error.to_string()).and_then(|line| {
-                serde_json::from_str(&line).map_err(|error: serde_json::Error| error.to_string())
-            });
-            parsed.map_err(|found| self.said(words, found, "a JSON object per line"))
-        };
-        printed.into_iter().map(line).collect()
+    }
+
+    /// What is said of a seed.
+    fn object(&self, line: &str) -> Result<Value, ChildError> {
+        serde_json::from_str(line)
+            .map_err(|error| self.said(&[], error.to_string(), "a JSON object per line"))
     }
 
     fn said(&self, words: &[&str], found: String, expected: &'static str) -> ChildError {
@@ -203,38 +224,16 @@ impl Side {
     }
 }
 
-/// The lines that the process prints until it ends, which an interrupt makes it do.
-fn printed_by(child: &mut Child, bar: &ProgressBar) -> Vec<std::io::Result<String>> {
-    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        // Nobody hangs up before the end.
-        scope.spawn(move || lines.map(|line| sender.send(line)).for_each(drop));
-        let mut printed = Vec::new();
-        loop {
-            match receiver.recv_timeout(BEAT) {
-                Ok(line) => {
-                    bar.inc(1);
-                    printed.push(line);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return printed,
-            }
-            if interrupt::seen() {
-                // It may have ended by itself: a terminal interrupts both.
-                let _ = child.kill();
-            }
-        }
-    })
-}
-
 type Rows = Vec<(&'static str, String)>;
 
-/// The first lines that differ between the processes, or that tell of a seed which ran differently
-/// twice within each.
-fn parted<'a>(ours: &'a [Value], theirs: &'a [Value]) -> Option<(&'a Value, &'a Value)> {
-    let drifted = |line: &Value| line["verdict"] == Outcome::NotDeterministic.name();
-    ours.iter().zip(theirs).find(|&(ours, theirs)| ours != theirs || drifted(ours))
+/// Whether a line may tell of a seed which ran differently twice within its process.
+fn drifted(line: &str) -> bool {
+    line.contains(Outcome::NotDeterministic.name())
+}
+
+/// Whether it does.
+fn drifts(line: &Value) -> bool {
+    line["verdict"] == Outcome::NotDeterministic.name()
 }
 
 /// What both processes say alike of a seed that ran differently twice within each.
@@ -316,19 +315,15 @@ mod tests {
 
     #[test]
     fn a_seed_that_differs_within_each_process_is_not_alike() {
-        let held = json!({"seed": "0x0", "verdict": "held"});
-        let drifted = json!({
+        let drift = json!({
             "seed": "0x1",
             "verdict": "not_deterministic",
             "first_difference": "event 3: …",
         });
-        let both = [held.clone(), drifted.clone()];
-        assert_eq!(parted(&both, &both), Some((&drifted, &drifted)));
-        assert_eq!(within_each(&drifted), [("in each", "event 3: …".to_owned())]);
-        let failed = json!({"seed": "0x1", "verdict": "failed"});
-        let alike = [held.clone(), failed.clone()];
-        assert_eq!(parted(&alike, &alike), None);
-        assert_eq!(parted(&alike, &both), Some((&failed, &drifted)));
+        assert!(drifted(&drift.to_string()) && drifts(&drift));
+        assert_eq!(within_each(&drift), [("in each", "event 3: …".to_owned())]);
+        let failed = json!({"seed": "0x1", "verdict": "failed", "detail": "not_deterministic"});
+        assert!(!drifts(&failed));
     }
 
     #[test]

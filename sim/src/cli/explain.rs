@@ -35,18 +35,20 @@ pub(crate) fn explain(args: &ExplainArgs, output: &mut Output) -> Result<Exit, E
         Opened::Recording(path, bytes) => return explain_recording(args, path, bytes, output),
     };
     let judged = judge(|options| subject.run(options), true, &marked());
+    let mut exit = match judged.outcome() {
+        Outcome::NotDeterministic => Outcome::NotDeterministic.exit(),
+        // It is explained, whatever it is.
+        Outcome::Held | Outcome::Failed | Outcome::Invalid => Exit::Held,
+    };
     if !args.text {
-        output.line(block(&subject, &judged, output.text_columns()))?;
+        let told = output.line(block(&subject, &judged, output.text_columns()));
+        exit = exit.and(complain_of(told.err()));
     }
     let name = match &subject {
         Subject::Seed { seed, .. } => seed.to_string(),
         Subject::Scenario { .. } | Subject::Capsule { .. } => subject.title(),
     };
-    publish(args, &explanation(&subject, &judged), &name, output)?;
-    Ok(match judged.outcome() {
-        Outcome::NotDeterministic => Exit::NotDeterministic,
-        _ => Exit::Held,
-    })
+    Ok(exit.and(publish(args, &explanation(&subject, &judged), &name, output)))
 }
 
 /// Plays a recording twice, and explains the second time.
@@ -58,28 +60,26 @@ fn explain_recording(
 ) -> Result<Exit, Error> {
     let (replayed, plan, run) = graphshell_sim::recording::draw(bytes, MOST_STEPS)
         .map_err(|flaw| recording::flawed(path, flaw))?;
+    let mut exit = match replayed.verdict {
+        Verdict::Differs { .. } => Exit::NotDeterministic,
+        Verdict::Same | Verdict::Failed(_) => Exit::Held,
+    };
     if !args.text {
-        recording::tell(path, &replayed, output)?;
+        exit = exit.and(complain_of(recording::tell(path, &replayed, output).err()));
     }
     let name = title_of(path);
     let (title, replay) = (name.clone(), replay_file(path));
     let about = About { title, replay, shrink: None, recorded: true };
-    publish(args, &Explanation::new(&plan, &run, about), &name, output)?;
-    Ok(match replayed.verdict {
-        Verdict::Differs { .. } => Exit::NotDeterministic,
-        Verdict::Same | Verdict::Failed(_) => Exit::Held,
-    })
+    Ok(exit.and(publish(args, &Explanation::new(&plan, &run, about), &name, output)))
 }
 
-/// Prints and writes what was asked for; the page goes by `name` unless it is said where.
-fn publish(
-    args: &ExplainArgs,
-    explanation: &Explanation,
-    name: &str,
-    output: &mut Output,
-) -> Result<(), Error> {
+/// Prints and writes what was asked for, each whatever becomes of the others; the page goes by `name` unless
+/// it is said where.
+fn publish(args: &ExplainArgs, explanation: &Explanation, name: &str, output: &mut Output) -> Exit {
+    let mut exit = Exit::Held;
     if args.text {
-        output.line(explanation.to_text(output.columns(), args.all).trim_end())?;
+        let told = output.line(explanation.to_text(output.columns(), args.all).trim_end());
+        exit = exit.and(complain_of(told.err()));
     }
     let page = match &args.output {
         Some(path) => Some(path.clone()),
@@ -87,12 +87,14 @@ fn publish(
         None => Some(Path::new(FOLDER).join(name.to_owned() + ".html")),
     };
     if let Some(path) = page {
-        save(&path, "explanation", &explanation.to_html(), output)?;
+        let saved = save(&path, "explanation", &explanation.to_html(), output);
+        exit = exit.and(complain_of(saved.err()));
     }
     if let Some(path) = &args.perfetto {
-        save(path, "perfetto", &explanation.to_perfetto(), output)?;
+        let saved = save(path, "perfetto", &explanation.to_perfetto(), output);
+        exit = exit.and(complain_of(saved.err()));
     }
-    Ok(())
+    exit
 }
 
 /// The page that explains a failing seed of a sweep.

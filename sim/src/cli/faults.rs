@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use comfy_table::ColumnConstraint;
 use graphshell_sim::ledger::Ledger;
 use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 
-use super::text::hanging;
+use super::table::table;
+use super::text::{hanging, plural};
 
 /// Fewest columns in which the effects have room beside names and counts.
 const NARROWEST_TABLE: usize = 72;
@@ -70,12 +70,7 @@ impl Faults {
             let told = self.0.iter().map(|(name, sum)| sum.told(name, columns));
             return Some(told.collect::<Vec<_>>().join("\n"));
         }
-        let mut table = Table::new();
-        table
-            .load_preset(UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(columns).unwrap_or(u16::MAX))
-            .set_header(["fault", "seeds", "times", "inert", "effects"]);
+        let mut table = table(columns, ["fault", "seeds", "times", "inert", "effects"], 1..4);
         for (name, sum) in &self.0 {
             let [seeds, faults, inert] = sum.numbers();
             table.add_row([name.clone(), seeds, faults, inert, sum.effects()]);
@@ -83,9 +78,6 @@ impl Faults {
         // Only the effects are wrapped.
         for column in table.column_iter_mut().take(4) {
             column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        for column in table.column_iter_mut().skip(1).take(3) {
-            column.set_cell_alignment(CellAlignment::Right);
         }
         Some(table.to_string())
     }
@@ -103,8 +95,7 @@ impl Sum {
 
     fn told(&self, name: &str, columns: usize) -> String {
         let [seeds, faults, inert] = self.numbers();
-        let times = if self.faults == 1 { "time" } else { "times" };
-        let unit = if self.seeds == 1 { "seed" } else { "seeds" };
+        let (times, unit) = (plural(self.faults, "time"), plural(self.seeds, "seed"));
         let counts = format!("{faults} {times} in {seeds} {unit}, {inert} inert");
         let head = hanging(&format!("{name}: "), &counts, columns);
         head + "\n" + &hanging("    ", &self.effects(), columns)

@@ -5,6 +5,7 @@ use graphshell_sim::trace::Line;
 use graphshell_sim::world::{Failure, Options, Run, Verdict};
 use serde::{Deserialize, Serialize};
 
+use super::exit::Exit;
 use super::text;
 
 /// One judged plan.
@@ -46,19 +47,37 @@ impl Outcome {
         }
     }
 
+    /// How the program ends with it.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Outcome::Held => Exit::Held,
+            Outcome::Failed => Exit::PropertyFailed,
+            Outcome::Invalid => Exit::ProvedNothing,
+            Outcome::NotDeterministic => Exit::NotDeterministic,
+        }
+    }
+
     /// Whether it says something against the engine or the simulator.
     pub(crate) fn is_failure(self) -> bool {
         matches!(self, Outcome::Failed | Outcome::NotDeterministic)
     }
 }
 
+impl From<&Verdict> for Outcome {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Held => Outcome::Held,
+            Verdict::Failed(_) => Outcome::Failed,
+            Verdict::Invalid(_) => Outcome::Invalid,
+        }
+    }
+}
+
 impl Judged {
     pub(crate) fn outcome(&self) -> Outcome {
-        match (&self.divergence, &self.run.verdict) {
-            (Some(_), _) => Outcome::NotDeterministic,
-            (None, Verdict::Held) => Outcome::Held,
-            (None, Verdict::Failed(_)) => Outcome::Failed,
-            (None, Verdict::Invalid(_)) => Outcome::Invalid,
+        match &self.divergence {
+            Some(_) => Outcome::NotDeterministic,
+            None => (&self.run.verdict).into(),
         }
     }
 

@@ -8,18 +8,22 @@ use std::path::{Path, PathBuf};
 
 use graphshell_sim::capsule::Capsule;
 use graphshell_sim::fingerprint::{Fingerprint, Ingredients};
+use graphshell_sim::world::Failure;
 use serde::{Deserialize, Serialize};
 
 use super::args::Seed;
 use super::file::FileError;
 use super::judge::Judged;
-use super::record::block;
+use super::record::{block, lost_block};
 use super::subject::{Subject, quoted};
-use super::text::hanging;
+use super::text::{counted, hanging};
 use super::write::write;
 
 /// Most kinds that are told apart; what looks different in every seed must not fill the memory.
 const MOST: usize = 200;
+
+/// What fails of a seed that panics beside its run, or hangs.
+pub(crate) const LOST: &str = "every seed comes to an end";
 
 /// All failures that look alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +63,14 @@ pub(crate) struct Example {
     unsaved: Option<Box<Capsule>>,
 }
 
+impl Example {
+    /// When its run ended; of those that end at once the least seed is the soonest, in whatever order they
+    /// are looked at.
+    fn ended(&self) -> (u64, Seed) {
+        (self.virtual_ms, self.seed)
+    }
+}
+
 /// The kinds of failure met so far, by their fingerprints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,36 +87,64 @@ impl Kinds {
         let (seed, run) = (Seed(judged.run.seed), &judged.run);
         let plan = subject.plan();
         let faults = Ingredients::of(&plan).faults;
-        let known = self.kinds.iter_mut().find(|kind| kind.fingerprint == fingerprint);
-        if known.as_ref().is_none_or(|kind| run.virtual_ms < kind.soonest.virtual_ms) {
+        self.count(fingerprint, faults, (run.virtual_ms, seed), || {
             let hash = run.trace_hash.clone();
             let failure = judged.failure().filter(|_| judged.divergence.is_none());
             let capsule = Capsule::new(plan, command.to_owned(), hash, failure);
-            let soonest = Example {
+            Example {
                 seed,
                 virtual_ms: run.virtual_ms,
-                told: console::strip_ansi_codes(&block(subject, judged, usize::MAX)).into_owned(),
+                told: plain(&block(subject, judged, usize::MAX)),
                 replay: subject.replay(),
                 capsule: None,
                 explained: None,
                 unsaved: Some(Box::new(capsule)),
-            };
-            let Some(kind) = known else {
-                if self.kinds.len() == MOST {
-                    self.others += 1;
-                    return false;
+            }
+        })
+    }
+
+    /// Takes note of a seed that came to no end; says whether its kind is new.
+    pub(crate) fn lose(&mut self, subject: &Subject, seed: Seed, failure: &Failure) -> bool {
+        let ended = (failure.virtual_ms, seed);
+        self.count(Fingerprint::of(failure), BTreeSet::new(), ended, || Example {
+            seed,
+            virtual_ms: failure.virtual_ms,
+            told: plain(&lost_block(subject, failure, usize::MAX)),
+            replay: subject.replay(),
+            capsule: None,
+            explained: None,
+            unsaved: None,
+        })
+    }
+
+    /// Counts a seed; says whether its kind is new. `example` tells of it if it failed soonest.
+    fn count(
+        &mut self,
+        fingerprint: Fingerprint,
+        faults: BTreeSet<String>,
+        ended: (u64, Seed),
+        example: impl FnOnce() -> Example,
+    ) -> bool {
+        let is_full = self.kinds.len() == MOST;
+        match self.kinds.iter_mut().find(|kind| kind.fingerprint == fingerprint) {
+            Some(kind) => {
+                kind.count(&faults, 1);
+                if ended < kind.soonest.ended() {
+                    kind.soonest = example();
                 }
-                let id = fingerprint.id();
-                let (first, common_faults) = (seed, faults);
+                false
+            }
+            None if is_full => {
+                self.others += 1;
+                false
+            }
+            None => {
+                let (id, first, common_faults) = (fingerprint.id(), ended.1, faults);
+                let soonest = example();
                 self.kinds.push(Kind { id, fingerprint, seeds: 1, first, soonest, common_faults });
-                return true;
-            };
-            kind.soonest = soonest;
-            kind.count(&faults, 1);
-        } else if let Some(kind) = known {
-            kind.count(&faults, 1);
+                true
+            }
         }
-        false
     }
 
     /// Adds those of another part of the sweep.
@@ -116,7 +156,7 @@ impl Kinds {
                 Some(known) => {
                     known.count(&kind.common_faults, kind.seeds);
                     known.first = known.first.min(kind.first);
-                    if kind.soonest.virtual_ms < known.soonest.virtual_ms {
+                    if kind.soonest.ended() < known.soonest.ended() {
                         known.soonest = kind.soonest;
                     }
                 }
@@ -165,7 +205,8 @@ impl Kinds {
         stop: impl Fn() -> bool,
     ) -> Vec<FileError> {
         let mut failed = Vec::new();
-        for Kind { id, soonest, .. } in self.kinds.iter_mut().take_while(|_| !stop()) {
+        let kinds = self.kinds.iter_mut().filter(|kind| !kind.is_lost());
+        for Kind { id, soonest, .. } in kinds.take_while(|_| !stop()) {
             let path = folder.join(format!("{id}-{}.html", soonest.seed));
             match write(&path, page(soonest.seed)) {
                 Ok(()) => soonest.explained = Some(path.to_string_lossy().into_owned()),
@@ -180,13 +221,9 @@ impl Kinds {
         if self.kinds.is_empty() {
             return None;
         }
-        let mut text = match self.kinds.len() {
-            1 => "1 kind of failure".to_owned(),
-            many => format!("{many} kinds of failure"),
-        };
+        let mut text = format!("{} of failure", counted(self.kinds.len(), "kind"));
         for kind in &self.kinds {
-            let seeds = if kind.seeds == 1 { "seed" } else { "seeds" };
-            let mut how_many = format!("{} {seeds}, first {}", kind.seeds, kind.first);
+            let mut how_many = format!("{}, first {}", counted(kind.seeds, "seed"), kind.first);
             if kind.seeds > 1 {
                 how_many += &format!(", soonest {}", kind.soonest.seed);
             }
@@ -199,6 +236,9 @@ impl Kinds {
             text += &hanging(&format!("  {}  ", kind.id), &lines.join("\n"), columns);
             // Never wrapped, to be copied whole.
             text += &format!("\n            {}", kind.soonest.replay);
+            if kind.is_lost() {
+                continue;
+            }
             text += &match &kind.soonest.explained {
                 Some(page) => format!("\n            explained in {page}"),
                 None => format!("\n            cargo sim explain {}", what(kind)),
@@ -206,7 +246,7 @@ impl Kinds {
             text += &format!("\n            cargo sim shrink {}", what(kind));
         }
         if self.others > 0 {
-            text += &format!("\n  and {} failing seeds of other kinds", self.others);
+            text += &format!("\n  and {} of other kinds", counted(self.others, "failing seed"));
         }
         Some(text + "\n")
     }
@@ -221,7 +261,17 @@ fn what(kind: &Kind) -> String {
     kind.soonest.capsule.as_deref().map_or_else(of_seed, quoted)
 }
 
+/// Text without styles.
+fn plain(styled: &str) -> String {
+    console::strip_ansi_codes(styled).into_owned()
+}
+
 impl Kind {
+    /// Whether its seeds come to no end, so that there is nothing to save, to explain or to shrink.
+    fn is_lost(&self) -> bool {
+        self.fingerprint.property() == LOST
+    }
+
     fn count(&mut self, faults: &BTreeSet<String>, seeds: u64) {
         self.seeds += seeds;
         self.common_faults.retain(|fault| faults.contains(fault));
@@ -276,13 +326,36 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn parts_join_to_what_the_whole_would_be() {
-        let all = [(3, 90, "lacks 1"), (5, 40, "lacks 2"), (6, 50, "lacks 3"), (9, 9, "x")];
+    fn parts_join_to_what_the_whole_would_be_in_any_order() {
+        let all = [(3, 40, "lacks 1"), (5, 40, "lacks 2"), (6, 50, "lacks 3"), (9, 9, "x")];
         let whole = kinds(&all);
-        let mut joined = kinds(&all[..2]);
-        joined.join(kinds(&all[2..]));
-        joined.sort();
-        assert_eq!(joined, whole);
+        for (one, other) in [(&all[..1], &all[1..]), (&all[1..], &all[..1])] {
+            let mut joined = kinds(one);
+            joined.join(kinds(other));
+            joined.sort();
+            assert_eq!(joined, whole);
+        }
+    }
+
+    #[test]
+    fn a_seed_that_comes_to_no_end_is_a_kind_of_which_nothing_is_run_again() {
+        let mut kinds = Kinds::default();
+        let failure = |secs: u64| Failure {
+            property: LOST,
+            peers: Vec::new(),
+            operations: Vec::new(),
+            virtual_ms: 0,
+            detail: format!("given up after {secs} s"),
+        };
+        let subject = |seed| Subject::Seed { seed: Seed(seed), recipe: Recipe::default() };
+        assert!(kinds.lose(&subject(7), Seed(7), &failure(600)));
+        assert!(!kinds.lose(&subject(5), Seed(5), &failure(601)));
+        let never = |_| panic!("it would hang again");
+        assert!(kinds.explain(Path::new("nowhere"), never, || false).is_empty());
+        kinds.save(Path::new("nowhere")).unwrap();
+        let told = kinds.told(80).unwrap();
+        assert!(told.contains("2 seeds, first 0x7, soonest 0x5\n"), "{told}");
+        assert!(told.ends_with("cargo sim replay 0x5 --verbose\n"), "{told}");
     }
 
     #[test]

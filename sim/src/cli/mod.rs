@@ -9,6 +9,7 @@
 mod annotate;
 mod args;
 mod chart;
+mod child;
 mod determinism;
 mod exit;
 mod explain;
@@ -32,6 +33,7 @@ mod score;
 mod shrink;
 mod subject;
 mod sweep;
+mod table;
 mod tally;
 mod text;
 mod write;
@@ -89,8 +91,8 @@ enum Error {
     #[error(transparent)]
     Chart(#[from] chart::ChartError),
     /// Results cannot be written.
-    #[error("cannot write to standard output: {0}")]
-    Output(#[from] std::io::Error),
+    #[error(transparent)]
+    Output(#[from] output::OutputError),
     /// The signal handler cannot be set.
     #[error("cannot catch the interrupt signal: {0}")]
     Interrupt(std::io::Error),
@@ -111,12 +113,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Scale(args) => scale::scale(args, &mut output),
         Command::Score(args) => score::score(args, &mut output),
     };
-    let done = done.and_then(|exit| output.flush().map(|()| exit).map_err(Error::from));
-    done.unwrap_or_else(|error| {
-        complain(&error);
-        Exit::BadInput
-    })
-    .into()
+    let exit = done.unwrap_or_else(|error| complain_of([error]));
+    exit.and(complain_of(output.flush().err())).into()
 }
 
 /// Says all that stands in the way, and how the program ends with it if nothing else is the matter.

@@ -8,6 +8,11 @@ use console::Term;
 /// Columns where there is no terminal to ask.
 const DEFAULT_COLUMNS: usize = 80;
 
+/// Data cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+pub(crate) struct OutputError(io::Error);
+
 /// Where data goes.
 ///
 /// A closed pipe is no error: `| head -1` has what it wanted. After that, or after an error, writes are
@@ -38,12 +43,12 @@ impl Output {
     }
 
     /// Writes `text` and ends the line.
-    pub(crate) fn line(&mut self, text: impl Display) -> io::Result<()> {
+    pub(crate) fn line(&mut self, text: impl Display) -> Result<(), OutputError> {
         let written = if self.closed { Ok(()) } else { writeln!(self.sink, "{text}") };
         self.or_closed(written)
     }
 
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
         let flushed = if self.closed { Ok(()) } else { self.sink.flush() };
         self.or_closed(flushed)
     }
@@ -53,13 +58,11 @@ impl Output {
         self.closed
     }
 
-    fn or_closed(&mut self, done: io::Result<()>) -> io::Result<()> {
+    fn or_closed(&mut self, done: io::Result<()>) -> Result<(), OutputError> {
+        self.closed |= done.is_err();
         match done {
-            Err(error) => {
-                self.closed = true;
-                if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
-            }
-            done => done,
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(OutputError(error)),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use console::Style;
+use graphshell_sim::fingerprint::Fingerprint;
 use graphshell_sim::ledger::{Effects, Entry};
-use graphshell_sim::world::Verdict;
+use graphshell_sim::world::{Failure, Verdict};
 use serde::Serialize;
+use serde_json::json;
 
 use super::args::Seed;
 use super::judge::{Judged, Outcome};
@@ -189,6 +191,28 @@ pub(crate) fn block(subject: &Subject, judged: &Judged, columns: usize) -> Strin
     block + "\n  replay      " + &subject.replay()
 }
 
+/// The JSON object of a seed that came to no end.
+pub(crate) fn lost_json(subject: &Subject, seed: Seed, failure: &Failure) -> String {
+    json!({
+        "seed": seed,
+        "verdict": Outcome::Failed.name(),
+        "fingerprint": Fingerprint::of(failure).id(),
+        "property": failure.property,
+        "detail": failure.detail,
+        "replay": subject.replay(),
+    })
+    .to_string()
+}
+
+/// Says of a seed that it came to no end, wrapped to `columns`. Its plan is not asked for: expanding it may be
+/// what panics or hangs.
+pub(crate) fn lost_block(subject: &Subject, failure: &Failure, columns: usize) -> String {
+    let bad = Style::new().red().bold();
+    let head = format!("{}  {} {}", subject.title(), bad.apply_to("failed:"), failure.property);
+    let detail = hanging("  detail      ", &failure.detail, columns);
+    format!("{head}\n{detail}\n  replay      {}", subject.replay())
+}
+
 #[cfg(test)]
 mod tests {
     use graphshell_sim::generate::Shape;
@@ -255,6 +279,26 @@ seed 0x2a  failed: convergence
             r#""replay":"cargo sim replay 0x2a --peers 12 --verbose"}"#,
         );
         assert_eq!(Record::new(&seed(), &judged(failed), false).to_json(), expected);
+    }
+
+    #[test]
+    fn a_seed_that_came_to_no_end_says_how_to_replay_it() {
+        let failure = Failure {
+            property: "every seed comes to an end",
+            peers: Vec::new(),
+            operations: Vec::new(),
+            virtual_ms: 0,
+            detail: "given up".into(),
+        };
+        let expected = "\
+seed 0x2a  failed: every seed comes to an end
+  detail      given up
+  replay      cargo sim replay 0x2a --peers 12 --verbose";
+        assert_eq!(lost_block(&seed(), &failure, 80), expected);
+        let told: serde_json::Value =
+            serde_json::from_str(&lost_json(&seed(), Seed(42), &failure)).unwrap();
+        assert_eq!((&told["seed"], &told["verdict"]), (&"0x2a".into(), &"failed".into()));
+        assert_eq!(told["property"], failure.property);
     }
 
     #[test]

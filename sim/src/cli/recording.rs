@@ -8,7 +8,6 @@ use graphshell_sync::Dot;
 use graphshell_sync::recording::{RecordingError, engine_version};
 use serde_json::{Value, json};
 
-use super::Error;
 use super::args::StoryArgs;
 use super::exit::Exit;
 use super::file::FileError;
@@ -16,6 +15,7 @@ use super::output::Output;
 use super::subject::Subject;
 use super::text;
 use super::write::write;
+use super::{Error, complain_of};
 
 /// How much of each simulated peer's life is recorded, in bytes.
 const ROOM: usize = 64 << 20;
@@ -102,7 +102,8 @@ fn rows(replayed: &Replayed) -> Vec<(&'static str, String)> {
         rows.push(("model", model.to_owned()));
     }
     if let Some(bytes) = replayed.cut {
-        let cut = format!("the file was cut: {bytes} bytes behind the last whole step");
+        let bytes = text::counted(bytes, "byte");
+        let cut = format!("the file was cut: {bytes} behind the last whole step");
         rows.push(("cut", cut));
     }
     rows
@@ -145,25 +146,29 @@ fn to_json(path: &Path, replayed: &Replayed, verbose: bool) -> Value {
     object
 }
 
-/// Runs the subject once more, and saves what the engine of each peer was told, life by life.
-pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Result<(), Error> {
+/// Runs the subject once more, and saves what the engine of each peer was told, life by life, each whatever
+/// becomes of the others.
+pub(crate) fn save(subject: &Subject, folder: &Path, output: &mut Output) -> Exit {
     let plan = subject.plan();
     if plan.validate().is_err() {
-        return Ok(());
+        return Exit::Held;
     }
+    let mut exit = Exit::Held;
     let (_, lives) = world::record(&plan, &Options::default(), ROOM);
     for life in lives {
-        let place = plan.peer_index(&life.peer).unwrap_or_default();
+        let place = plan.peer_index(&life.peer).expect("who lived is a peer of the plan");
         let path = folder.join(format!("{}-{}.gsrec", file_stem(&life.peer, place), life.life));
-        match life.bytes {
-            Ok(bytes) => {
-                write(&path, &bytes)?;
-                output.line(format_args!("  recording   {}", path.display()))?;
+        let said = match life.bytes.map(|bytes| write(&path, &bytes)) {
+            Ok(Ok(())) => output.line(format_args!("  recording   {}", path.display())),
+            Ok(Err(error)) => {
+                exit = exit.and(complain_of([error]));
+                continue;
             }
-            Err(why) => output.line(format_args!("  recording   {}: {why}", path.display()))?,
-        }
+            Err(why) => output.line(format_args!("  recording   {}: {why}", path.display())),
+        };
+        exit = exit.and(complain_of(said.err()));
     }
-    Ok(())
+    exit
 }
 
 /// What the files of a peer begin with: its name, or its place if the name would lead elsewhere.

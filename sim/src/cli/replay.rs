@@ -121,13 +121,28 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         )?;
         return Ok(tally.strict_exit());
     }
-    tell(&judged, args.story, output)?;
+    let told = complain_of(print(args, &subject, &judged, saved, output).err());
+    let record = |folder| recording::save(&subject, folder, output);
+    let recorded = args.record.as_deref().map_or(Exit::Held, record);
+    Ok(tally.strict_exit().and(told).and(recorded))
+}
+
+/// Prints story, ledger and verdict, and whether the run is what was `saved`.
+fn print(
+    args: &ReplayArgs,
+    subject: &Subject,
+    judged: &Judged,
+    saved: Option<Result<(), String>>,
+    output: &mut Output,
+) -> Result<(), Error> {
+    tell(judged, args.story, output)?;
     for line in ledger(&judged.run, output.text_columns()) {
         output.line(line)?;
     }
     if judged.outcome() == Outcome::Held {
         let run = &judged.run;
-        output.line(format_args!("{}{}  held", subject.title(), recipe.flags()))?;
+        let flags = args.shape.recipe().flags();
+        output.line(format_args!("{}{flags}  held", subject.title()))?;
         output.line(format_args!("  virtual     {}", text::seconds(run.virtual_ms)))?;
         output.line(format_args!("  operations  {}", run.operations))?;
         output.line(format_args!("  messages    {}", run.messages))?;
@@ -135,7 +150,7 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         let columns = output.text_columns();
         output.line(text::hanging("  plan        ", &subject.plan().why, columns))?;
     } else {
-        output.line(block(&subject, &judged, output.text_columns()))?;
+        output.line(block(subject, judged, output.text_columns()))?;
     }
     if let Some(saved) = saved {
         let said = saved.map_or_else(
@@ -144,10 +159,7 @@ pub(crate) fn replay(args: &ReplayArgs, output: &mut Output) -> Result<Exit, Err
         );
         output.line(text::hanging("  as saved    ", &said, output.text_columns()))?;
     }
-    if let Some(folder) = &args.record {
-        recording::save(&subject, folder, output)?;
-    }
-    Ok(tally.strict_exit())
+    Ok(())
 }
 
 /// What each fault did, a line for each, and an empty line; nothing if the plan has no faults.
@@ -162,21 +174,15 @@ fn ledger(run: &Run, columns: usize) -> Vec<String> {
 
 /// Says in which way a run is not what the capsule saved.
 fn compared(capsule: &Capsule, judged: &Judged) -> Result<(), String> {
-    let run = &judged.run;
-    let name =
-        |property: Option<&str>| property.map_or("nothing".to_owned(), |name| format!("{name:?}"));
-    let now = judged.failure().map(Finding::from);
-    let difference = if now.as_ref().map(|now| &now.property)
-        != capsule.failure.as_ref().map(|old| &old.property)
-    {
-        format!(
-            "{} failed, saved was that {} did",
-            name(now.as_ref().map(|now| now.property.as_str())),
-            name(capsule.failure.as_ref().map(|old| old.property.as_str())),
-        )
-    } else if now != capsule.failure {
+    let (now, saved) = (judged.fingerprint(), &capsule.fingerprint);
+    // A run that is not deterministic has failed in that, whatever else it did.
+    let found = judged.failure().filter(|_| judged.divergence.is_none()).map(Finding::from);
+    let difference = if now.as_ref() != Some(saved) {
+        let now = now.map_or("nothing".to_owned(), |now| format!("{:?}", now.to_string()));
+        format!("{now} failed, saved was that {:?} did", saved.to_string())
+    } else if found != capsule.failure {
         "the same property failed, but not at the same place".to_owned()
-    } else if run.trace_hash != capsule.trace_hash {
+    } else if judged.run.trace_hash != capsule.trace_hash {
         format!("the verdict is the same, the events are not (saved hash {})", capsule.trace_hash)
     } else {
         return Ok(());
@@ -205,7 +211,48 @@ pub(crate) fn tell(judged: &Judged, story: StoryArgs, output: &mut Output) -> Re
 
 #[cfg(test)]
 mod tests {
+    use graphshell_sim::generate::{self, Shape};
+
+    use super::super::judge::{
+        Divergence,
+        tests::{failed, held},
+    };
     use super::*;
+
+    fn judged(run: Run) -> Judged {
+        Judged { run, divergence: None }
+    }
+
+    /// What was saved of a run.
+    fn capsule(judged: &Judged) -> Capsule {
+        let plan = generate::plan(7, &Shape::default());
+        let failure = judged.failure().filter(|_| judged.divergence.is_none());
+        Capsule::new(plan, String::new(), judged.run.trace_hash.clone(), failure)
+    }
+
+    #[test]
+    fn a_run_that_was_not_deterministic_and_is_now_is_not_as_saved() {
+        let drifted = || Judged {
+            divergence: Some(Divergence {
+                second_hash: "bb".into(),
+                first_difference: "event 3".into(),
+            }),
+            run: held(),
+        };
+        let saved = capsule(&drifted());
+        assert_eq!(compared(&saved, &drifted()), Ok(()));
+        let said = compared(&saved, &judged(held())).unwrap_err();
+        assert!(
+            said.starts_with("nothing failed, saved was that \"same plan, same run\""),
+            "{said}"
+        );
+        assert_eq!(compared(&capsule(&judged(failed())), &judged(failed())), Ok(()));
+        let said = compared(&capsule(&judged(failed())), &drifted()).unwrap_err();
+        assert!(
+            said.starts_with("\"same plan, same run\" failed, saved was that \"conv"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_number_is_a_seed_and_a_path_is_a_file() {

@@ -1,9 +1,9 @@
 //! The whole of a sweep, or of one shard of it: what is printed, and what is saved for others.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, absolute};
 use std::time::Duration;
-use std::{fmt, io};
 
 use graphshell_sim::capsule::engine_version;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::file;
 use super::junit;
 use super::kinds::Kinds;
-use super::output::Output;
+use super::output::{Output, OutputError};
 use super::tally::{Tally, Time};
 use super::text;
 use super::write::{folder, write};
@@ -68,11 +68,10 @@ pub(crate) struct Whole {
 impl fmt::Display for Whole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.seeds {
-            Some(count) => write!(f, "{count} seeds")?,
+            Some(count) => f.write_str(&text::counted(count, "seed"))?,
             None => write!(f, "seeds")?,
         }
-        let shards = if self.shards == 1 { "shard" } else { "shards" };
-        write!(f, " from {} on in {} {shards}", self.first, self.shards)
+        write!(f, " from {} on in {}", self.first, text::counted(self.shards, "shard"))
     }
 }
 
@@ -91,21 +90,11 @@ impl Seeds {
         Seed(self.first.0 + n * self.step)
     }
 
-    fn has(&self, seed: Seed) -> bool {
-        let Some(distance) = seed.0.checked_sub(self.first.0) else { return false };
-        distance.is_multiple_of(self.step) && distance / self.step < self.count
-    }
-
-    /// A seed that both have.
-    fn shared(&self, other: &Seeds) -> Option<Seed> {
-        let (few, many) = if self.count <= other.count { (self, other) } else { (other, self) };
-        (0..few.count).map(|n| few.nth(n)).find(|&seed| many.has(seed))
-    }
-
-    /// Whether each seed lies below 2^64 and the numbers make sense.
-    fn are_sound(&self) -> bool {
-        let last = self.step.checked_mul(self.count.saturating_sub(1));
-        self.step > 0 && last.and_then(|last| self.first.0.checked_add(last)).is_some()
+    /// The last of them, if there is one below 2^64.
+    fn last(&self) -> Option<Seed> {
+        let places = self.count.checked_sub(1)?;
+        let distance = self.step.checked_mul(places)?;
+        self.first.0.checked_add(distance).map(Seed)
     }
 }
 
@@ -122,17 +111,17 @@ pub(crate) enum ReportError {
     Json { file: String, reason: serde_json::Error },
     #[error("{file}: found report format {found}; expected {FORMAT}")]
     Format { file: String, found: u64 },
-    #[error("{file}: found seeds from {} on, {} at a distance of {}; expected seeds below 2^64",
-        .seeds.first, .seeds.count, .seeds.step)]
-    Seeds { file: String, seeds: Seeds },
+    #[error("{file}: found seeds from {} on, {} at a distance of {}; expected seeds of its shards, from {} on \
+        at a distance of {} and below 2^64", .seeds.first, .seeds.count, .seeds.step, .sweep.first, .sweep.shards)]
+    Seeds { file: String, seeds: Seeds, sweep: Whole },
     #[error("{file}: found shards {shards:?} of {of}; expected shards from 1 to {of}")]
     Shards { file: String, shards: BTreeSet<u64>, of: u64 },
     #[error("{file}: found {what} {found}; expected {expected}, as in {other}")]
     Differs { file: String, what: &'static str, found: String, expected: String, other: String },
     #[error("{file}: found shard {shard} of {of}, which {other} is too; expected each once")]
     Twice { file: String, shard: u64, of: u64, other: String },
-    #[error("{file}: found seed {seed}, which {other} has too; expected shards that share no seed")]
-    Overlap { file: String, seed: Seed, other: String },
+    #[error("{file}: found seed {seed} more than once; expected each once")]
+    Again { file: String, seed: Seed },
 }
 
 impl Report {
@@ -173,9 +162,29 @@ impl Report {
         if shards.is_empty() || shards.iter().any(|shard| !(1..=of).contains(shard)) {
             return Err(ReportError::Shards { file, shards, of }.into());
         }
-        match report.seeds.iter().find(|seeds| !seeds.are_sound()) {
-            Some(&seeds) => Err(ReportError::Seeds { file, seeds }.into()),
-            None => Ok(report),
+        report.check_seeds(&file)?;
+        Ok(report)
+    }
+
+    /// Makes sure that the seeds are those of its shards, each once. So reports of other shards share none.
+    fn check_seeds(&self, file: &str) -> Result<(), ReportError> {
+        let Whole { first: Seed(base), seeds: asked, shards: of } = self.sweep;
+        let mut parts = Vec::new();
+        for &seeds in &self.seeds {
+            let ends = seeds.first.0.checked_sub(base).zip(seeds.last());
+            let part = ends.map(|(offset, last)| (offset % of + 1, seeds.first, last));
+            let of_this = part.filter(|(shard, _, Seed(last))| {
+                let asked_for = asked.is_none_or(|asked| last - base < asked);
+                seeds.step == of && self.shards.contains(shard) && asked_for
+            });
+            let flaw = ReportError::Seeds { file: file.to_owned(), seeds, sweep: self.sweep };
+            parts.push(of_this.ok_or(flaw)?);
+        }
+        parts.sort_unstable();
+        let again = parts.windows(2).find(|two| two[0].0 == two[1].0 && two[1].1 <= two[0].2);
+        match again {
+            Some(two) => Err(ReportError::Again { file: file.to_owned(), seed: two[1].1 }),
+            None => Ok(()),
         }
     }
 
@@ -217,13 +226,7 @@ impl Report {
             let (file, other) = (file.to_owned(), other.to_owned());
             return Err(ReportError::Twice { file, shard, of: self.sweep.shards, other });
         }
-        let pairs = self.seeds.iter().flat_map(|a| before.seeds.iter().map(move |b| (a, b)));
-        match pairs.into_iter().find_map(|(a, b)| a.shared(b)) {
-            Some(seed) => {
-                Err(ReportError::Overlap { file: file.to_owned(), seed, other: other.to_owned() })
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// How the sweep ends by what it found.
@@ -240,7 +243,8 @@ impl Report {
         }
         if how_many == 0 {
             let (ran, asked) = (self.tally.runs(), self.sweep.seeds?);
-            return (ran < asked).then(|| format!("only {ran} of {asked} seeds were run"));
+            return (ran < asked)
+                .then(|| format!("only {ran} of {} were run", text::counted(asked, "seed")));
         }
         let missing = (1..=of).filter(|shard| !self.shards.contains(shard));
         let mut named: Vec<String> = missing.take(SHOWN).map(|shard| shard.to_string()).collect();
@@ -293,7 +297,7 @@ impl Report {
         if !how.json {
             exit = exit.and(complain_of(self.print(&why, output).err()));
         }
-        annotate::annotate(how.files.ci.annotations, &annotate::of_sweep(self));
+        annotate::annotate(how.files.ci.annotations, &annotate::of_sweep(self, &why));
         let junit = how.files.ci.junit.as_deref();
         let junit = junit.map(|path| write(path, junit::xml(self, &why)));
         let report = how.files.report.as_deref();
@@ -309,7 +313,7 @@ impl Report {
         exit
     }
 
-    fn print(&self, why: &[String], output: &mut Output) -> io::Result<()> {
+    fn print(&self, why: &[String], output: &mut Output) -> Result<(), OutputError> {
         if let Some(told) = self.failures.told(output.text_columns()) {
             output.line(told)?;
         }
@@ -323,9 +327,8 @@ impl Report {
         if !never.is_empty() && self.flags.is_empty() {
             let (head, said) = if self.tally.runs() < ENOUGH_FOR_PROBES {
                 let said = format!(
-                    "{} rare events; whether that says anything shows in {ENOUGH_FOR_PROBES} seeds \
-                     or more",
-                    never.len()
+                    "{}; whether that says anything shows in {ENOUGH_FOR_PROBES} seeds or more",
+                    text::counted(never.len(), "rare event")
                 );
                 ("not reached: ", said)
             } else {
@@ -357,116 +360,4 @@ pub(crate) struct SweepOutput<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::super::kinds::tests::{failing, kinds};
-    use super::*;
-
-    /// A report of a shard in which the seeds from `first` on, two apart, fail after `ms` each.
-    pub(crate) fn report(first: u64, ms: &[u64]) -> Report {
-        let seeds = Seeds { first: Seed(first), step: 2, count: ms.len() as u64 };
-        let whole = Whole { first: Seed(0), seeds: None, shards: 2 };
-        let mut tally = Tally::default();
-        let mut bad = Vec::new();
-        for (n, &ms) in ms.iter().enumerate() {
-            let seed = seeds.nth(n as u64).0;
-            tally.add(&failing(seed, ms, "lacks one").1);
-            bad.push((seed, ms, "lacks one"));
-        }
-        let shard = 1 + first % 2;
-        let report = Report::new(String::new(), whole, shard, vec![seeds]);
-        Report { tally, failures: kinds(&bad), ..report }
-    }
-
-    fn merged(reports: &[Report]) -> Result<Report, String> {
-        let named =
-            reports.iter().enumerate().map(|(n, report)| (format!("{n}.json"), report.clone()));
-        Report::merge(named.collect()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn shards_add_up() {
-        let sum = merged(&[report(0, &[5, 6]), report(1, &[4, 7])]).unwrap();
-        assert_eq!(sum.tally.runs(), 4);
-        let [kind] = sum.failures.all() else { panic!("{sum:?}") };
-        assert_eq!((kind.seeds, kind.first, kind.soonest.seed), (4, Seed(0), Seed(1)));
-        assert_eq!(sum.exit(), Exit::PropertyFailed);
-    }
-
-    #[test]
-    fn shards_that_share_a_seed_or_differ_are_refused() {
-        let mut odd = report(4, &[1]);
-        let said = merged(&[report(0, &[5, 6, 7]), odd.clone()]).unwrap_err();
-        assert!(said.starts_with("1.json: found shard 1 of 2, which 0.json is too"), "{said}");
-        odd.shards = [2].into();
-        let said = merged(&[report(0, &[5, 6, 7]), odd.clone()]).unwrap_err();
-        assert!(said.starts_with("1.json: found seed 0x4, which 0.json has too"), "{said}");
-        let older = Report { engine: "0.0.1".into(), ..report(1, &[1]) };
-        let said = merged(&[report(0, &[5]), older]).unwrap_err();
-        assert!(
-            said.contains("found engine \"0.0.1\"; expected \"0.1.0+")
-                && said.ends_with(", as in 0.json"),
-            "{said}"
-        );
-        odd.sweep.first = Seed(4);
-        let said = merged(&[report(0, &[5]), odd]).unwrap_err();
-        assert!(
-            said.contains("found a sweep of seeds from 0x4 on in 2 shards; expected"),
-            "{said}"
-        );
-        let other = Report { flags: " --peers 9".into(), ..report(1, &[1]) };
-        assert!(merged(&[report(0, &[5]), other]).unwrap_err().contains("found flags"));
-    }
-
-    #[test]
-    fn a_sum_that_lacks_a_shard_says_which() {
-        let mut half = merged(&[report(1, &[5])]).unwrap();
-        assert_eq!(
-            half.shortcomings(false).pop().unwrap(),
-            "too little was proved: shard 1 of 2 is missing"
-        );
-        half.sweep.shards = 1;
-        half.shards = [1].into();
-        half.sweep.seeds = Some(4);
-        assert_eq!(half.missing().unwrap(), "only 1 of 4 seeds were run");
-        (half.sweep.shards, half.shards) = (12, [2].into());
-        let said = half.missing().unwrap();
-        assert_eq!(said, "shards 1, 3, 4, 5, 6, 7, 8, 9, 3 more of 12 are missing");
-        assert_eq!(report(1, &[5]).missing(), None, "a shard by itself is no sum");
-        assert_eq!(merged(&[report(1, &[5]), report(0, &[5])]).unwrap().missing(), None);
-    }
-
-    #[test]
-    fn a_report_reads_what_it_writes_and_refuses_the_rest() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("report.json");
-        let refused = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            Report::read(&path).unwrap_err().to_string()
-        };
-        let text = report(1, &[3]).to_json(folder.path());
-        assert!(
-            refused(&text.replace("\"report\": 3", "\"report\": 1"))
-                .contains("found report format 1")
-        );
-        assert!(refused(&text[..90]).contains("expected a report of format 3"));
-        let far = text.replace("\"first\": \"0x1\"", "\"first\": \"0xffffffffffffffff\"");
-        let far = far.replace("\"count\": 1", "\"count\": 2");
-        assert!(refused(&far).contains("expected seeds below 2^64"), "{far}");
-        std::fs::write(&path, &text).unwrap();
-        assert_eq!(Report::read(&path).unwrap().to_json(folder.path()), text);
-    }
-
-    #[test]
-    fn a_report_finds_its_capsules_wherever_both_are_moved() {
-        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut shard = report(1, &[3]);
-        shard.failures.save(&here.path().join("capsules")).unwrap();
-        let saved = there.path().join("report.json");
-        std::fs::write(&saved, shard.to_json(here.path())).unwrap();
-        let read = Report::read(&saved).unwrap();
-        let capsule = |report: &Report| report.failures.all()[0].soonest.capsule.clone().unwrap();
-        let expected = capsule(&shard);
-        let name = Path::new(&expected).file_name().unwrap();
-        assert_eq!(Path::new(&capsule(&read)), there.path().join("capsules").join(name));
-    }
-}
+pub(crate) mod tests;

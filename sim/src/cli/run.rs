@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use graphshell_sim::world::Options;
+use graphshell_sim::world::{Failure, Options};
 use indicatif::{HumanCount, ProgressBar};
 
 use super::args::{RunArgs, Seed, Shard};
@@ -13,22 +13,26 @@ use super::exit::Exit;
 use super::explain::page;
 use super::interrupt;
 use super::judge::{Judged, Outcome, judge};
-use super::kinds::Kinds;
+use super::kinds::{Kinds, LOST};
 use super::output::Output;
-use super::record::{Record, block};
+use super::record::{Record, block, lost_block, lost_json};
 use super::report::{Report, Seeds, SweepOutput, Whole};
 use super::subject::{Recipe, Subject};
-use super::sweep::{self, Pace, Patience};
+use super::sweep::{self, Lost, Pace, Patience};
 use super::tally::Tally;
+use super::text::plural;
 use super::write::check;
 use super::{Error, complain_of, progress};
 
 /// Seeds that are run unless it is said how many or how long.
 const DEFAULT_SEEDS: u64 = 200;
-/// Seeds take seconds. What is interrupted must be reported before whoever asked to terminate kills: within
-/// ten seconds, as containers are stopped.
-const PATIENCE: Patience =
-    Patience { slow: Duration::from_secs(60), leave: Duration::from_secs(5) };
+/// Seeds take seconds; two runs of a thousand peers take minutes on a busy machine. What is interrupted must
+/// be reported before whoever asked to terminate kills: within ten seconds, as containers are stopped.
+const PATIENCE: Patience = Patience {
+    slow: Duration::from_secs(60),
+    most: Duration::from_secs(600),
+    leave: Duration::from_secs(5),
+};
 /// Where failures are saved unless it is said where.
 const CAPSULES: &str = "target/capsules";
 /// Seeds that run twice: the first of every so many.
@@ -54,10 +58,8 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     let start = Instant::now();
     let (span, descending, verify, story_of) =
         (args.span, args.descending, args.verify, args.story_of);
-    let subject = move |n: u64| {
-        let place = if descending { seeds.count - 1 - n } else { n };
-        Subject::Seed { seed: seeds.nth(place), recipe }
-    };
+    let seed = move |n: u64| seeds.nth(if descending { seeds.count - 1 - n } else { n });
+    let subject = move |n| Subject::Seed { seed: seed(n), recipe };
     let bar = progress(&seeds, args);
     let mut sweep = Sweep {
         args,
@@ -68,7 +70,7 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         can_save: !args.no_capsules,
         trouble: Exit::Held,
     };
-    let (ended, left) = sweep::watched(
+    let ended = sweep::watched(
         seeds.count,
         args.threads.unwrap_or_else(sweep::all_cores),
         PATIENCE,
@@ -87,11 +89,20 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
                 &Options { keep_events, ..Options::default() },
             )
         },
-        |n, judged| {
+        |n, ended| {
+            let (subject, columns) = (subject(n), output.text_columns());
+            if let Err(Lost::Left(ran)) = ended {
+                bar.suspend(|| remark(&subject, ran, " and was left behind"));
+                return ControlFlow::Continue(());
+            }
             bar.inc(1);
             sweep.note(n);
-            let told = bar.suspend(|| sweep.seed(&subject(n), &judged, output.text_columns()));
-            let ends = args.fail_fast && judged.outcome().is_failure();
+            let failed = ended.as_ref().map_or(true, |judged| judged.outcome().is_failure());
+            let told = bar.suspend(|| match &ended {
+                Ok(judged) => sweep.seed(&subject, judged, columns),
+                Err(lost) => sweep.lost(&subject, seed(n), lost, columns),
+            });
+            let ends = args.fail_fast && failed;
             let printed = told.map_or(Ok(()), |text| bar.suspend(|| output.line(text)));
             match printed {
                 Err(error) => ControlFlow::Break(Err(error)),
@@ -111,8 +122,10 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     failures.sort();
     let done = tally.runs();
     let interrupted = interrupt::seen() && done < seeds.count && !output.is_closed();
-    for (n, ran) in left {
-        remark(&subject(n), ran, " and was left behind");
+    let cut = interrupt::seen() || output.is_closed() || args.fail_fast || args.span.is_some();
+    if done < seeds.count && !cut {
+        // Nobody can be told if that fails.
+        let _ = writeln!(std::io::stderr(), "ended after {done} seeds: every thread hangs");
     }
     // Whoever interrupts wants an end.
     if let Some(folder) = args.explanations.as_deref().filter(|_| !interrupted) {
@@ -130,14 +143,15 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
     report.seconds = seconds;
     let how = SweepOutput { json: args.json, files: &args.reports };
     let exit = report.publish(&how, trouble, output);
-    if interrupted && !args.json {
-        let done = HumanCount(done);
-        output.line(match args.span {
-            None => format!("interrupted after {done} of {} seeds", HumanCount(seeds.count)),
-            Some(_) => format!("interrupted after {done} seeds"),
-        })?;
+    if !interrupted || args.json {
+        return Ok(exit);
     }
-    Ok(exit)
+    let (of, done) = match args.span {
+        None => (seeds.count, format!("{} of {}", HumanCount(done), HumanCount(seeds.count))),
+        Some(_) => (done, HumanCount(done).to_string()),
+    };
+    let told = output.line(format_args!("interrupted after {done} {}", plural(of, "seed")));
+    Ok(exit.and(complain_of(told.err())))
 }
 
 /// The first seed that the arguments ask for, and how many at most.
@@ -215,11 +229,30 @@ impl Sweep<'_> {
         let shown = match outcome {
             Outcome::Held => false,
             Outcome::Invalid => self.tally.of(outcome) <= SHOWN,
-            Outcome::Failed | Outcome::NotDeterministic => {
-                is_new && self.failures.all().len() as u64 <= SHOWN
-            }
+            Outcome::Failed | Outcome::NotDeterministic => is_new && self.shows_failures(),
         };
         shown.then(|| block(subject, judged, columns) + "\n")
+    }
+
+    /// Counts a seed that came to no end and returns what is to be printed at once.
+    fn lost(
+        &mut self,
+        subject: &Subject,
+        seed: Seed,
+        lost: &Lost,
+        columns: usize,
+    ) -> Option<String> {
+        self.tally.lose();
+        let failure = of_lost(lost);
+        let is_new = self.failures.lose(subject, seed, &failure);
+        if self.args.json {
+            return Some(lost_json(subject, seed, &failure));
+        }
+        (is_new && self.shows_failures()).then(|| lost_block(subject, &failure, columns) + "\n")
+    }
+
+    fn shows_failures(&self) -> bool {
+        self.failures.all().len() as u64 <= SHOWN
     }
 
     /// Saves the failures that are not saved yet. That this goes wrong must not hide them.
@@ -232,6 +265,17 @@ impl Sweep<'_> {
             self.can_save = false;
         }
     }
+}
+
+/// A seed that comes to no end fails in that. Not even its plan may be asked for again: expanding it may be
+/// what panics or hangs.
+fn of_lost(lost: &Lost) -> Failure {
+    let detail = match lost {
+        Lost::Panicked(said) => format!("it panicked: {said}"),
+        // The same on any machine.
+        Lost::Hung | Lost::Left(_) => format!("given up after {} s", PATIENCE.most.as_secs()),
+    };
+    Failure { property: LOST, peers: Vec::new(), operations: Vec::new(), virtual_ms: 0, detail }
 }
 
 /// Whether the subject is the seed whose story is wanted.

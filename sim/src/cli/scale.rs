@@ -2,31 +2,35 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{ColumnConstraint, Table};
 use cpu_time::ThreadTime;
 use graphshell_sim::generate::Shape;
-use graphshell_sim::world::{self, Options, Run, Verdict};
-use indicatif::{HumanBytes, HumanCount};
+use graphshell_sim::world::{self, Options, Run};
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::args::{ScaleArgs, Seed};
 use super::chart;
 use super::exit::Exit;
+use super::judge::Outcome;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
+use super::table::table;
+use super::text::counted;
 use super::write::{check, write};
 use super::{Error, complain_of, interrupt};
 
-/// Cells of the longest bar.
-const BAR: f64 = 24.0;
+/// Cells of the longest bar, if there is room.
+const BAR: usize = 24;
+/// Columns of the table without a bar.
+const WITHOUT_BAR: usize = 75;
 
 /// What one run cost.
 #[derive(Debug, Serialize)]
 pub(super) struct Cost {
     pub(super) peers: usize,
     seed: String,
-    outcome: &'static str,
+    outcome: Outcome,
     virtual_ms: u64,
     /// Processor time, in milliseconds.
     cpu_ms: f64,
@@ -47,11 +51,7 @@ impl Cost {
         Cost {
             peers,
             seed: seed.to_string(),
-            outcome: match run.verdict {
-                Verdict::Held => "held",
-                Verdict::Failed(_) => "failed",
-                Verdict::Invalid(_) => "invalid",
-            },
+            outcome: (&run.verdict).into(),
             virtual_ms: run.virtual_ms,
             cpu_ms,
             cpu_ms_per_virtual_second: cpu_ms / virtual_s,
@@ -86,77 +86,75 @@ pub(crate) fn scale(args: &ScaleArgs, output: &mut Output) -> Result<Exit, Error
         let start = ThreadTime::now();
         let run = world::run(&plan, &Options::default());
         let cost = Cost::new(peers, seed, &run, start.elapsed());
-        if args.json {
-            output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))?;
-        }
-        exit = worse(exit, &run.verdict);
-        if !matches!(run.verdict, Verdict::Held) && !args.json {
+        exit = exit.and(cost.outcome.exit());
+        let told = if args.json {
+            output.line(serde_json::to_string(&cost).expect("a cost has plain fields"))
+        } else if cost.outcome != Outcome::Held {
             let replay = Subject::Seed { seed, recipe }.replay();
-            output.line(format!("{peers} peers: {}; {replay}", cost.outcome))?;
-        }
+            output.line(format!("{}: {}; {replay}", counted(peers, "peer"), cost.outcome.name()))
+        } else {
+            Ok(())
+        };
+        exit = exit.and(complain_of(told.err()));
         costs.push(cost);
-        if output.is_closed() {
+        if output.is_closed() && args.svg.is_none() {
+            // Nobody looks any more.
             return Ok(exit);
         }
     }
     if !args.json {
-        output.line(table(&costs))?;
+        exit = exit.and(complain_of(output.line(table_of(&costs, output.columns())).err()));
     }
     if let Some(file) = &args.svg {
-        write(file, chart::draw(&costs)?)?;
+        let drawn = chart::draw(&costs).map_err(Error::from);
+        let written = drawn.and_then(|picture| Ok(write(file, picture)?));
+        exit = exit.and(complain_of(written.err()));
     }
-    if costs.len() < args.peers.len() {
+    let (done, counts) = (costs.len(), args.peers.len());
+    if done < counts {
+        exit = exit.and(Exit::Interrupted);
         if !args.json {
-            let counts = args.peers.len();
-            output.line(format_args!("interrupted after {} of {counts} counts", costs.len()))?;
+            let said = format!("interrupted after {done} of {}", counted(counts, "count"));
+            exit = exit.and(complain_of(output.line(said).err()));
         }
-        return Ok(Exit::Interrupted);
     }
     Ok(exit)
 }
 
-/// How it ends after another run. A failure outranks a run that proved nothing.
-fn worse(exit: Exit, verdict: &Verdict) -> Exit {
-    match verdict {
-        Verdict::Failed(_) => Exit::PropertyFailed,
-        Verdict::Invalid(_) if exit == Exit::Held => Exit::ProvedNothing,
-        Verdict::Held | Verdict::Invalid(_) => exit,
-    }
-}
-
-/// The costs as a table, with a bar for each on a logarithmic scale.
-fn table(costs: &[Cost]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+/// The costs as a table of at most `columns`, with a bar for each on a logarithmic scale where there is room.
+fn table_of(costs: &[Cost], columns: usize) -> Table {
+    let header = [
         "peers",
         "virtual",
-        "cpu",
-        "times real",
+        "times\nreal",
         "rounds",
         "frames",
-        "peak memory",
-        "cpu per virtual second",
+        "peak\nmemory",
+        "cpu for a\nvirtual\nsecond",
         "",
-    ]);
+    ];
+    let mut table = table(columns, header, 0..7);
+    // Only the bar is wrapped.
+    for column in table.column_iter_mut().take(7) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
     let each = || costs.iter().map(|cost| cost.cpu_ms_per_virtual_second);
     let (least, most) = (each().fold(f64::MAX, f64::min), each().fold(0.0, f64::max));
+    let room = columns.saturating_sub(WITHOUT_BAR).min(BAR) as f64;
     for cost in costs {
         let share = (cost.cpu_ms_per_virtual_second / least).ln() / (most / least).ln().max(1e-9);
-        let bar = "█".repeat(1 + (share * BAR) as usize);
+        let ms = cost.cpu_ms_per_virtual_second;
         table.add_row([
             HumanCount(cost.peers as u64).to_string(),
             format!("{:.1} s", cost.virtual_ms as f64 / 1_000.0),
-            format!("{:.1} ms", cost.cpu_ms),
             format!("{:.0}", cost.times_real),
             HumanCount(cost.rounds).to_string(),
             HumanCount(cost.frames).to_string(),
-            cost.peak_bytes.map_or("-".to_owned(), |bytes| HumanBytes(bytes).to_string()),
-            format!("{:.2} ms", cost.cpu_ms_per_virtual_second),
-            bar,
+            cost.peak_bytes
+                .map_or("-".to_owned(), |bytes| format!("{} MiB", HumanCount(bytes >> 20))),
+            if ms < 1_000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1_000.0) },
+            "█".repeat((1.0 + share * (room - 1.0)) as usize),
         ]);
-    }
-    for column in table.column_iter_mut().take(8) {
-        column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
@@ -180,17 +178,32 @@ mod memory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::tests::{failed, held, invalid};
     use super::*;
 
     #[test]
-    fn a_failure_outranks_an_invalid_run_whichever_comes_last() {
-        let exit = |runs: &[fn() -> Run]| {
-            runs.iter().fold(Exit::Held, |exit, run| worse(exit, &run().verdict))
+    fn the_table_fits_a_terminal_of_eighty_columns() {
+        let cost = |peers, ms| Cost {
+            peers,
+            seed: "0x0".into(),
+            outcome: Outcome::Held,
+            virtual_ms: 112_400,
+            cpu_ms: ms * 112.4,
+            cpu_ms_per_virtual_second: ms,
+            times_real: 1_000.0 / ms,
+            rounds: 29_784,
+            frames: 1_151_064,
+            peak_bytes: Some(1_234_567_890),
         };
-        assert_eq!(exit(&[failed, invalid, held]), Exit::PropertyFailed);
-        assert_eq!(exit(&[invalid, failed]), Exit::PropertyFailed);
-        assert_eq!(exit(&[invalid, held]), Exit::ProvedNothing);
-        assert_eq!(exit(&[held]), Exit::Held);
+        let costs = [cost(2, 0.9), cost(1_000, 3_400.0)];
+        for columns in [80, 200] {
+            let table = table_of(&costs, columns).to_string();
+            let widest = table.lines().map(console::measure_text_width).max();
+            assert!(widest.is_some_and(|widest| widest <= columns), "{columns}: {table}");
+            for whole in ["1,151,064", "29,784", "1,177 MiB", "3.40 s", "112.4 s"] {
+                assert!(table.contains(whole), "{columns}: {table}");
+            }
+            let bar = columns.saturating_sub(WITHOUT_BAR).min(BAR);
+            assert!(table.contains(&"█".repeat(bar)), "{columns}: {table}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::record::{Record, block};
 use super::replay::{observe, tell};
 use super::subject::Subject;
 use super::tally::{Tally, Time};
+use super::text::counted;
 use super::write::{check, write};
 use super::{Error, complain, complain_of, file, interrupt, junit};
 
@@ -25,7 +26,7 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
             Err(error) => complain(&error.into()),
         }
     }
-    let trouble = complain_of(check(&args.ci.junit, []));
+    let mut trouble = complain_of(check(&args.ci.junit, []));
     if subjects.len() < args.files.len() || trouble != Exit::Held {
         return Ok(Exit::BadInput);
     }
@@ -42,44 +43,52 @@ pub(crate) fn scenario(args: &ScenarioArgs, output: &mut Output) -> Result<Exit,
         let begun = Instant::now();
         let judged = observe(subject, args.story);
         tally.add(&judged);
-        if args.story.json {
-            output.line(Record::new(subject, &judged, args.story.verbose).to_json())?;
-        } else {
-            tell(&judged, args.story, output)?;
-            if judged.outcome() == Outcome::Held {
-                let ok = Style::new().green().apply_to("ok");
-                let (seconds, run) = (judged.run.virtual_ms as f64 / 1_000.0, &judged.run);
-                output.line(format_args!(
-                    "{ok}  {}  (virtual {seconds:.1} s, {} operations)",
-                    subject.title(),
-                    run.operations
-                ))?;
-            } else {
-                output.line(block(subject, &judged, output.text_columns()))?;
-            }
-        }
+        trouble = trouble.and(complain_of(print(args, subject, &judged, output).err()));
         told.push(Told::new(subject, &judged, begun.elapsed()));
-        if output.is_closed() {
+        if output.is_closed() && trouble == Exit::Held && args.ci.junit.is_none() {
+            // Whoever closed the pipe has seen enough.
             break;
         }
     }
     let left = subjects.len() as u64 - tally.runs();
     let interrupted = interrupt::seen() && left > 0;
-    let mut exit = tally.strict_exit();
-    if interrupted {
-        exit = Exit::Interrupted;
-    }
+    let ended = if interrupted { Exit::Interrupted } else { Exit::Held };
+    let mut exit = tally.strict_exit().and(ended).and(trouble);
     let notes: Vec<Note> = told.iter().filter_map(Told::note).collect();
     annotate(args.ci.annotations, &notes);
     let junit = args.ci.junit.as_deref().map(|path| write(path, junit::of_scenarios(&told)));
     exit = exit.and(complain_of(junit.and_then(Result::err)));
-    if args.story.json {
-        let time = Time::of_one(start.elapsed());
-        output.line(tally.to_json("", &[], time, None, exit))?;
+    let last = if args.story.json {
+        output.line(tally.to_json("", &[], Time::of_one(start.elapsed()), None, exit))
     } else if interrupted {
-        output.line(format_args!("interrupted: {left} of {} were not run", subjects.len()))?;
+        output.line(format_args!("interrupted: {left} of {} were not run", subjects.len()))
+    } else {
+        Ok(())
+    };
+    Ok(exit.and(complain_of(last.err())))
+}
+
+/// Prints what came of one scenario.
+fn print(
+    args: &ScenarioArgs,
+    subject: &Subject,
+    judged: &Judged,
+    output: &mut Output,
+) -> Result<(), Error> {
+    if args.story.json {
+        output.line(Record::new(subject, judged, args.story.verbose).to_json())?;
+        return Ok(());
     }
-    Ok(exit)
+    tell(judged, args.story, output)?;
+    if judged.outcome() == Outcome::Held {
+        let ok = Style::new().green().apply_to("ok");
+        let (seconds, run) = (judged.run.virtual_ms as f64 / 1_000.0, &judged.run);
+        let (title, operations) = (subject.title(), counted(run.operations, "operation"));
+        output.line(format_args!("{ok}  {title}  (virtual {seconds:.1} s, {operations})"))?;
+    } else {
+        output.line(block(subject, judged, output.text_columns()))?;
+    }
+    Ok(())
 }
 
 /// What a CI server is told of a scenario.

@@ -23,6 +23,7 @@ use super::exit::Exit;
 use super::judge::judge;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
+use super::text::counted;
 use super::{Error, complain, interrupt, progress, sweep};
 use report::{Fate, Row, Score};
 use tree::{Checkout, Patch, Tree};
@@ -72,7 +73,8 @@ pub(crate) fn score(args: &ScoreArgs, output: &mut Output) -> Result<Exit, Error
     }
     checkout.check(&patches)?;
     if args.check {
-        output.line(format_args!("{} planted bugs apply", patches.len()))?;
+        let verb = if patches.len() == 1 { "applies" } else { "apply" };
+        output.line(format_args!("{} {verb}", counted(patches.len(), "planted bug")))?;
         return Ok(Exit::Held);
     }
     interrupt::listen()?;
@@ -107,7 +109,7 @@ fn plant(tree: &Tree, patch: Patch, args: &ScoreArgs, bar: &ProgressBar) -> Opti
         threads: args.threads.unwrap_or_else(sweep::all_cores),
         beyond: args.beyond,
     };
-    let told = |seeds| bar.set_message(format!("{}: {seeds} seeds", patch.name));
+    let told = |seeds| bar.set_message(format!("{}: {}", patch.name, counted(seeds, "seed")));
     let tried = tree
         .build(&patch)
         .and_then(|program| Trial::hold(&program, patch.bug.profile, terms, told));

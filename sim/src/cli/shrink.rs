@@ -84,7 +84,7 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
             "runs": done,
             "seconds": seconds,
             "complete": !spent,
-            "file": path,
+            "file": path.to_string_lossy(),
             "replay": replay_file(&path),
         }))?;
     } else {
@@ -103,7 +103,8 @@ pub(crate) fn shrink(args: &ShrinkArgs, output: &mut Output) -> Result<Exit, Err
         let (before, after) = (text::seconds(before_ms), text::seconds(after_ms));
         output.line(format_args!("  virtual {before:>12}{after:>10}"))?;
         let end = if spent { "; not finished" } else { "" };
-        output.line(format_args!("  {done} runs in {seconds:.1} s{end}"))?;
+        let runs = text::counted(done, "run");
+        output.line(format_args!("  {runs} in {seconds:.1} s{end}"))?;
         output.line(format_args!("  scenario    {}", path.display()))?;
         output.line(format_args!("  replay      {}", replay_file(&path)))?;
     }
@@ -211,9 +212,7 @@ impl Judge for Runs<'_> {
 
     fn improved(&mut self, plan: &Plan) {
         let size = Size::of(plan);
-        self.bar.set_message(format!(
-            "{} peers, {} steps, {} edits",
-            size.peers, size.steps, size.edits
-        ));
+        let sizes = [(size.peers, "peer"), (size.steps, "step"), (size.edits, "edit")];
+        self.bar.set_message(sizes.map(|(count, of)| text::counted(count, of)).join(", "));
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! A run stays on the thread that took it; threads share a counter and nothing else.
 
-use std::collections::BTreeMap;
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,24 +62,40 @@ pub(crate) enum Pace {
 pub(crate) struct Patience {
     /// Jobs that run for so long are told of, and again each time as much has passed.
     pub(crate) slow: Duration,
+    /// Jobs that run for so long are given up. It bounds how many results wait for their turn.
+    pub(crate) most: Duration,
     /// Jobs that run for so long after [`Pace::Leave`] are left behind.
     pub(crate) leave: Duration,
 }
 
-/// What [`watched`] leaves behind: jobs that were begun and not finished, and for how long they ran.
-pub(crate) type Left = Vec<(u64, Duration)>;
+/// Why a watched job has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It panicked with this message.
+    Panicked(String),
+    /// It ran for longer than [`Patience::most`].
+    Hung,
+    /// It had run for so long when it was left behind.
+    Left(Duration),
+}
 
-/// Does the same as [`in_order`] for jobs that may hang: `slow` is called with those that run for long,
-/// and an end need not wait for them. What is finished then is handed over, with holes.
+/// Does the same as [`in_order`] for jobs that may panic or hang: `each` gets what became of those too, and
+/// `slow` is called with those that run for long.
+///
+/// A job that is given up keeps its thread, since nothing can end it: the others go on, and when none is
+/// left the sweep ends.
 pub(crate) fn watched<T: Send + 'static, B>(
     count: u64,
     threads: usize,
     patience: Patience,
     pace: impl Fn() -> Pace + Send + Sync + 'static,
     work: impl Fn(u64) -> T + Send + Sync + 'static,
-    mut each: impl FnMut(u64, T) -> ControlFlow<B>,
+    mut each: impl FnMut(u64, Result<T, Lost>) -> ControlFlow<B>,
     mut slow: impl FnMut(u64, Duration),
-) -> (ControlFlow<B>, Left) {
+) -> ControlFlow<B> {
+    let work = move |job| {
+        catch_unwind(AssertUnwindSafe(|| work(job))).map_err(|panic| Lost::Panicked(said(&*panic)))
+    };
     let jobs = Arc::new(Jobs::new(count, threads, pace, work));
     let (sender, receiver) = mpsc::channel();
     let start = |place| {
@@ -93,36 +110,47 @@ pub(crate) fn watched<T: Send + 'static, B>(
     let (mut watch, mut leaving) = (Watch::new(), None);
     loop {
         match receiver.recv_timeout(BEAT) {
-            Ok((job, result)) => {
-                if let ControlFlow::Break(end) = turns.take(job, result, &mut each) {
-                    return (ControlFlow::Break(end), Left::new());
-                }
-            }
+            Ok((job, result)) => turns.take(job, result, &mut each)?,
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                // A panic of a job is one of the sweep.
-                workers.into_iter().try_for_each(|worker| worker.join()).unwrap_or_else(|panic| {
-                    resume_unwind(panic);
-                });
-                return (ControlFlow::Continue(()), Left::new());
-            }
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Continue(()),
         }
         let Some(now) = watch.beat() else { continue };
-        for (job, ran) in jobs.begun(now) {
+        let begun: Vec<(u64, Duration)> = jobs.begun(now).collect();
+        let at_work = workers.iter().filter(|worker| !worker.is_finished()).count();
+        // A job is noted as begun until its result is in the channel, where it may lie for a while.
+        for (job, result) in receiver.try_iter() {
+            turns.take(job, result, &mut each)?;
+        }
+        let leaves = (jobs.pace)() == Pace::Leave
+            && now.duration_since(*leaving.get_or_insert(now)) >= patience.leave;
+        for (job, ran) in begun {
+            if turns.has(job) {
+                continue;
+            }
             if watch.is_due(job, ran, patience.slow) {
                 slow(job, ran);
             }
+            if ran >= patience.most {
+                watch.given_up.insert(job);
+                turns.take(job, Err(Lost::Hung), &mut each)?;
+            } else if leaves {
+                turns.take(job, Err(Lost::Left(ran)), &mut each)?;
+            }
         }
-        if (jobs.pace)() == Pace::Leave
-            && now.duration_since(*leaving.get_or_insert(now)) >= patience.leave
-        {
-            let mut left: Left = jobs.begun(now).collect();
-            // A job is noted as begun until its result is in the channel, where it may lie for a while.
-            turns.early.extend(receiver.try_iter());
-            left.retain(|(job, _)| !turns.has(*job));
-            return (turns.early.into_iter().try_for_each(|(job, result)| each(job, result)), left);
+        if leaves {
+            return turns.early.into_iter().try_for_each(|(job, result)| each(job, result));
+        }
+        if at_work == jobs.begun(now).filter(|(job, _)| watch.given_up.contains(job)).count() {
+            return ControlFlow::Continue(());
         }
     }
+}
+
+/// What a panic says.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "it panicked without a message".to_owned())
 }
 
 /// How often a watched sweep looks at its jobs.
@@ -142,17 +170,20 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// Calls `each` with all results whose turn has come.
+    /// Calls `each` with all results whose turn has come. A job has one: what comes of it after it was
+    /// given up counts no more.
     fn take<B>(
         &mut self,
         job: u64,
         result: T,
         mut each: impl FnMut(u64, T) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        self.early.insert(job, result);
+        if !self.has(job) {
+            self.early.insert(job, result);
+        }
         while let Some(result) = self.early.remove(&self.due) {
-            each(self.due, result)?;
             self.due += 1;
+            each(self.due - 1, result)?;
         }
         ControlFlow::Continue(())
     }
@@ -217,11 +248,12 @@ struct Watch {
     looked: Instant,
     /// How often each slow job was told of.
     told: BTreeMap<u64, u32>,
+    given_up: BTreeSet<u64>,
 }
 
 impl Watch {
     fn new() -> Self {
-        Watch { looked: now(), told: BTreeMap::new() }
+        Watch { looked: now(), told: BTreeMap::new(), given_up: BTreeSet::new() }
     }
 
     /// The time, if it is time to look again.
@@ -252,6 +284,7 @@ fn now() -> Instant {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::resume_unwind;
     use std::sync::atomic::AtomicBool;
 
     use super::*;
@@ -322,66 +355,101 @@ mod tests {
         assert_eq!(ended, ControlFlow::Break(5));
     }
 
-    /// Runs 30 jobs of which the third hangs until `over`, and is left behind if `over` is not set.
-    fn with_one_that_hangs(over: &Arc<AtomicBool>) -> (Vec<u64>, Left, Vec<u64>) {
+    /// A job and what came of it.
+    type Came = (u64, Result<u64, Lost>);
+
+    /// Runs 30 jobs of which one panics and another hangs until it is `over`. Returns what was handed over,
+    /// and the jobs that were told to be slow.
+    fn odd_jobs(patience: Patience, over: &Arc<AtomicBool>, ends: Pace) -> (Vec<Came>, Vec<u64>) {
         let (mut got, mut slow) = (Vec::new(), Vec::new());
         let done = Arc::new(AtomicU64::new(0));
-        let (counted, wanted, ending) = (Arc::clone(&done), Arc::clone(over), Arc::clone(over));
-        let (ended, left) = watched(
+        let (counted, ending) = (Arc::clone(&done), Arc::clone(over));
+        let ended = watched(
             30,
             2,
-            Patience { slow: 2 * BEAT, leave: 3 * BEAT },
-            move || match ending.load(Ordering::Relaxed) || done.load(Ordering::Relaxed) < 29 {
-                true => Pace::On,
-                false => Pace::Leave,
-            },
+            patience,
+            move || if done.load(Ordering::Relaxed) < 28 { Pace::On } else { ends },
             move |job| {
-                while job == 2 && !wanted.load(Ordering::Relaxed) {
+                if job == 7 {
+                    // Without the report, which takes its time.
+                    resume_unwind(Box::new("job 7 is odd"));
+                }
+                while job == 2 && !ending.load(Ordering::Relaxed) {
                     thread::yield_now();
                 }
                 counted.fetch_add(1, Ordering::Relaxed);
+                job
             },
-            |job, ()| {
-                got.push(job);
+            |job, result| {
+                got.push((job, result));
                 ControlFlow::<()>::Continue(())
             },
-            |job, _| {
-                slow.push(job);
-            },
+            |job, _| slow.push(job),
         );
         assert!(ended.is_continue());
         over.store(true, Ordering::Relaxed);
-        (got, left, slow)
+        (got, slow)
+    }
+
+    const SHORT: Patience = Patience { slow: BEAT, most: BEAT.saturating_mul(10), leave: BEAT };
+    const LONG: Patience = Patience { most: Duration::MAX, ..SHORT };
+
+    /// What is handed over of [`odd_jobs`], the third aside.
+    fn others() -> impl Iterator<Item = Came> {
+        let panicked = || Err(Lost::Panicked("job 7 is odd".to_owned()));
+        (0..30)
+            .filter(|job| *job != 2)
+            .map(move |job| (job, if job == 7 { panicked() } else { Ok(job) }))
     }
 
     #[test]
-    fn a_job_that_hangs_is_told_of_and_not_waited_for_at_the_end() {
-        let (got, left, slow) = with_one_that_hangs(&Arc::default());
-        assert!(got.iter().copied().eq((0..30).filter(|&job| job != 2)), "{got:?}");
-        assert!(matches!(left[..], [(2, ran)] if ran >= 3 * BEAT), "{left:?}");
-        assert!(!slow.is_empty() && slow.iter().all(|&job| job == 2), "{slow:?}");
+    fn a_job_that_hangs_is_told_of_given_up_at_its_turn_and_the_others_are_handed_over() {
+        for ends in [Pace::On, Pace::Finish] {
+            let (mut got, slow) = odd_jobs(SHORT, &Arc::default(), ends);
+            assert_eq!(got.remove(2), (2, Err(Lost::Hung)));
+            assert!(got.into_iter().eq(others()));
+            assert!(!slow.is_empty() && slow.iter().all(|&job| job == 2), "{slow:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_at_once_leaves_behind_what_hangs_and_hands_over_the_rest() {
+        let (mut got, _) = odd_jobs(LONG, &Arc::default(), Pace::Leave);
+        let (job, left) = got.remove(2);
+        assert!(job == 2 && matches!(left, Err(Lost::Left(_))), "{left:?}");
+        assert!(got.into_iter().eq(others()));
     }
 
     #[test]
     fn a_watched_sweep_is_complete_and_in_order_if_nothing_hangs() {
-        let (got, left, _) = with_one_that_hangs(&Arc::new(AtomicBool::new(true)));
-        assert!(got.into_iter().eq(0..30) && left.is_empty());
+        let (mut got, _) = odd_jobs(LONG, &Arc::new(AtomicBool::new(true)), Pace::On);
+        assert_eq!(got.remove(2), (2, Ok(2)));
+        assert!(got.into_iter().eq(others()));
     }
 
     #[test]
-    fn a_panic_of_a_job_is_one_of_the_sweep() {
-        let patience = Patience { slow: BEAT, leave: BEAT };
-        let swept = std::panic::catch_unwind(|| {
-            watched(
-                3,
-                1,
-                patience,
-                || Pace::On,
-                |job| assert!(job != 1),
-                |_, ()| ControlFlow::<()>::Continue(()),
-                |_, _| {},
-            )
-        });
-        assert!(swept.is_err());
+    fn a_sweep_of_which_every_thread_hangs_ends() {
+        let over = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&over);
+        let mut got = Vec::new();
+        let ended = watched(
+            9,
+            2,
+            SHORT,
+            || Pace::On,
+            move |_| {
+                while !ending.load(Ordering::Relaxed) {
+                    thread::yield_now()
+                }
+            },
+            |job, result| {
+                got.push((job, result.is_err()));
+                ControlFlow::<()>::Continue(())
+            },
+            |_, _| {},
+        );
+        over.store(true, Ordering::Relaxed);
+        assert!(ended.is_continue());
+        assert_eq!(got, [(0, true), (1, true)]);
     }
 }

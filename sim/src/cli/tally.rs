@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use graphshell_sim::probe;
 use indicatif::{HumanCount, HumanFloatCount};
 use serde::{Deserialize, Serialize};
@@ -13,6 +11,7 @@ use super::exit::Exit;
 use super::faults::Faults;
 use super::judge::{Judged, Outcome};
 use super::kinds::Kind;
+use super::table::table;
 
 /// A sweep of which more than one in this many seeds is invalid proves too little.
 const INVALID_ONE_IN: u64 = 20;
@@ -94,6 +93,11 @@ impl Tally {
         }
     }
 
+    /// Counts a run that came to no end.
+    pub(crate) fn lose(&mut self) {
+        *self.outcomes.entry(Outcome::Failed).or_default() += 1;
+    }
+
     /// Adds what another part of a sweep came to.
     pub(crate) fn join(&mut self, other: &Tally) {
         for (outcome, runs) in &other.outcomes {
@@ -149,16 +153,12 @@ impl Tally {
         self.exit(self.runs() == 0 || self.of(Outcome::Invalid) > 0)
     }
 
+    /// How runs end of which some may be invalid; whether too many are is `proved_nothing`.
     fn exit(&self, proved_nothing: bool) -> Exit {
-        if self.of(Outcome::NotDeterministic) > 0 {
-            Exit::NotDeterministic
-        } else if self.of(Outcome::Failed) > 0 {
-            Exit::PropertyFailed
-        } else if proved_nothing {
-            Exit::ProvedNothing
-        } else {
-            Exit::Held
-        }
+        let nothing = if proved_nothing { Outcome::Invalid } else { Outcome::Held };
+        let found =
+            self.outcomes.iter().filter(|(outcome, runs)| outcome.is_failure() && **runs > 0);
+        found.fold(nothing.exit(), |exit, (outcome, _)| exit.and(outcome.exit()))
     }
 
     /// The last line of JSON output; `missing` says which shards a sum lacks.
@@ -199,16 +199,12 @@ impl Tally {
 
     /// The summary of a sweep with these flags as a table of at most `columns`.
     pub(crate) fn table(&self, flags: &str, time: Time, columns: usize) -> String {
-        let mut table = Table::new();
-        table
-            .load_preset(UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(columns).unwrap_or(u16::MAX));
         let count = |count| HumanCount(count).to_string();
+        let mut table = table(columns, [&format!("seeds{flags}"), &count(self.runs())], [1]);
         let ratio = time.rate(self.virtual_seconds());
         // What ran side by side was no faster for it.
         let each = if time.shards > 1 { ", of one shard" } else { "" };
-        table.set_header([&format!("seeds{flags}"), &count(self.runs())]).add_rows([
+        table.add_rows([
             ["held", &count(self.of(Outcome::Held))],
             ["failed", &count(self.of(Outcome::Failed))],
             ["invalid", &count(self.of(Outcome::Invalid))],
@@ -233,9 +229,6 @@ impl Tally {
         }
         for (name, times) in &self.counts {
             table.add_row([name, &count(*times)]);
-        }
-        if let Some(numbers) = table.column_mut(1) {
-            numbers.set_cell_alignment(CellAlignment::Right);
         }
         table.to_string()
     }

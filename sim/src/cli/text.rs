@@ -2,7 +2,7 @@
 
 use console::measure_text_width;
 use graphshell_sim::text::printable;
-pub(crate) use graphshell_sim::text::{hanging, seconds};
+pub(crate) use graphshell_sim::text::{counted, hanging, plural, seconds};
 use graphshell_sim::trace::Line;
 
 /// The lines of a story: virtual time, peer, and what happened, wrapped to `columns`.

@@ -9,6 +9,7 @@ use graphshell_sync::{
 use serde::Serialize;
 
 use super::names::Names;
+use crate::text::counted;
 
 /// One entry as the page shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -186,7 +187,7 @@ pub(super) fn words(operation: &LogEntry, names: &Names) -> String {
         }
         LogEntry::ClearGraph => "clears the graph".to_owned(),
         LogEntry::Opaque { kind, payload } => {
-            format!("is of the unknown kind {kind}, {} bytes", payload.len())
+            format!("is of the unknown kind {kind}, {}", counted(payload.len(), "byte"))
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::entries::{Entries, kind_words, nodes, words};
 use super::names::Names;
 use crate::model;
+use crate::text::plural;
 use crate::trace::View;
 
 /// Most rows of the table; a graph that is wrong everywhere needs no more.
@@ -283,8 +284,7 @@ pub(super) fn edge_words(edge: &Edge, names: &Names) -> String {
         edge.kinds.iter().map(|&kind| kind_words(kind).to_owned()).collect();
     if !edge.visits.is_empty() {
         let visits: Vec<String> = edge.visits.iter().map(|visit| names.entry(visit.dot)).collect();
-        let what = if visits.len() == 1 { "visit" } else { "visits" };
-        parts.push(format!("{what} {}", visits.join(", ")));
+        parts.push(format!("{} {}", plural(visits.len(), "visit"), visits.join(", ")));
     }
     parts.join("; ")
 }

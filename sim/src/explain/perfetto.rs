@@ -75,17 +75,22 @@ fn times(explanation: &Explanation) -> Vec<u64> {
         } else {
             nth += 1;
         }
-        now_ms * 1_000 + nth.min(MOST_IN_A_MILLISECOND)
+        micros(now_ms).saturating_add(nth.min(MOST_IN_A_MILLISECOND))
     };
     explanation.events.iter().map(time).collect()
 }
 
+/// Milliseconds as microseconds. A recording may name any time.
+fn micros(ms: u64) -> u64 {
+    ms.saturating_mul(1_000)
+}
+
 /// A slice, or for what may overlap others of its kind an asynchronous one.
 fn lasting(place: usize, span: &Span, process: usize) -> Vec<Value> {
-    let (from, to) = (span.from_ms * 1_000, span.to_ms * 1_000);
+    let (from, to) = (micros(span.from_ms), micros(span.to_ms));
     if ["down", "opening"].contains(&span.kind) {
         return vec![json!({"ph": "X", "pid": process, "tid": POWER, "ts": from,
-            "dur": to - from, "name": span.words, "cat": span.kind})];
+            "dur": to.saturating_sub(from), "name": span.words, "cat": span.kind})];
     }
     let end = |ph: &str, ts: u64| {
         json!({"ph": ph, "id": place, "pid": process, "tid": EVENTS, "ts": ts,

@@ -3,7 +3,7 @@
 use console::{Style, measure_text_width, truncate_str};
 
 use super::{Event, Explanation};
-use crate::text::{self, bare_seconds, hanging_in, printable, seconds};
+use crate::text::{self, bare_seconds, counted, hanging_in, printable, seconds};
 
 /// Columns of the time.
 const TIME: usize = 10;
@@ -49,7 +49,8 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
     }
     if sliced {
         let (shown, all) = (explanation.slice.len(), explanation.events.len());
-        let text = format!("what led to the failure: {shown} of {all} events; --all shows all");
+        let all = counted(all, "event");
+        let text = format!("what led to the failure: {shown} of {all}; --all shows all");
         out += "\n";
         out += &wrapped(0, &text, columns);
     }

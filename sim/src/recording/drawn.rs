@@ -11,6 +11,7 @@ use graphshell_sync::{DeviceId, Dot, Event, PeerId, Record, VersionVector};
 
 use super::{Replayed, Verdict, Watch, words};
 use crate::plan::{Peer, Plan};
+use crate::text::counted;
 use crate::trace::{Mark, Trace};
 use crate::world::{self, Run};
 
@@ -92,12 +93,15 @@ impl Drawing {
     pub(super) fn finish(mut self, replayed: &Replayed) -> (Plan, Run) {
         self.begin();
         let Replayed { head, steps, cut, .. } = replayed;
-        let mut why = format!("A recording of one device by engine {}, {steps} steps", head.engine);
+        let mut why = {
+            let steps = counted(*steps, "step");
+            format!("A recording of one device by engine {}, {steps}", head.engine)
+        };
         if self.skipped > 0 {
             why += &format!("; the first {} are left out", self.skipped);
         }
         if let Some(bytes) = cut {
-            why += &format!("; the file was cut, {bytes} bytes are no whole step");
+            why += &format!("; the file was cut, no whole step: {}", counted(*bytes, "byte"));
         }
         let verdict = match &replayed.verdict {
             Verdict::Same => world::Verdict::Held,

@@ -8,6 +8,7 @@ use graphshell_sync::wire::{Request, Response};
 use graphshell_sync::{DeviceId, Dot, PeerId, Record, Snapshot, VersionVector};
 
 use crate::oracle::{Finding, View, causality, durability, model};
+use crate::text::counted;
 
 /// The one peer that there is.
 const ME: usize = 0;
@@ -145,7 +146,8 @@ impl Judge {
     fn is_durable(&self, told: &VersionVector, property: &'static str) -> Result<(), Finding> {
         let beyond = told.iter().find(|&(peer, sequence)| self.durable.get(peer) < sequence);
         let Some((peer, sequence)) = beyond else { return Ok(()) };
-        let detail = format!("the disk holds {} entries of this author", self.durable.get(peer));
+        let detail =
+            format!("the disk holds {} of this author", counted(self.durable.get(peer), "entry"));
         Err(Finding { property, peers: vec![ME], operations: vec![Dot { peer, sequence }], detail })
     }
 

@@ -5,6 +5,7 @@ use graphshell_sync::ports::StoreError;
 use graphshell_sync::recording::{Input, Output, Rebuild, Step};
 use graphshell_sync::{Event, LogEntry, Outcome, Record};
 
+use crate::text::counted;
 use crate::world::frame;
 
 /// What is done to the core.
@@ -15,24 +16,27 @@ pub(super) fn step(step: &Step<'_>) -> String {
                 let base = if opened.base.is_some() { ", on a base" } else { "" };
                 let snapshot = if opened.snapshot.is_some() { ", with a snapshot" } else { "" };
                 let records = opened.end.saturating_sub(opened.first);
-                format!("the store opens with {records} records{base}{snapshot}")
+                format!("the store opens with {}{base}{snapshot}", counted(records, "record"))
             }
             Err(error) => format!("the store does not open: {error}"),
         },
         Step::Witnessed(Ok(None)) => "the witness knows nothing".to_owned(),
         Step::Witnessed(Ok(Some(promise))) => {
-            format!("the witness knows of {} own entries", promise.sequence)
+            format!("the witness knows of {}", counted(promise.sequence, "own entry"))
         }
         Step::Witnessed(Err(error)) => format!("the witness cannot be read: {error}"),
         Step::Drawn(_) => "randomness is drawn".to_owned(),
         Step::Read { first, records } => match &**records {
-            Ok(records) => format!("{} records are read from {first} on", records.len()),
+            Ok(records) => {
+                let are = if records.len() == 1 { "is" } else { "are" };
+                format!("{} {are} read from {first} on", counted(records.len(), "record"))
+            }
             Err(error) => format!("records from {first} on cannot be read: {error}"),
         },
         Step::BaseWritten(result) => ended("the base of a log that lost records", result),
         Step::Began => "the workspace is open".to_owned(),
         Step::NotOpened => "the workspace does not open".to_owned(),
-        Step::Image(image) => format!("goes on from an image of {} bytes", image.len()),
+        Step::Image(image) => format!("goes on from an image of {}", counted(image.len(), "byte")),
         Step::Edit { operations, .. } => format!("the user edits {}", list(operations)),
         Step::Resolve { conflict, resolution, .. } => {
             format!("the user settles the conflict {conflict} by {resolution:?}")
@@ -43,13 +47,13 @@ pub(super) fn step(step: &Step<'_>) -> String {
             Access::None => format!("the workspace is shared with {device} no more"),
         },
         Step::Import(operations) => {
-            format!("a legacy log of {} operations is imported", operations.len())
+            format!("a legacy log of {} is imported", counted(operations.len(), "operation"))
         }
         Step::Input(given) => input(given),
         Step::Looked => "a reader looks".to_owned(),
         Step::WantSnapshot => "a snapshot is asked for".to_owned(),
         Step::WantCompaction => "a compaction is asked for".to_owned(),
-        Step::Gave(marks) => format!("{} outputs", marks.len()),
+        Step::Gave(marks) => counted(marks.len(), "output"),
     }
 }
 
@@ -57,7 +61,7 @@ fn input(input: &Input) -> String {
     match input {
         Input::Appended(result) => ended("the append", result),
         Input::Loaded { ticket, records: Ok(records) } => {
-            format!("load {ticket} brings {} records", records.len())
+            format!("load {ticket} brings {}", counted(records.len(), "record"))
         }
         Input::Loaded { ticket, records: Err(error) } => format!("load {ticket} fails: {error}"),
         Input::Promised(result) => ended("the promise", result),
@@ -86,19 +90,21 @@ pub(super) fn output(output: &Output) -> String {
                     _ => 0,
                 })
                 .sum();
-            format!("appends {} records, {entries} entries", records.len())
+            let (records, entries) = (counted(records.len(), "record"), counted(entries, "entry"));
+            format!("appends {records}, {entries}")
         }
         Output::Load { ticket, positions } => {
-            format!("loads {} records (load {ticket})", positions.len())
+            format!("loads {} (load {ticket})", counted(positions.len(), "record"))
         }
-        Output::Promise(promise) => format!("promises {} own entries", promise.sequence),
+        Output::Promise(promise) => format!("promises {}", counted(promise.sequence, "own entry")),
         Output::SaveSnapshot(snapshot) => {
-            format!("saves a snapshot of {} bytes", snapshot.bytes.len())
+            format!("saves a snapshot of {}", counted(snapshot.bytes.len(), "byte"))
         }
         Output::Rebase { base, first } => {
-            format!("puts a base of {} bytes under the log, from {first} on", base.bytes.len())
+            let bytes = counted(base.bytes.len(), "byte");
+            format!("puts a base of {bytes} under the log, from {first} on")
         }
-        Output::Compacted(Ok(records)) => format!("has cut {records} records"),
+        Output::Compacted(Ok(records)) => format!("has cut {}", counted(*records, "record")),
         Output::Compacted(Err(error)) => format!("has cut nothing: {error}"),
         Output::Ask { call, to, request } => {
             format!("asks {to} (call {call}): {}", frame::request(request))
@@ -107,11 +113,12 @@ pub(super) fn output(output: &Output) -> String {
             format!("answers call {call}: {}", frame::response(response))
         }
         Output::Announce(frontier) => {
-            format!("announces the frontier of {} authors", frontier.rows().len())
+            format!("announces the frontier of {}", counted(frontier.rows().len(), "author"))
         }
         Output::Finished { round, result: Ok(report) } => format!(
-            "ends round {round}: {} entries pushed, {} pulled",
-            report.pushed, report.pulled
+            "ends round {round}: {} pushed, {} pulled",
+            counted(report.pushed, "entry"),
+            report.pulled
         ),
         Output::Finished { round, result: Err(error) } => format!("ends round {round}: {error}"),
         Output::Event(event) => tells(event),
@@ -125,15 +132,15 @@ pub(super) fn output(output: &Output) -> String {
 fn tells(event: &Event) -> String {
     match event {
         Event::Changed(delta) => format!(
-            "shows a change of {} nodes and {} pairs; {} conflicts open, {} settle",
-            delta.nodes.len(),
-            delta.pairs.len(),
+            "shows a change of {} and {}; conflicts: {} open, {} settle",
+            counted(delta.nodes.len(), "node"),
+            counted(delta.pairs.len(), "pair"),
             delta.opened.len(),
             delta.settled.len()
         ),
         Event::Reset => "shows everything anew".to_owned(),
         Event::Settled { outcome: Outcome::Durable(dots), .. } => {
-            format!("tells that an edit of {} entries is durable", dots.len())
+            format!("tells that an edit of {} is durable", counted(dots.len(), "entry"))
         }
         Event::Settled { outcome: Outcome::Refused(error), .. } => {
             format!("tells that an edit is taken back: {error}")
@@ -143,10 +150,12 @@ fn tells(event: &Event) -> String {
             format!("reports a fork of {author} after {common}, {sure}")
         }
         Event::Rotated { new, .. } => format!("authors as {new} from now on"),
-        Event::Lost { records } => format!("reports that {records} records are lost"),
+        Event::Lost { records } => format!("reports the loss of {}", counted(*records, "record")),
         Event::SetAside(file) => format!("could not use {}: {}", file.name, file.why),
         Event::Hindered { chore, why } => format!("could not do its {chore:?}: {why}"),
-        Event::Lagged(missed) => format!("lets a subscriber miss {missed} events"),
+        Event::Lagged(missed) => {
+            format!("lets a subscriber miss {}", counted(*missed, "event"))
+        }
     }
 }
 

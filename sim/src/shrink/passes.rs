@@ -1,6 +1,7 @@
 //! Passes that take things out: peers, kinds of faults, steps, edits.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use serde_json::Value;
 
@@ -125,11 +126,15 @@ impl Search<'_> {
     fn minimise(&mut self, count: usize, keep: impl Fn(&mut Plan, &[usize]) + Sync) {
         let whole = self.best.clone();
         minimise(count, |ways| {
-            self.first(ways.len(), |_, n| {
+            let found = self.first(ways.len(), |_, n| {
                 let mut plan = whole.clone();
-                keep(&mut plan, &ways[n]);
+                keep(&mut plan, &ways.nth(n));
                 Some(plan)
-            })
+            });
+            match found {
+                None if self.judge.is_spent() => ControlFlow::Break(()),
+                found => ControlFlow::Continue(found),
+            }
         });
     }
 }

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::{file, held, json, output, refused, text};
+use super::{file, held, json, output, refused, sim, text};
 
 /// A sweep that fails, with more arguments.
 fn canary(more: &[&str]) -> Output {
@@ -92,4 +92,35 @@ fn shards_are_merged_when_all_are_there_and_of_one_sweep() {
     let other = shard("other.json", "2/2", "0x100");
     let said = refused(&["merge", text(&one), text(&other)]);
     assert!(said.contains("found a sweep of 4 seeds from 0x100 on in 2 shards"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_standard_output_or_one_file_does_not_take_leaves_the_other_files() {
+    let plan = held(&["run", "--seed", "7", "--edits", "40", "--print-plan"]);
+    let (folder, plan) = file("seven.json", &plan);
+    let at = |name: &str| folder.path().join(name);
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (junit, svg, trace) = (at("all.xml"), at("cost.svg"), at("trace.json"));
+    let explain = ["explain", text(&plan), "--output", "/dev/full", "--perfetto", text(&trace)];
+    for (args, written, to_full) in [
+        (&["scenario", text(&plan), text(&plan), "--junit", text(&junit)][..], &junit, true),
+        (&["scale", "--peers", "2,3", "--edits", "9", "--svg", text(&svg)], &svg, true),
+        (&explain, &trace, false),
+        (&explain, &trace, true),
+    ] {
+        let _ = std::fs::remove_file(written);
+        let mut command = sim(args);
+        if to_full {
+            command.stdout(full());
+        }
+        let done = command.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{args:?}: {said}");
+        assert_eq!(said.contains("cannot write to standard output"), to_full, "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1 + usize::from(args == explain && to_full), "{said}");
+        assert!(std::fs::metadata(written).unwrap().len() > 0, "{args:?}");
+    }
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("tests=\"2\""), "{xml}");
 }

@@ -1,17 +1,15 @@
 //! What became of all planted bugs: a row for each, the share, and an exit code.
 
-use std::io;
 use std::path::Path;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use graphshell_sim::planted::Bug;
 use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::super::exit::Exit;
-use super::super::output::Output;
-use super::super::text::hanging;
+use super::super::output::{Output, OutputError};
+use super::super::table::table;
+use super::super::text::{counted, hanging, plural};
 use super::tree::Patch;
 use super::trial::{Shrunk, Trial};
 
@@ -107,7 +105,7 @@ impl Row {
 }
 
 /// Lists bugs without trying them.
-pub(super) fn list(patches: &[Patch], json: bool, output: &mut Output) -> io::Result<()> {
+pub(super) fn list(patches: &[Patch], json: bool, output: &mut Output) -> Result<(), OutputError> {
     for Patch { name, bug, .. } in patches {
         if json {
             output.line(record(name, bug, None))?;
@@ -219,7 +217,7 @@ impl Score {
         }
     }
 
-    pub(super) fn publish(&self, json: bool, output: &mut Output) -> io::Result<()> {
+    pub(super) fn publish(&self, json: bool, output: &mut Output) -> Result<(), OutputError> {
         let taken = self.taken();
         let (median, most) = (taken.get(taken.len() / 2).copied(), taken.last().copied());
         if json {
@@ -244,23 +242,24 @@ impl Score {
             output.line(self.table(output.columns()))?;
         }
         let caught = format!(
-            "{} of {} planted bugs caught ({:.1} %)",
+            "{} of {} caught ({:.1} %)",
             taken.len(),
-            self.rows.len(),
+            counted(self.rows.len(), "planted bug"),
             self.percent()
         );
         output.line(match median.zip(most) {
             None => caught,
             Some((median, most)) => format!(
-                "{caught}, half of them within {}, all within {} seeds",
+                "{caught}, half of them within {}, all within {} {}",
                 HumanCount(median),
-                HumanCount(most)
+                HumanCount(most),
+                plural(most, "seed")
             ),
         })?;
         if let Some(Shrinking { bugs, gone_percent, peers, seconds }) = self.shrinking() {
             output.line(format_args!(
-                "{bugs} shrunk; medians: {gone_percent:.1} % fewer steps, {peers} peers left, \
-                 {seconds:.1} s"
+                "{bugs} shrunk; medians: {gone_percent:.1} % fewer steps, {} left, {seconds:.1} s",
+                counted(peers, "peer")
             ))?;
         }
         let folder = |row: &Row| Some(Path::new(&row.shrunk.as_ref()?.file).parent()?.to_owned());
@@ -269,7 +268,7 @@ impl Score {
         }
         let seeds = HumanCount(self.seeds);
         for (fate, what) in [
-            (Fate::Missed, format!("missed in {seeds} seeds: ")),
+            (Fate::Missed, format!("missed in {seeds} {}: ", plural(self.seeds, "seed"))),
             (Fate::FailsWithout, "seeds that fail without the bug too: ".to_owned()),
             (Fate::Broken, "do not build: ".to_owned()),
         ] {
@@ -280,25 +279,15 @@ impl Score {
         }
         if self.interrupted {
             let done = self.rows.len();
-            output.line(format_args!("interrupted after {done} of {} bugs", self.bugs))?;
+            output
+                .line(format_args!("interrupted after {done} of {}", counted(self.bugs, "bug")))?;
         }
         Ok(())
     }
 
     fn table(&self, columns: usize) -> String {
-        let mut table = Table::new();
-        table
-            .load_preset(UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(columns).unwrap_or(u16::MAX))
-            .set_header(["bug", "area", "", "seeds", "oracle", "time"])
-            .add_rows(self.rows.iter().map(Row::cells));
-        for column in [3, 5] {
-            if let Some(numbers) = table.column_mut(column) {
-                numbers.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table.to_string()
+        let header = ["bug", "area", "", "seeds", "oracle", "time"];
+        table(columns, header, [3, 5]).add_rows(self.rows.iter().map(Row::cells)).to_string()
     }
 }
 

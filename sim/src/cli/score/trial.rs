@@ -1,12 +1,9 @@
 //! One planted bug on trial: its program runs seeds until one of them shows the bug.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use graphshell_sim::generate::Profile;
@@ -14,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::args::Seed;
+use super::super::child::{Ended, watch};
 use super::super::interrupt;
 use super::ScoreError;
 
@@ -21,8 +19,6 @@ use super::ScoreError;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Most seeds that are run again to find the one that crashed.
 const MOST_AGAIN: u64 = 1_000;
-/// How often an interrupt is looked for.
-const BEAT: Duration = Duration::from_millis(200);
 
 /// What shows a bug that ends the program.
 const CRASH: &str = "crash";
@@ -105,7 +101,9 @@ impl Trial {
         command.args(["run", "--json", "--no-capsules", "--profile", profile.name()]);
         command.args(["--first-seed", &first, "--seeds", &seeds, "--threads", &threads]);
         command.args((terms.beyond == 0).then_some("--fail-fast"));
-        let (mut child, ended) = watch(&mut command, |line| {
+        // It tells of panics of which the verdict tells too.
+        command.stderr(Stdio::null());
+        let ended = watch(&mut command, PATIENCE, |line| {
             self.line(line);
             each(self.seeds);
             let last = self.first.as_ref().map(|first| first.seeds + terms.beyond);
@@ -118,8 +116,7 @@ impl Trial {
         match ended {
             Ended::Stopped => Ok(None),
             Ended::Hung => Ok(Some(HANG)),
-            Ended::Itself => {
-                let status = child.0.wait().map_err(start)?;
+            Ended::Itself(status) => {
                 // What it says of itself ends with 0 to 4 or an interrupt; all else is a crash.
                 let judged = status.code().is_some_and(|code| matches!(code, 0 | 1 | 3 | 4 | 130));
                 if status.code() == Some(2) {
@@ -186,7 +183,7 @@ impl Shrunk {
         command.args(["--threads", &threads, "--out"]).arg(out).arg(seed);
         let mut shrunk = None;
         // What it prints is one line.
-        let watched = watch(&mut command, |line| {
+        let watched = watch(command.stderr(Stdio::null()), PATIENCE, |line| {
             shrunk = Shrunk::read(line);
             ControlFlow::Break(())
         });
@@ -207,71 +204,6 @@ impl Shrunk {
     /// Of a hundred steps, how many are gone.
     pub(super) fn gone_percent(&self) -> f64 {
         100.0 * (1.0 - self.steps as f64 / self.from_steps.max(1) as f64)
-    }
-}
-
-enum Ended {
-    Itself,
-    Stopped,
-    Hung,
-}
-
-/// Runs a program and hands over its lines until it ends, is silent for too long, an interrupt comes or
-/// `each` has enough. Unless it ended by itself it does not run any more.
-fn watch(
-    command: &mut Command,
-    mut each: impl FnMut(&str) -> ControlFlow<()>,
-) -> io::Result<(Guard, Ended)> {
-    // It tells of panics of which the verdict tells too.
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = Guard(command.spawn()?);
-    let out = child.0.stdout.take().expect("it is piped");
-    let ended = thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
-        scope.spawn(move || lines(out, |line| sender.send(line).is_ok()));
-        let mut silence = Duration::ZERO;
-        let ended = loop {
-            match receiver.recv_timeout(BEAT) {
-                Ok(line) if each(&line).is_break() => break Ended::Stopped,
-                Ok(_) => silence = Duration::ZERO,
-                Err(RecvTimeoutError::Disconnected) => break Ended::Itself,
-                Err(RecvTimeoutError::Timeout) if interrupt::seen() => break Ended::Stopped,
-                Err(RecvTimeoutError::Timeout) if silence >= PATIENCE => break Ended::Hung,
-                Err(RecvTimeoutError::Timeout) => silence += BEAT,
-            }
-        };
-        if !matches!(ended, Ended::Itself) {
-            // The reader ends with the program.
-            child.end();
-        }
-        ended
-    });
-    Ok((child, ended))
-}
-
-fn lines(out: impl Read, mut each: impl FnMut(String) -> bool) {
-    for line in BufReader::new(out).lines() {
-        let Ok(line) = line else { return };
-        if !each(line) {
-            return;
-        }
-    }
-}
-
-/// A program that does not outlive its trial.
-struct Guard(Child);
-
-impl Guard {
-    fn end(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
