@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::spans::SpanKind;
 use super::{Explanation, Span};
 
 /// The process of what concerns the whole world; peers follow.
@@ -83,7 +84,7 @@ fn times(explanation: &Explanation) -> Vec<u64> {
 /// A slice, or for what may overlap others of its kind an asynchronous one.
 fn lasting(place: usize, span: &Span, process: usize) -> Vec<Value> {
     let (from, to) = (span.from_ms * 1_000, span.to_ms * 1_000);
-    if ["down", "opening"].contains(&span.kind) {
+    if matches!(span.kind, SpanKind::Down | SpanKind::Opening) {
         return vec![json!({"ph": "X", "pid": process, "tid": POWER, "ts": from,
             "dur": to - from, "name": span.words, "cat": span.kind})];
     }
