@@ -90,7 +90,7 @@ impl Explanation {
             .iter()
             .scan(0, |next, &kept| {
                 *next += usize::from(kept);
-                Some(kept.then_some(*next - 1))
+                Some(kept.then(|| *next - 1))
             })
             .collect();
         self.lead_past(&kept);
