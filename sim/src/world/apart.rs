@@ -61,14 +61,15 @@ impl World {
         // A fork's author, and the last entry that its histories share; by whether a lie named it.
         let mut forks: BTreeMap<bool, Vec<String>> = BTreeMap::new();
         for (author, common) in self.forks() {
-            let history = format!("{} after its entry {common}", self.readable(&author));
+            let history = format!("{} after {common}", self.readable(&author));
             forks.entry(self.slander.borrow().about(author)).or_default().push(history);
         }
-        for (slandered, histories) in forks {
-            let histories = histories.join(", of ");
-            let why = if slandered { "somebody lied about it" } else { "its history forks" };
+        for (slandered, mut histories) in forks {
+            histories.sort();
+            let why = if slandered { "somebody lied about them" } else { "histories fork there" };
             let words = format!(
-                "not everybody takes what is of {histories} ({why}), nor what relies on that"
+                "not everybody takes the entries of {}, nor what relies on them: {why}",
+                histories.join(", of ")
             );
             reasons.insert(words, Vec::new());
         }
