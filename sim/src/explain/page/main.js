@@ -92,7 +92,7 @@ function legend() {
     key("edit", "edit"), key("send", "frame leaves"), key("arrive", "frame arrives"),
     key("view", "merged and shown"), key("conflict", "the same, with conflicts"), key("store", "durable"),
     key("die", "power lost"), key("start", "started"), key("fault", "fault of the plan"),
-    key("note", "whatever else is told"), item(make("b", { class: "fails" }, "✗"), "failure, or first wrong"),
+    key("note", "whatever else is told"), item(make("span", { class: "fails" }, "✗"), "failure, or first wrong"),
     line("of-entries", "frame with entries"), line("of-pull", "asks for entries"),
     line("of-frontier", "compares frontiers"), line("of-durable", "acknowledges"),
     line("of-snapshot", "snapshot"), line("of-refused", "refusal"), line("again", "arrives again"),
