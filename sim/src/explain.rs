@@ -8,6 +8,7 @@ mod causes;
 mod entries;
 mod events;
 mod findings;
+mod fit;
 mod frames;
 mod names;
 mod page;
@@ -23,16 +24,20 @@ use serde::Serialize;
 
 use crate::capsule::engine_version;
 use crate::fingerprint::{Fingerprint, Ingredients};
-use crate::plan::Plan;
+use crate::plan::{Action, Plan};
+use crate::trace::{Mark, Marked};
 use crate::world::{Failure, Run, Verdict};
 use causes::Cause;
 use entries::Entry;
-use events::{Event, Story};
+use events::{Event, EventKind, Story};
 use findings::Findings;
 use frames::Frame;
 use names::Names;
 use spans::Span;
 use views::Shown;
+
+/// How large a page is at most, in bytes.
+pub const MOST_PAGE_BYTES: usize = 5 << 20;
 
 /// What a run is called, and the commands that lead on from it.
 #[derive(Clone, Debug, Serialize)]
@@ -48,7 +53,7 @@ pub struct About {
 }
 
 /// An explanation of one run.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Explanation {
     about: About,
     verdict: Judgement,
@@ -64,13 +69,42 @@ pub struct Explanation {
     slice: Vec<usize>,
     /// The entries that the slice is about, as places in the list; empty means all.
     suspects: Vec<usize>,
+    /// What is left out, so that the page is not too large.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<&'static str>,
+}
+
+/// A page, and what it leaves out.
+pub struct Page {
+    /// One HTML file that needs nothing else.
+    pub html: String,
+    /// What is left out since there was too much for one page, in words; the text has it.
+    pub left_out: Vec<&'static str>,
+}
+
+/// Whether the run held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Held,
+    Failed,
+    Invalid,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Held => "held",
+            Outcome::Failed => "failed",
+            Outcome::Invalid => "invalid",
+        }
+    }
 }
 
 /// What came of the run.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Judgement {
-    /// `held`, `failed` or `invalid`.
-    outcome: &'static str,
+    outcome: Outcome,
     /// The property that failed; why a run is invalid.
     what: String,
     detail: String,
@@ -86,9 +120,11 @@ struct Judgement {
     fingerprint: Option<String>,
     /// Kinds of faults that the plan has.
     faults: Vec<String>,
+    /// Why peers need not show the same in the end, if they do not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    apart: Vec<String>,
     /// Why the scenario exists; empty for a seed.
     why: String,
-    seed: String,
     engine: &'static str,
     trace_hash: String,
     virtual_ms: u64,
@@ -97,18 +133,19 @@ struct Judgement {
 }
 
 /// One peer.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Lane {
     name: String,
     /// Changes of its wall clock: since when it is off by how much, in milliseconds.
     clock: Vec<(u64, i64)>,
+    /// By how much it is too fast beside, in millionths.
+    drift_ppm: i64,
 }
 
 impl Explanation {
     /// Explains a run of `plan` that kept events and marks; without them there is little to show.
     pub fn new(plan: &Plan, run: &Run, about: About) -> Self {
         let place_of = |name: &str| plan.peer_index(name);
-        let faults = spans::faults(plan);
         let names = Names::new(plan, run);
         let failure = match &run.verdict {
             Verdict::Failed(failure) => Some(failure),
@@ -116,9 +153,9 @@ impl Explanation {
         };
         let event = failure.map(|failure| {
             let peers = failure.peers.iter().filter_map(|name| place_of(name)).collect();
-            Event::new(failure.virtual_ms, peers, "fail", failure.property.to_owned())
+            Event::new(failure.virtual_ms, peers, EventKind::Fail, failure.property.to_owned())
         });
-        let mut story = Story::new(&run.story, &run.marks, faults, names, event, place_of);
+        let mut story = Story::new(&run.story, &run.marks, names, event, place_of);
         let mut by_peer: BTreeMap<usize, Vec<_>> = BTreeMap::new();
         for &(peer, event, view) in &story.views {
             if story.failed.is_none_or(|failed| event < failed) {
@@ -152,14 +189,20 @@ impl Explanation {
             findings,
             slice,
             suspects: suspects.into_iter().collect(),
+            left_out: Vec::new(),
             frames: story.frames.all,
             events: story.events,
         }
     }
 
-    /// The page: one HTML file that needs nothing else.
+    /// The page: of at most [`MOST_PAGE_BYTES`], if leaving out what matters least is enough for that.
+    pub fn to_page(&self) -> Page {
+        page::fitted(self, MOST_PAGE_BYTES)
+    }
+
+    /// The page's HTML alone.
     pub fn to_html(&self) -> String {
-        page::html(self)
+        self.to_page().html
     }
 
     /// The run in the JSON format of Chrome's trace viewer, which Perfetto reads.
@@ -176,9 +219,9 @@ impl Explanation {
 
 fn judgement(plan: &Plan, run: &Run, failure: Option<&Failure>, story: &Story<'_>) -> Judgement {
     let (outcome, what) = match &run.verdict {
-        Verdict::Held => ("held", String::new()),
-        Verdict::Failed(failure) => ("failed", failure.property.to_owned()),
-        Verdict::Invalid(reason) => ("invalid", reason.clone()),
+        Verdict::Held => (Outcome::Held, String::new()),
+        Verdict::Failed(failure) => (Outcome::Failed, failure.property.to_owned()),
+        Verdict::Invalid(reason) => (Outcome::Invalid, reason.clone()),
     };
     let peers = failure.map_or(&[][..], |failure| &failure.peers);
     let operations = failure.map_or(&[][..], |failure| &failure.operations);
@@ -194,13 +237,26 @@ fn judgement(plan: &Plan, run: &Run, failure: Option<&Failure>, story: &Story<'_
         event: None,
         fingerprint: failure.map(|failure| Fingerprint::of(failure).id()),
         faults: Ingredients::of(plan).faults.into_iter().collect(),
+        apart: apart(plan, run),
         why: plan.why.clone(),
-        seed: format!("{:#x}", run.seed),
         engine: engine_version(),
         trace_hash: run.trace_hash.clone(),
         virtual_ms: run.virtual_ms,
         counts: run.counts.clone(),
     }
+}
+
+/// Why peers need not show the same in the end, in the run's words.
+fn apart(plan: &Plan, run: &Run) -> Vec<String> {
+    let told = |marked: &Marked| match &marked.mark {
+        Mark::Apart { peers, words } if peers.is_empty() => Some(words.clone()),
+        Mark::Apart { peers, words } => {
+            let names: Vec<&str> = peers.iter().map(|&peer| &*plan.peers[peer].name).collect();
+            Some(format!("{}: {words}", names.join(", ")))
+        }
+        _ => None,
+    };
+    run.marks.iter().filter_map(told).collect()
 }
 
 /// The entries that bear on the failure: those that it names, or those about what is wrong.
@@ -249,7 +305,7 @@ fn fail(
     let Some(last) = story.failed else { return Vec::new() };
     causes.retain(|cause| cause.event < last);
     // What is demanded after the heal is demanded because of it.
-    let healed = story.events[..last].iter().rposition(|event| event.kind == "heal");
+    let healed = story.events[..last].iter().rposition(|event| event.kind == EventKind::Heal);
     if !causes.is_empty() {
         causes.extend(healed.map(Cause::whole));
     }
@@ -275,17 +331,24 @@ fn stop(story: &mut Story<'_>, verdict: &mut Judgement) {
 }
 
 fn lanes(plan: &Plan) -> Vec<Lane> {
+    let mut steps: Vec<_> = plan.steps.iter().collect();
+    steps.sort_by_key(|step| step.at_ms);
     let lane = |peer: &crate::plan::Peer| {
+        let drift_ppm = peer.clock_drift_ppm;
         let mut clock = vec![(0, peer.clock_offset_ms)];
-        for step in &plan.steps {
-            if let crate::plan::Action::ClockJump { peer: who, by_ms } = &step.action
-                && *who == peer.name
-            {
-                let now = clock.last().map_or(0, |&(_, offset)| offset);
-                clock.push((step.at_ms, now.saturating_add(*by_ms)));
-            }
+        for step in &steps {
+            let by_ms = match &step.action {
+                Action::ClockJump { peer: who, by_ms } if *who == peer.name => *by_ms,
+                Action::TimePasses { by_ms } if drift_ppm != 0 => {
+                    let drift = i128::from(*by_ms) * i128::from(drift_ppm) / 1_000_000;
+                    i64::try_from(drift).unwrap_or_default()
+                }
+                _ => continue,
+            };
+            let now = clock.last().map_or(0, |&(_, offset)| offset);
+            clock.push((step.at_ms, now.saturating_add(by_ms)));
         }
-        Lane { name: peer.name.clone(), clock }
+        Lane { name: peer.name.clone(), clock, drift_ppm }
     };
     plan.peers.iter().map(lane).collect()
 }

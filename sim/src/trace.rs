@@ -3,6 +3,7 @@
 //! The line that is read is the event that is hashed, so the story cannot leave out what the
 //! hash covers; an event may add bytes (a frame's, a record's) that are hashed only.
 
+pub(crate) mod ids;
 mod mark;
 
 use std::collections::BTreeMap;
@@ -68,11 +69,16 @@ impl Trace {
         self.marks.is_some()
     }
 
-    /// Adds a mark to the last line.
-    pub(crate) fn mark(&mut self, virtual_ms: u64, peer: Option<usize>, mark: Mark) {
+    /// Adds a mark to the last line, if marks are kept.
+    pub(crate) fn mark(
+        &mut self,
+        virtual_ms: u64,
+        peer: Option<usize>,
+        mark: impl FnOnce() -> Mark,
+    ) {
         let lines = self.lines.as_ref().map_or(0, Vec::len);
         if let Some(marks) = &mut self.marks {
-            marks.all.push(Marked { lines, virtual_ms, peer, mark });
+            marks.all.push(Marked { lines, virtual_ms, peer, mark: mark() });
         }
     }
 
@@ -88,7 +94,7 @@ impl Trace {
             let shown = marks.shown.entry(peer).or_default();
             let view = View::between(shown, &graph, applied);
             *shown = graph;
-            self.mark(virtual_ms, Some(peer), Mark::View(view));
+            self.mark(virtual_ms, Some(peer), || Mark::View(view));
         }
     }
 
@@ -148,7 +154,7 @@ mod tests {
         let mut trace = Trace::new(keep, keep);
         for &(at, peer, text, bytes) in events {
             trace.record(at, peer, format_args!("{text}"), bytes);
-            trace.mark(at, None, Mark::Healed);
+            trace.mark(at, None, || Mark::Healed);
         }
         trace.hash()
     }

@@ -11,7 +11,7 @@ use graphshell_sync::NodeId;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::events::Event;
-use super::frames::Frame;
+use super::frames::{Frame, FrameKind};
 
 /// Deaths and starts of a peer that count as causes of one event, at most.
 const MOST_LIVES: usize = 8;
@@ -79,7 +79,7 @@ impl History {
         for &entry in &frame.entries {
             self.brought.insert((me, entry), event);
         }
-        if frame.kind == "snapshot" {
+        if frame.kind == FrameKind::Snapshot {
             self.snapshot.insert(me, event);
         }
     }

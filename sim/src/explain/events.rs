@@ -1,7 +1,7 @@
 //! The events of a run in the order of the story, each with its kind, its words and its causes.
 //!
 //! Every line of the story is one event, so a kind of event that this module does not know is
-//! drawn as a plain one. Views, faults of the plan and the failure are events of their own.
+//! drawn as a plain one. Views and the failure are events of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,6 @@ use super::causes::{Cause, History};
 use super::entries::{Entries, Entry, dots};
 use super::frames::{Content, Frame, Frames};
 use super::names::Names;
-use super::spans::Fault;
 use crate::trace::{Line, Mark, Marked, View};
 
 /// One event.
@@ -23,10 +22,8 @@ pub(super) struct Event {
     /// Whose lane; nobody's is the world's.
     #[serde(rename = "p")]
     pub(super) peers: Vec<usize>,
-    /// `edit`, `send`, `arrive`, `lose`, `store`, `view`, `start`, `die`, `round`, `fault`, `heal`,
-    /// `world`, `fail`, or `note` for whatever else the story tells.
     #[serde(rename = "k")]
-    pub(super) kind: &'static str,
+    pub(super) kind: EventKind,
     /// In a few words.
     #[serde(rename = "l")]
     pub(super) label: String,
@@ -56,9 +53,32 @@ pub(super) struct Event {
     pub(super) verb: &'static str,
 }
 
+/// What an event is, for colours and choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EventKind {
+    Edit,
+    Send,
+    Arrive,
+    Lose,
+    Store,
+    View,
+    Start,
+    Die,
+    Round,
+    /// By the plan something happened to the world.
+    Fault,
+    Heal,
+    /// The story tells something of all.
+    World,
+    Fail,
+    /// Whatever else the story tells of a peer.
+    Note,
+}
+
 impl Event {
     /// An event without any relations.
-    pub(super) fn new(at_ms: u64, peers: Vec<usize>, kind: &'static str, label: String) -> Self {
+    pub(super) fn new(at_ms: u64, peers: Vec<usize>, kind: EventKind, label: String) -> Self {
         Event {
             at_ms,
             peers,
@@ -81,7 +101,7 @@ impl Event {
         let [first, rest @ ..] = &self.entries[..] else { return };
         let Entry { name, words, .. } = &all[*first];
         let more = if rest.is_empty() { String::new() } else { format!(" +{}", rest.len()) };
-        if self.kind == "edit" {
+        if self.kind == EventKind::Edit {
             let raw = std::mem::replace(&mut self.label, format!("{name} {words}{more}"));
             self.text = raw;
         } else if !self.verb.is_empty() {
@@ -130,11 +150,10 @@ pub(super) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    /// Reads lines, marks and faults, each in the order of time.
+    /// Reads lines and marks, each in the order of time.
     pub(super) fn new(
         lines: &'a [Line],
         marks: &'a [Marked],
-        faults: Vec<Fault>,
         names: Names,
         failure: Option<Event>,
         place_of: impl Fn(&str) -> Option<usize>,
@@ -173,11 +192,7 @@ impl<'a> Story<'a> {
             }));
         }
         told.sort_by_key(|told| told.at_ms);
-        let mut faults = faults.into_iter().peekable();
         for Told { at_ms, line, marks } in told {
-            while let Some(fault) = faults.next_if(|fault| story.begun && fault.at_ms <= at_ms) {
-                story.fault(fault);
-            }
             if let Some(failure) = failure.take_if(|failure| failure.at_ms < at_ms) {
                 story.fail(failure);
             }
@@ -189,7 +204,11 @@ impl<'a> Story<'a> {
                     (mark, Some(me), Some(event)) if peer == Some(me) => {
                         story.mark(mark, me, event)
                     }
-                    (Mark::Healed, None, Some(event)) => story.events[event].kind = "heal",
+                    (Mark::Healed, None, Some(event)) => story.events[event].kind = EventKind::Heal,
+                    (Mark::Happened { to }, None, Some(event)) => {
+                        let event = &mut story.events[event];
+                        (event.kind, event.peers) = (EventKind::Fault, to.clone());
+                    }
                     (&Mark::Begun { epoch_ms }, None, _) => {
                         (story.begun, story.epoch_ms) = (true, epoch_ms);
                     }
@@ -200,7 +219,6 @@ impl<'a> Story<'a> {
         if let Some(failure) = failure {
             story.fail(failure);
         }
-        faults.for_each(|fault| story.fault(fault));
         story
     }
 
@@ -209,19 +227,15 @@ impl<'a> Story<'a> {
         self.events.push(failure);
     }
 
-    fn push(&mut self, at_ms: u64, peers: Vec<usize>, kind: &'static str, label: String) -> usize {
+    fn push(&mut self, at_ms: u64, peers: Vec<usize>, kind: EventKind, label: String) -> usize {
         let event = Event { set_up: !self.begun, ..Event::new(at_ms, peers, kind, label) };
         self.events.push(event);
         self.events.len() - 1
     }
 
-    fn fault(&mut self, fault: Fault) {
-        self.push(fault.at_ms, fault.peers, "fault", fault.words);
-    }
-
     fn line(&mut self, line: &Line, peer: Option<usize>) -> usize {
         let text = self.names.readable(&line.text);
-        let kind = if peer.is_some() { "note" } else { "world" };
+        let kind = if peer.is_some() { EventKind::Note } else { EventKind::World };
         let event = self.push(line.virtual_ms, peer.into_iter().collect(), kind, text);
         self.events[event].minor = MINOR.iter().any(|start| line.text.starts_with(start));
         event
@@ -234,7 +248,7 @@ impl<'a> Story<'a> {
                 self.sent(event, (me, to), nth, (call, answers), body);
             }
             &Mark::Arrived { from, nth, again } => {
-                if let Some(frame) = self.about_frame(event, (from, me), nth, "arrive") {
+                if let Some(frame) = self.about_frame(event, (from, me), nth, EventKind::Arrive) {
                     self.frames.all[frame].arrived.push(event);
                     self.events[event].minor = again;
                     if !again {
@@ -243,7 +257,7 @@ impl<'a> Story<'a> {
                 }
             }
             &Mark::Lost { from, nth } => {
-                if let Some(frame) = self.about_frame(event, (from, me), nth, "lose") {
+                if let Some(frame) = self.about_frame(event, (from, me), nth, EventKind::Lose) {
                     self.frames.all[frame].lost = Some(event);
                 }
             }
@@ -267,18 +281,18 @@ impl<'a> Story<'a> {
                 let again = !self.events[event].causes.is_empty();
                 let label = if again { "starts again" } else { "starts" }.to_owned();
                 self.events[event].text = std::mem::replace(&mut self.events[event].label, label);
-                self.events[event].kind = "start";
+                self.events[event].kind = EventKind::Start;
             }
             Mark::Died => {
-                self.events[event].kind = "die";
+                self.events[event].kind = EventKind::Die;
                 self.events[event].causes = self.history.life(me, event);
             }
             &Mark::RoundBegan { with } => {
-                self.events[event].kind = "round";
+                self.events[event].kind = EventKind::Round;
                 self.history.round(me, with, event);
             }
-            &Mark::RoundEnded { with, .. } => {
-                self.events[event].kind = "round";
+            &Mark::RoundEnded { with } => {
+                self.events[event].kind = EventKind::Round;
                 self.events[event].causes = self.history.round_of(me, with);
             }
             Mark::Held { records, applied } => {
@@ -295,6 +309,8 @@ impl<'a> Story<'a> {
             | Mark::Ready
             | Mark::Begun { .. }
             | Mark::Healed
+            | Mark::Happened { .. }
+            | Mark::Apart { .. }
             | Mark::View(_) => {}
         }
     }
@@ -340,7 +356,7 @@ impl<'a> Story<'a> {
         let event = &mut self.events[event];
         event.label = self.frames.all[frame].what.clone();
         (event.kind, event.frame, event.entries, event.causes) =
-            ("send", Some(frame), entries, causes);
+            (EventKind::Send, Some(frame), entries, causes);
     }
 
     /// Says that an event is about a frame, if that is known.
@@ -349,7 +365,7 @@ impl<'a> Story<'a> {
         event: usize,
         (from, to): (usize, usize),
         nth: u64,
-        kind: &'static str,
+        kind: EventKind,
     ) -> Option<usize> {
         let place = self.frames.find(from, to, nth)?;
         let frame = &self.frames.all[place];
@@ -364,7 +380,7 @@ impl<'a> Story<'a> {
         let entries: Vec<usize> = dots.iter().map(|&dot| self.entries.place(dot)).collect();
         self.history.authored(me, event, &entries);
         let event = &mut self.events[event];
-        event.kind = "edit";
+        event.kind = EventKind::Edit;
         event.entries.extend(entries);
     }
 
@@ -402,7 +418,7 @@ impl<'a> Story<'a> {
 
     fn durable(&mut self, event: usize, dots: &[Dot]) {
         let entries = dots.iter().map(|&dot| self.entries.place(dot)).collect();
-        self.events[event].kind = "store";
+        self.events[event].kind = EventKind::Store;
         self.events[event].entries = entries;
     }
 
@@ -416,13 +432,14 @@ impl<'a> Story<'a> {
         let taken_back = !view.applied.covers(&before);
         view.conflicts.values().flatten().for_each(|conflict| self.names.learn(conflict));
         let entries: Vec<usize> = gained.iter().map(|&dot| self.entries.place(dot)).collect();
-        let event = self.push(at_ms, vec![me], "view", String::new());
+        let event = self.push(at_ms, vec![me], EventKind::View, String::new());
         let touched: Vec<_> = view.nodes.keys().copied().collect();
         let causes = self.history.shown(me, event, &entries, &touched);
         // The user made them in view of what was shown of the same nodes.
         for edit in entries.iter().filter_map(|&entry| self.history.made_by(me, entry)) {
             let seen = causes.iter().filter(|cause| {
-                cause.event < edit && ["view", "edit"].contains(&self.events[cause.event].kind)
+                cause.event < edit
+                    && [EventKind::View, EventKind::Edit].contains(&self.events[cause.event].kind)
             });
             let seen: Vec<Cause> =
                 seen.filter(|cause| !self.events[edit].causes.contains(cause)).cloned().collect();
@@ -455,7 +472,7 @@ fn record_words(record: &Record) -> &'static str {
     match record {
         Record::Ready(_) => "entries",
         Record::Parked(_) => "entries that wait for their causes",
-        Record::Identity { .. } => "its own name",
+        Record::Identity { .. } => "the name that it authors under",
         Record::Consent { .. } => "a consent",
         Record::Fork(_) => "a proof of a fork",
         Record::Disown { .. } => "that own entries count no longer",

@@ -20,7 +20,7 @@ const MOST_ROWS: usize = 40;
 const MOST_MOMENTS: usize = 400;
 
 /// What is not as it should be.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Findings {
     /// Whose values stand in a row.
     pub(super) columns: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Findings {
 }
 
 /// A peer's graph is not what the model makes of the same entries.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Since {
     pub(super) peer: usize,
     /// The event since which it is wrong without a break, in the list of events.
@@ -46,7 +46,7 @@ pub(super) struct Since {
 }
 
 /// Things that are not the same in several graphs.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// Rows beyond those.
@@ -57,7 +57,7 @@ pub(super) struct Table {
 }
 
 /// One thing that differs.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     /// The node, edge or conflict.
     pub(super) subject: String,

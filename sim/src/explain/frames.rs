@@ -15,9 +15,7 @@ pub(super) struct Frame {
     pub(super) to: usize,
     /// Its number on its link.
     pub(super) nth: u64,
-    /// What it is, for colours: `frontier`, `pull`, `entries`, `durable`, `snapshot`, `refused`,
-    /// `other`.
-    pub(super) kind: &'static str,
+    pub(super) kind: FrameKind,
     /// What it is, in words.
     pub(super) what: String,
     pub(super) bytes: usize,
@@ -37,9 +35,21 @@ pub(super) struct Frame {
     pub(super) answers: bool,
 }
 
+/// What a frame is for, for colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FrameKind {
+    Frontier,
+    Pull,
+    Entries,
+    Durable,
+    Snapshot,
+    Refused,
+}
+
 /// What a frame says.
 pub(super) struct Content {
-    pub(super) kind: &'static str,
+    pub(super) kind: FrameKind,
     pub(super) what: String,
     pub(super) dots: Vec<Dot>,
     pub(super) told: VersionVector,
@@ -54,7 +64,7 @@ impl Content {
             Request::decode(body).map(|request| Content::of_request(&request))
         };
         read.unwrap_or_else(|error| Content {
-            kind: "refused",
+            kind: FrameKind::Refused,
             what: format!("a frame that does not decode: {error}"),
             dots: Vec::new(),
             told: VersionVector::new(),
@@ -63,10 +73,10 @@ impl Content {
 
     fn of_request(request: &Request) -> Self {
         let (kind, dots, told) = match request {
-            Request::Frontier(_) => ("frontier", Vec::new(), VersionVector::new()),
-            Request::Pull(pull) => ("pull", Vec::new(), pull.have.vector()),
-            Request::Push(push) => ("entries", dots_of(&push.batch), VersionVector::new()),
-            Request::Snapshot(_) => ("snapshot", Vec::new(), VersionVector::new()),
+            Request::Frontier(_) => (FrameKind::Frontier, Vec::new(), VersionVector::new()),
+            Request::Pull(pull) => (FrameKind::Pull, Vec::new(), pull.have.vector()),
+            Request::Push(push) => (FrameKind::Entries, dots_of(&push.batch), VersionVector::new()),
+            Request::Snapshot(_) => (FrameKind::Snapshot, Vec::new(), VersionVector::new()),
         };
         Content { kind, what: frame::request(request), dots, told }
     }
@@ -74,14 +84,18 @@ impl Content {
     fn of_response(response: &Response) -> Self {
         let nothing = VersionVector::new;
         let (kind, dots, told) = match response {
-            Response::InStep => ("frontier", Vec::new(), nothing()),
-            Response::Frontier { frontier, .. } => ("frontier", Vec::new(), frontier.vector()),
-            Response::Batch { batch: Some(batch), .. } => ("entries", dots_of(batch), nothing()),
-            Response::Batch { batch: None, .. } => ("pull", Vec::new(), nothing()),
-            Response::Durable { have } => ("durable", Vec::new(), have.clone()),
-            Response::Published => ("durable", Vec::new(), nothing()),
-            Response::Snapshot(_) => ("snapshot", Vec::new(), nothing()),
-            Response::Refused(_) => ("refused", Vec::new(), nothing()),
+            Response::InStep => (FrameKind::Frontier, Vec::new(), nothing()),
+            Response::Frontier { frontier, .. } => {
+                (FrameKind::Frontier, Vec::new(), frontier.vector())
+            }
+            Response::Batch { batch: Some(batch), .. } => {
+                (FrameKind::Entries, dots_of(batch), nothing())
+            }
+            Response::Batch { batch: None, .. } => (FrameKind::Pull, Vec::new(), nothing()),
+            Response::Durable { have } => (FrameKind::Durable, Vec::new(), have.clone()),
+            Response::Published => (FrameKind::Durable, Vec::new(), nothing()),
+            Response::Snapshot(_) => (FrameKind::Snapshot, Vec::new(), nothing()),
+            Response::Refused(_) => (FrameKind::Refused, Vec::new(), nothing()),
         };
         Content { kind, what: frame::response(response), dots, told }
     }

@@ -4,7 +4,8 @@
 //! escaped that could end the script element, and the script puts them on the page as text. A
 //! content security policy lets nothing run but the page's own script, and nothing be fetched.
 
-use super::Explanation;
+use super::fit::CUTS;
+use super::{Explanation, Outcome, Page};
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
@@ -21,8 +22,21 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/main.js"),
 ];
 
+/// The page with as much as fits into so many bytes.
+pub(super) fn fitted(explanation: &Explanation, most: usize) -> Page {
+    let mut page = Page { html: html(explanation), left_out: Vec::new() };
+    let mut smaller = (page.html.len() > most).then(|| explanation.clone());
+    for (what, cut) in CUTS {
+        let Some(smaller) = smaller.as_mut().filter(|_| page.html.len() > most) else { break };
+        cut(smaller);
+        smaller.left_out.push(what);
+        page = Page { html: html(smaller), left_out: smaller.left_out.clone() };
+    }
+    page
+}
+
 /// The page.
-pub(super) fn html(explanation: &Explanation) -> String {
+fn html(explanation: &Explanation) -> String {
     let data = serde_json::to_string(explanation).expect("an explanation has string keys");
     // Nobody who wrote a title knew the hash of the run that it is in.
     let nonce = explanation.verdict.trace_hash.get(..32).unwrap_or_default();
@@ -54,8 +68,8 @@ fn script_bytes() -> usize {
 fn title(explanation: &Explanation) -> String {
     let (about, verdict) = (&explanation.about, &explanation.verdict);
     match verdict.outcome {
-        "failed" => format!("{} failed: {}", about.title, verdict.what),
-        outcome => format!("{} {outcome}", about.title),
+        Outcome::Failed => format!("{} failed: {}", about.title, verdict.what),
+        outcome => format!("{} {}", about.title, outcome.as_str()),
     }
 }
 

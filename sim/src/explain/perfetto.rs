@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::spans::SpanKind;
 use super::{Explanation, Span};
 
 /// The process of what concerns the whole world; peers follow.
@@ -88,7 +89,7 @@ fn micros(ms: u64) -> u64 {
 /// A slice, or for what may overlap others of its kind an asynchronous one.
 fn lasting(place: usize, span: &Span, process: usize) -> Vec<Value> {
     let (from, to) = (micros(span.from_ms), micros(span.to_ms));
-    if ["down", "opening"].contains(&span.kind) {
+    if matches!(span.kind, SpanKind::Down | SpanKind::Opening) {
         return vec![json!({"ph": "X", "pid": process, "tid": POWER, "ts": from,
             "dur": to.saturating_sub(from), "name": span.words, "cat": span.kind})];
     }

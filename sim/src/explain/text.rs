@@ -2,7 +2,9 @@
 
 use console::{Style, measure_text_width, truncate_str};
 
-use super::{Event, Explanation};
+use super::events::EventKind;
+use super::spans::SpanKind;
+use super::{Event, Explanation, Outcome};
 use crate::text::{self, bare_seconds, counted, hanging_in, printable, seconds};
 
 /// Columns of the time.
@@ -36,7 +38,7 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
         let event = &explanation.events[place];
         // The arrow of a frame is drawn where it ends.
         let ends = event.frame.map(|frame| &explanation.frames[frame]);
-        if event.kind == "send"
+        if event.kind == EventKind::Send
             && ends.is_some_and(|frame| !frame.arrived.is_empty() || frame.lost.is_some())
         {
             continue;
@@ -60,18 +62,18 @@ pub(super) fn lanes(explanation: &Explanation, columns: usize, whole: bool) -> S
 /// Events that a short story leaves out.
 fn is_dull(explanation: &Explanation, place: usize) -> bool {
     let event = &explanation.events[place];
-    event.minor || event.set_up || event.kind == "round"
+    event.minor || event.set_up || event.kind == EventKind::Round
 }
 
 fn verdict(explanation: &Explanation, columns: usize) -> String {
     let (about, verdict) = (&explanation.about, &explanation.verdict);
     let style = match verdict.outcome {
-        "failed" => Style::new().red().bold(),
-        "invalid" => Style::new().yellow(),
-        _ => Style::new().green(),
+        Outcome::Failed => Style::new().red().bold(),
+        Outcome::Invalid => Style::new().yellow(),
+        Outcome::Held => Style::new().green(),
     };
     let colon = if verdict.what.is_empty() { "" } else { ": " };
-    let outcome = style.apply_to(verdict.outcome);
+    let outcome = style.apply_to(verdict.outcome.as_str());
     let head = format!("{}  {outcome}{colon}", printable(&about.title));
     let mut out = text::hanging(&head, &verdict.what, columns) + "\n";
     let findings = &explanation.findings;
@@ -94,12 +96,18 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
         let clock = entry.clock_ms.map_or(String::new(), |ms| format!(", by its clock at {ms} ms"));
         out += &wrapped(2, &format!("{} {}{clock}", entry.name, entry.words), columns);
     }
+    if !verdict.apart.is_empty() {
+        out += &wrapped(2, "not all show the same in the end, and need not:", columns);
+    }
+    for why in &verdict.apart {
+        out += &wrapped(4, why, columns);
+    }
     if about.recorded {
         out += &wrapped(2, &verdict.why, columns);
     }
     // Never wrapped, to be copied whole.
     out += &format!("  replay  {}\n", about.replay);
-    if let Some(shrink) = about.shrink.as_ref().filter(|_| verdict.outcome == "failed") {
+    if let Some(shrink) = about.shrink.as_ref().filter(|_| verdict.outcome == Outcome::Failed) {
         out += &format!("  shrink  {shrink}\n");
     }
     out
@@ -149,9 +157,9 @@ impl<'a> Chart<'a> {
     fn row(&self, event: &Event) -> String {
         let words = self.words(event);
         let style = match event.kind {
-            "fail" => Style::new().red().bold(),
-            "lose" | "die" | "fault" => Style::new().red(),
-            "edit" => Style::new().green(),
+            EventKind::Fail => Style::new().red().bold(),
+            EventKind::Lose | EventKind::Die | EventKind::Fault => Style::new().red(),
+            EventKind::Edit => Style::new().green(),
             _ => Style::new(),
         };
         let time = format!("{:>8}  ", bare_seconds(event.at_ms));
@@ -180,20 +188,20 @@ impl<'a> Chart<'a> {
         let is_down = |peer: usize| {
             self.explanation.spans.iter().any(|span| {
                 let within = span.from_ms <= event.at_ms && event.at_ms < span.to_ms;
-                span.kind == "down" && span.peers == [peer] && within
+                span.kind == SpanKind::Down && span.peers == [peer] && within
             })
         };
         for peer in 0..peers {
             cells[peer * self.lane] = if is_down(peer) { '┊' } else { '│' };
         }
         let mark = match event.kind {
-            "edit" => '●',
-            "view" => '◆',
-            "store" => '■',
-            "start" => '○',
-            "die" | "fail" => '✗',
-            "fault" => '!',
-            "round" => '·',
+            EventKind::Edit => '●',
+            EventKind::View => '◆',
+            EventKind::Store => '■',
+            EventKind::Start => '○',
+            EventKind::Die | EventKind::Fail => '✗',
+            EventKind::Fault => '!',
+            EventKind::Round => '·',
             _ => '•',
         };
         for &peer in &event.peers {
@@ -205,10 +213,10 @@ impl<'a> Chart<'a> {
             cells[low + 1..high].fill('─');
             cells[from] = if from < to { '├' } else { '┤' };
             match (event.kind, from < to) {
-                ("send", true) => cells[high - 1] = '╌',
-                ("send", false) => cells[low + 1] = '╌',
-                ("lose", true) => (cells[high], cells[high - 1]) = ('│', '╳'),
-                ("lose", false) => (cells[low], cells[low + 1]) = ('│', '╳'),
+                (EventKind::Send, true) => cells[high - 1] = '╌',
+                (EventKind::Send, false) => cells[low + 1] = '╌',
+                (EventKind::Lose, true) => (cells[high], cells[high - 1]) = ('│', '╳'),
+                (EventKind::Lose, false) => (cells[low], cells[low + 1]) = ('│', '╳'),
                 (_, true) => cells[high] = '▶',
                 (_, false) => cells[low] = '◀',
             }
@@ -233,14 +241,14 @@ impl<'a> Chart<'a> {
         }
         let sent = self.explanation.events[frame.sent].at_ms;
         match event.kind {
-            "lose" => words += ", lost",
-            "arrive" if frame.arrived.len() > 1 => words += ", doubled",
+            EventKind::Lose => words += ", lost",
+            EventKind::Arrive if frame.arrived.len() > 1 => words += ", doubled",
             _ => {}
         }
-        if frame.too_late && event.kind == "arrive" {
+        if frame.too_late && event.kind == EventKind::Arrive {
             words += ", too late";
         }
-        if event.kind != "send" && sent < event.at_ms {
+        if event.kind != EventKind::Send && sent < event.at_ms {
             words += &format!(" ({} ms)", event.at_ms - sent);
         }
         words

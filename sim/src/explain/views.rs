@@ -1,6 +1,6 @@
 //! What readers see, change by change, in words that the page can put side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -10,15 +10,15 @@ use super::names::Names;
 use crate::trace::View;
 
 /// How one peer's view changed; `None` stands for what is gone.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Shown {
     #[serde(rename = "p")]
-    peer: usize,
+    pub(super) peer: usize,
     #[serde(rename = "e")]
-    event: usize,
+    pub(super) event: usize,
     /// All that is applied, by author.
-    #[serde(rename = "a")]
-    applied: Vec<(String, u64)>,
+    #[serde(rename = "a", skip_serializing_if = "Vec::is_empty")]
+    pub(super) applied: Vec<(String, u64)>,
     #[serde(rename = "n", skip_serializing_if = "BTreeMap::is_empty")]
     nodes: BTreeMap<String, Option<ShownNode>>,
     #[serde(rename = "g", skip_serializing_if = "Vec::is_empty")]
@@ -28,8 +28,25 @@ pub(super) struct Shown {
     conflicts: BTreeMap<String, Option<String>>,
 }
 
+impl Shown {
+    /// Tells what changed before as well.
+    pub(super) fn follow(&mut self, before: Shown) {
+        for (name, node) in before.nodes {
+            self.nodes.entry(name).or_insert(node);
+        }
+        for (subject, conflict) in before.conflicts {
+            self.conflicts.entry(subject).or_insert(conflict);
+        }
+        let now: BTreeSet<(String, String)> =
+            self.edges.iter().map(|(from, to, _)| (from.clone(), to.clone())).collect();
+        let stays =
+            |(from, to, _): &(String, String, _)| !now.contains(&(from.clone(), to.clone()));
+        self.edges.extend(before.edges.into_iter().filter(stays));
+    }
+}
+
 /// Url, title, position, and whether it is pinned and a ghost.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ShownNode(String, String, f32, f32, bool, bool);
 
 /// The views in the order of the story; each with peer and event.

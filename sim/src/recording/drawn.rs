@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use graphshell_sync::recording::{Input, NextStep, Output, Player, Step};
 use graphshell_sync::{DeviceId, Dot, Event, PeerId, Record, VersionVector};
 
+use super::elapsed::Elapsed;
 use super::{Replayed, Verdict, Watch, words};
 use crate::plan::{Peer, Plan};
 use crate::text::counted;
@@ -30,9 +31,8 @@ pub(super) struct Drawing {
     steps: u64,
     /// Whether drawing has begun.
     begun: bool,
-    /// The device's clock at the last step, in Unix milliseconds.
-    clock_ms: u64,
-    /// Since drawing began. While the clock is set back nothing passes.
+    elapsed: Elapsed,
+    /// Since drawing began.
     now_ms: u64,
     /// As whom the device authors, and how much it has authored under that name.
     own: Option<(PeerId, u64)>,
@@ -70,7 +70,7 @@ impl Drawing {
             skipped: steps.saturating_sub(most),
             steps: 0,
             begun: false,
-            clock_ms: 0,
+            elapsed: Elapsed::default(),
             now_ms: 0,
             own: None,
             names: BTreeMap::new(),
@@ -93,10 +93,11 @@ impl Drawing {
     pub(super) fn finish(mut self, replayed: &Replayed) -> (Plan, Run) {
         self.begin();
         let Replayed { head, steps, cut, .. } = replayed;
-        let mut why = {
-            let steps = counted(*steps, "step");
-            format!("A recording of one device by engine {}, {steps}", head.engine)
-        };
+        let mut why = format!(
+            "A recording of one device by engine version {} (its build is not in the file), {}",
+            head.engine,
+            counted(*steps, "step")
+        );
         if self.skipped > 0 {
             why += &format!("; the first {} are left out", self.skipped);
         }
@@ -143,9 +144,11 @@ impl Drawing {
                 skipped => format!("{skipped} earlier steps are left out"),
             };
             self.now_ms = 0;
+            self.elapsed.ms = 0;
             self.asked.values_mut().for_each(|(_, _, asked_ms)| *asked_ms = 0);
             self.trace.record(0, "", format_args!("{text}"), &[]);
-            self.trace.mark(0, None, Mark::Begun { epoch_ms: self.clock_ms });
+            let epoch_ms = self.elapsed.clock_ms.unwrap_or_default();
+            self.trace.mark(0, None, || Mark::Begun { epoch_ms });
         }
     }
 
@@ -202,7 +205,7 @@ impl Drawing {
 
     fn mark(&mut self, lane: usize, mark: Mark) {
         if self.begun {
-            self.trace.mark(self.now_ms, Some(lane), mark);
+            self.trace.mark(self.now_ms, Some(lane), || mark);
         }
     }
 
@@ -234,9 +237,9 @@ impl Drawing {
         self.count("frames that came");
     }
 
-    fn ends(&mut self, round: u64, well: bool) {
+    fn ends(&mut self, round: u64) {
         if let Some(with) = self.rounds.remove(&round) {
-            self.mark(ME, Mark::RoundEnded { with, well });
+            self.mark(ME, Mark::RoundEnded { with });
         }
     }
 
@@ -254,7 +257,7 @@ impl Drawing {
         self.asked.clear();
         self.asks.clear();
         for round in self.rounds.keys().copied().collect::<Vec<_>>() {
-            self.ends(round, false);
+            self.ends(round);
         }
         self.found.clear();
     }
@@ -304,7 +307,7 @@ impl Drawing {
             }
             Input::Abandon { round } => {
                 self.tell(ME, text);
-                self.ends(*round, false);
+                self.ends(*round);
             }
             Input::Loaded { records: Ok(_), .. } => {}
             _ => self.tell(ME, text),
@@ -335,9 +338,9 @@ impl Drawing {
                     self.sends((ME, to), *call, true, response.encode());
                 }
             }
-            Output::Finished { round, result } => {
+            Output::Finished { round, .. } => {
                 self.tell(ME, text);
-                self.ends(*round, result.is_ok());
+                self.ends(*round);
             }
             Output::Event(event) => {
                 self.changed |= matches!(event, Event::Changed(_) | Event::Reset);
@@ -380,13 +383,13 @@ impl Drawing {
 
 impl Watch for Drawing {
     fn before(&mut self, next: &NextStep) {
-        if self.steps == 0 {
-            self.clock_ms = next.at_ms;
-        }
-        self.now_ms = self.now_ms.saturating_add(next.at_ms.saturating_sub(self.clock_ms));
-        self.clock_ms = next.at_ms;
+        let leap = self.elapsed.go_to(next.at_ms);
+        self.now_ms = self.elapsed.ms;
         if self.skipped == 0 {
             self.begin();
+        }
+        if let Some(leap) = leap {
+            self.tell(ME, leap);
         }
         self.steps += 1;
         let step = &next.step;

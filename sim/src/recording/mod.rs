@@ -5,6 +5,7 @@
 //! as if it were a run, with the others as far as this device heard of them.
 
 mod drawn;
+mod elapsed;
 mod judge;
 mod words;
 
@@ -16,6 +17,7 @@ use crate::plan::Plan;
 use crate::trace::{Line, Trace};
 use crate::world::{Run, panics};
 use drawn::Drawing;
+use elapsed::Elapsed;
 use judge::Judge;
 
 /// How to play a recording.
@@ -38,7 +40,8 @@ pub struct Replayed {
     pub steps: u64,
     /// Outputs of the engine that were compared.
     pub outputs: u64,
-    /// From the first step to the last, by the device's clock, which may have been set.
+    /// From the first step to the last, by the device's clock, without what it was set by and
+    /// without hours in which nothing was recorded.
     pub span_ms: u64,
     /// The verdict.
     pub verdict: Verdict,
@@ -83,8 +86,7 @@ pub struct Failure {
 struct Progress {
     steps: u64,
     outputs: u64,
-    from_ms: Option<u64>,
-    to_ms: u64,
+    elapsed: Elapsed,
     modelled: bool,
 }
 
@@ -105,21 +107,24 @@ impl Watch for () {
 /// What comes in and what goes out, in words.
 struct Telling {
     trace: Trace,
-    from_ms: Option<u64>,
-    /// Since the first step.
-    span_ms: u64,
+    elapsed: Elapsed,
 }
 
 impl Watch for Telling {
     fn before(&mut self, next: &NextStep) {
-        self.span_ms = next.at_ms.saturating_sub(*self.from_ms.get_or_insert(next.at_ms));
+        let leap = self.elapsed.go_to(next.at_ms);
+        let now_ms = self.elapsed.ms;
+        if let Some(leap) = leap {
+            self.trace.record(now_ms, "", format_args!("{leap}"), &[]);
+        }
         let text = words::step(&next.step);
-        self.trace.record(self.span_ms, "in", format_args!("{text}"), &[]);
+        self.trace.record(now_ms, "in", format_args!("{text}"), &[]);
     }
 
     fn after(&mut self, outputs: &[Output], _: &Player<'_>) {
         for output in outputs {
-            self.trace.record(self.span_ms, "out", format_args!("{}", words::output(output)), &[]);
+            let text = words::output(output);
+            self.trace.record(self.elapsed.ms, "out", format_args!("{text}"), &[]);
         }
     }
 }
@@ -133,7 +138,7 @@ pub fn replay(bytes: Vec<u8>, options: &PlayOptions) -> Result<Replayed, Recordi
     if !options.keep_story {
         return Ok(play(&recording, options.until, &mut ()));
     }
-    let mut telling = Telling { trace: Trace::new(true, false), from_ms: None, span_ms: 0 };
+    let mut telling = Telling { trace: Trace::new(true, false), elapsed: Elapsed::default() };
     let replayed = play(&recording, options.until, &mut telling);
     Ok(Replayed { story: telling.trace.take_lines(), ..replayed })
 }
@@ -168,7 +173,7 @@ fn play(recording: &Recording, until: Option<u64>, watch: &mut impl Watch) -> Re
         cut: recording.cut(),
         steps: progress.steps,
         outputs: progress.outputs,
-        span_ms: progress.to_ms.saturating_sub(progress.from_ms.unwrap_or(progress.to_ms)),
+        span_ms: progress.elapsed.ms,
         verdict,
         modelled: progress.modelled,
         story: Vec::new(),
@@ -186,8 +191,7 @@ fn play_on(
     while until.is_none_or(|until| progress.steps < until) {
         let Some(step) = player.next_step() else { break };
         progress.steps += 1;
-        progress.from_ms.get_or_insert(step.at_ms);
-        progress.to_ms = step.at_ms;
+        progress.elapsed.go_to(step.at_ms);
         watch.before(&step);
         judge.before(&step.step);
         let begins = matches!(step.step, Step::Began | Step::Image(_));

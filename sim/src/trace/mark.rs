@@ -83,8 +83,6 @@ pub enum Mark {
     RoundEnded {
         /// With whom.
         with: usize,
-        /// Whether it ended well.
-        well: bool,
     },
     /// Its reader sees something else.
     View(View),
@@ -102,6 +100,18 @@ pub enum Mark {
     },
     /// All faults ended.
     Healed,
+    /// In the end these peers need not show what others show.
+    Apart {
+        /// Whom it concerns; nobody means all.
+        peers: Vec<usize>,
+        /// Why.
+        words: String,
+    },
+    /// By the plan something happened to the world.
+    Happened {
+        /// Whom it concerns; nobody means all.
+        to: Vec<usize>,
+    },
 }
 
 /// How what a reader sees differs from what it saw before; `None` stands for what is gone.

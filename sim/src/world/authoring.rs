@@ -139,7 +139,8 @@ impl<'a> User<'a> {
                 true
             }
             Err(error) => {
-                self.world.tell(self.me, format_args!("may not: {error}"), &[]);
+                let why = self.world.readable(&error);
+                self.world.tell(self.me, format_args!("may not: {why}"), &[]);
                 self.world.count("edits not taken");
                 let now = self.circumstances(&error, written.as_deref());
                 self.world.judge(refusals::judge(self.me, &error, &now));

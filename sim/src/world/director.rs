@@ -48,6 +48,7 @@ impl Director {
         self.until(SETTLE_MS, "every round ends", idle).await?;
         self.until(SETTLE_MS, "every edit settles", all_edits_settled).await?;
         let views = self.views().await?;
+        self.world.tell_apart(&views);
         self.judge(views)
     }
 
@@ -85,7 +86,7 @@ impl Director {
 
     /// Ends all faults and lets everybody sync until nothing moves.
     async fn heal(&self) -> Go {
-        self.world.announce("the network heals, everybody is up");
+        self.world.announce_heal();
         self.world.mark_heal();
         self.world.healed_ms.set(Some(self.world.now_ms()));
         for me in 0..self.world.peers.len() {

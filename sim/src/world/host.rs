@@ -29,7 +29,10 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     if world.plan.peers[me].is_hostile() {
         return hostile::live(world, me).await;
     }
-    world.tell(me, format_args!("starts, for the {}. time", peer.boots.get()), &[]);
+    match peer.boots.get() {
+        1 => world.note(me, "starts", &[]),
+        life => world.tell(me, format_args!("starts again (life {life})"), &[]),
+    }
     world.mark(me, || Mark::Started);
     peer.unwitnessed.set(false);
     peer.store_failed.set(false);
@@ -237,7 +240,11 @@ async fn listen(world: &World, me: usize, mut events: Subscription) {
             }
             Event::Rotated { old, new } => {
                 world.learn_author(me, new);
-                world.tell(me, format_args!("authors as {new} from now on"), &[]);
+                world.tell(
+                    me,
+                    format_args!("authors as {} from now on", world.readable(&new)),
+                    &[],
+                );
                 world.count("incarnations begun anew");
                 let peer = world.peer(me);
                 let excused = peer.excused.get() || peer.was_set_back() || peer.unwitnessed.get();

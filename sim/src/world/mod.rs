@@ -4,9 +4,11 @@
 //! and only then judgement; properties that hold at any time are watched throughout.
 
 mod agenda;
+mod apart;
 mod archive;
 mod authoring;
 mod backup;
+pub(crate) mod bulletin;
 mod choice;
 mod company;
 mod consent;

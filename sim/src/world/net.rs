@@ -245,7 +245,7 @@ impl Inner {
                 Ok(response) => response,
                 Err(error) => return self.refuse(frame, Err(error)),
             };
-            got(&frame::response(&response));
+            got(&world.answer(&response));
             if !matches!(response, Response::Refused(Reject::Version(_))) {
                 self.has_read(frame);
             }
@@ -345,6 +345,7 @@ impl Inner {
         let (world, from, nth) = (&*self.world, frame.from, frame.nth);
         let name = &world.peer(from).name;
         let error = why.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+        let error = world.readable(&error);
         world.tell(self.me, format_args!("refuses a frame of {name} (n={nth}): {error}"), &[]);
         world.mark(self.me, || Mark::Lost { from, nth });
         if let Some(kind) = frame.damaged {
@@ -368,7 +369,7 @@ impl Inner {
         match why {
             Ok(reject) => {
                 let refused = Response::Refused(reject);
-                let what = frame::response(&refused);
+                let what = world.answer(&refused);
                 let dialect = Dialect(world.plan.peers[self.me].speaks());
                 self.send(from, true, frame.call, &what, dialect.spoken(refused.encode()), None);
             }

@@ -7,11 +7,12 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use graphshell_sync::ports::Promise;
-use graphshell_sync::{Access, ConflictId, DeviceId, Dot, PeerId, VersionVector};
+use graphshell_sync::{Access, ConflictId, DeviceId, Dot, NodeId, PeerId, VersionVector};
 use tokio::sync::Notify;
 
 use super::agenda::{Order, Task};
 use super::archive::Archive;
+use super::bulletin::Bulletin;
 use super::choice::{self, Choices};
 use super::disk::SimDisk;
 use super::drive::Drive;
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) choices: Choices,
     pub(crate) timeline: Timeline,
+    pub(super) bulletin: Bulletin,
     pub(crate) peers: Vec<Peer>,
     /// Where each device stands in that list.
     places: BTreeMap<DeviceId, usize>,
@@ -59,6 +61,8 @@ pub(crate) struct World {
     /// What liars said under others' names.
     pub(crate) slander: RefCell<Slander>,
     at_rest: OnceCell<AtRest>,
+    /// What the plan calls nodes.
+    pub(super) node_names: OnceCell<BTreeMap<NodeId, String>>,
     /// All entries that were ever durable; only where logs may be cut.
     pub(super) archive: RefCell<Archive>,
     /// As whom each peer authored, with how many incarnations came before.
@@ -244,6 +248,7 @@ impl World {
             plan: plan.clone(),
             choices,
             timeline: Timeline::new(plan),
+            bulletin: Bulletin::new(plan),
             peers,
             started_ms: Cell::new(None),
             healed_ms: Cell::new(None),
@@ -257,6 +262,7 @@ impl World {
             slander: RefCell::default(),
             prompted: RefCell::default(),
             at_rest: OnceCell::new(),
+            node_names: OnceCell::new(),
             archive: RefCell::default(),
             authors: RefCell::default(),
         }

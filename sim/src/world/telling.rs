@@ -3,17 +3,24 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use graphshell_sync::{Dot, Graph, PeerId, Receipt};
+use graphshell_sync::wire::Response;
+use graphshell_sync::{Dot, Graph, NodeId, PeerId, Receipt};
+use uuid::Uuid;
 
+use super::frame;
 use super::ports::EPOCH_MS;
 use super::shared::World;
+use crate::plan::Broken;
+use crate::trace::ids::{name_devices, name_uuids};
 use crate::trace::{Line, Mark, Marked};
 
 impl World {
     /// Adds an event of one peer to the trace.
     pub(crate) fn tell(&self, peer: usize, text: fmt::Arguments<'_>, bytes: &[u8]) {
         let name = &self.peers[peer].name;
-        self.trace.borrow_mut().record(self.plan_ms(), name, text, bytes);
+        let mut trace = self.trace.borrow_mut();
+        self.tell_due(&mut trace);
+        trace.record(self.plan_ms(), name, text, bytes);
     }
 
     /// [`tell`](Self::tell) with a fixed text.
@@ -23,14 +30,29 @@ impl World {
 
     /// Adds an event of nobody in particular to the trace.
     pub(crate) fn announce(&self, text: &str) {
-        self.trace.borrow_mut().record(self.plan_ms(), "", format_args!("{text}"), &[]);
+        let mut trace = self.trace.borrow_mut();
+        self.tell_due(&mut trace);
+        trace.record(self.plan_ms(), "", format_args!("{text}"), &[]);
+    }
+
+    /// Tells that all faults end, and for whom not.
+    pub(crate) fn announce_heal(&self) {
+        let who = |broken| {
+            let peers = self.plan.peers.iter().filter(|peer| peer.broken == Some(broken));
+            peers.map(|peer| peer.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let (down, cut) = (who(Broken::Down), who(Broken::CutOff));
+        let but = if down.is_empty() { String::new() } else { format!(" but {down}") };
+        let cut = match cut.is_empty() {
+            true => String::new(),
+            false => format!("; without a network from now on: {cut}"),
+        };
+        self.announce(&format!("the network heals, everybody is up{but}{cut}"));
     }
 
     /// Marks the last event of a peer, if marks are kept.
     pub(crate) fn mark(&self, peer: usize, mark: impl FnOnce() -> Mark) {
-        if self.trace.borrow().keeps_marks() {
-            self.trace.borrow_mut().mark(self.plan_ms(), Some(peer), mark());
-        }
+        self.trace.borrow_mut().mark(self.plan_ms(), Some(peer), mark);
     }
 
     /// Marks what a peer's reader sees now.
@@ -44,12 +66,12 @@ impl World {
     /// Marks that the plan begins.
     pub(crate) fn mark_begin(&self) {
         let epoch_ms = EPOCH_MS + self.now_ms();
-        self.trace.borrow_mut().mark(0, None, Mark::Begun { epoch_ms });
+        self.trace.borrow_mut().mark(0, None, || Mark::Begun { epoch_ms });
     }
 
     /// Marks that all faults ended.
     pub(crate) fn mark_heal(&self) {
-        self.trace.borrow_mut().mark(self.plan_ms(), None, Mark::Healed);
+        self.trace.borrow_mut().mark(self.plan_ms(), None, || Mark::Healed);
     }
 
     /// The trace's hash, lines and marks.
@@ -74,8 +96,34 @@ impl World {
     pub(crate) fn name_of(&self, dot: Dot) -> String {
         match self.author_name(dot.peer) {
             Some(name) => format!("{name}#{}", dot.sequence),
-            None => dot.to_string(),
+            None => self.readable(&dot),
         }
+    }
+
+    /// A text of the engine with the plan's names for nodes, authors and devices.
+    pub(crate) fn readable(&self, text: &impl fmt::Display) -> String {
+        let nodes = || self.node_names.get_or_init(|| self.plan.node_names());
+        let node = |id| nodes().get(&NodeId(id)).cloned();
+        let text = name_uuids(&text.to_string(), |id| {
+            node(id).or_else(|| self.author_name(PeerId(id))).or_else(|| self.invented(id))
+        });
+        let device = |device| Some(self.peers[self.place(device)?].name.clone());
+        name_devices(&text, device)
+    }
+
+    /// A response in a word or two.
+    pub(super) fn answer(&self, response: &Response) -> String {
+        match response {
+            Response::Refused(_) => self.readable(&frame::response(response)),
+            _ => frame::response(response),
+        }
+    }
+
+    /// How a text calls an author that there is not.
+    fn invented(&self, id: Uuid) -> Option<String> {
+        let first = id.as_fields().0;
+        let invented = self.slander.borrow().about(PeerId(id));
+        invented.then(|| format!("{first:08x}… (made up by a liar)"))
     }
 
     /// An edit's name as a person reads it, after its entries.

@@ -260,8 +260,8 @@ impl<'a> User<'a> {
                 dots.into_iter().for_each(|dot| peer.acknowledged.borrow_mut().add(dot));
             }
             Outcome::Refused(reason) => {
-                let edit = self.world.edit_name(receipt);
-                self.world.tell(self.me, format_args!("takes {edit} back: {reason}"), &[]);
+                let (edit, why) = (self.world.edit_name(receipt), self.world.readable(&reason));
+                self.world.tell(self.me, format_args!("takes {edit} back: {why}"), &[]);
                 self.world.count("edits refused");
                 let store_failed = peer.store_failed.get();
                 self.world.judge(refusals::judge_taken_back(self.me, store_failed));
@@ -295,9 +295,10 @@ impl<'a> User<'a> {
                 );
             }
             Err(error) => {
+                let why = self.world.readable(error);
                 self.world.tell(
                     self.me,
-                    format_args!("breaks off its round with {name}: {error}"),
+                    format_args!("breaks off its round with {name}: {why}"),
                     &[],
                 );
                 self.world.count("rounds broken off");
@@ -308,7 +309,7 @@ impl<'a> User<'a> {
             self.world.count_many("rounds of strangers turned away", away);
             self.world.peer_did(FaultKind::Stranger, self.me, "rounds refused", 1);
         }
-        self.world.mark(self.me, || Mark::RoundEnded { with: round.with, well: result.is_ok() });
+        self.world.mark(self.me, || Mark::RoundEnded { with: round.with });
         if round.ordered && self.world.plan.are_company(self.me, round.with) {
             peer.moved.set(peer.moved.get() || !at_rest(result));
         } else if !round.ordered {

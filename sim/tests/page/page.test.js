@@ -16,6 +16,8 @@ const SEED = file("seed");
 const HOSTILE = file("hostile");
 const STORY = file("partition");
 const RECORDING = file("recording");
+const BROKEN = file("broken");
+const LARGE = file("large");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const browser = await launch();
@@ -51,7 +53,7 @@ const isSeen = (page, selector) => page.evaluate((selector) => {
   return top >= 0 && bottom <= innerHeight && left >= 0 && right <= innerWidth && element.contains(at);
 }, selector);
 
-for (const path of [FAILING, SEED, HOSTILE, STORY, RECORDING]) {
+for (const path of [FAILING, SEED, HOSTILE, STORY, RECORDING, BROKEN, LARGE]) {
   test(`a page of at most 5 MB: ${path.slice(PAGES.length + 1)}`, async () => {
     const { size } = await stat(path);
     assert.ok(size <= 5 << 20, `${size} bytes`);
@@ -189,6 +191,61 @@ onPage("an entry's way through the peers can be followed", SEED, WIDE, async (pa
   assert.ok(shown.includes(name), shown);
   const peers = data.events.filter((event) => event.e?.includes(edit.e[0])).flatMap((event) => event.p);
   assert.ok(new Set(peers).size > 1);
+});
+
+onPage("an entry that there is not is said to be none", SEED, WIDE, async (page) => {
+  const data = JSON.parse(await page.locator("#data").textContent());
+  await page.getByLabel("Way of entry").fill("zzz");
+  await page.keyboard.press("Tab");
+  const said = await page.getByRole("alert").innerText();
+  assert.equal(said, `no entry zzz; expected such as ${data.entries[0].name}`);
+  assert.equal(await page.getByLabel("Way of entry").inputValue(), "zzz");
+  await page.getByLabel("Way of entry").fill(data.entries[0].name);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.getByRole("alert").textContent(), "");
+});
+
+onPage("labels of what did not lead to the selected event can be read", SEED, WIDE, async (page) => {
+  await page.locator(".event.arrive").first().click();
+  const faded = page.locator(".event.dim .label").first();
+  const [opacity, colour] = await faded.evaluate((label) => [getComputedStyle(label.parentElement).opacity, getComputedStyle(label).color]);
+  assert.equal(opacity, "1");
+  assert.equal(colour, "rgb(86, 94, 108)");
+});
+
+onPage("a label reaches over lanes on which nothing stands", SEED, WIDE, async (page) => {
+  await page.getByRole("button", { name: /Every event/ }).click();
+  const widths = await page.locator(".event .label").evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect().width));
+  const lane = await page.evaluate(() => {
+    const [one, other] = document.querySelectorAll(".lane-names span");
+    return other.offsetLeft - one.offsetLeft;
+  });
+  assert.ok(Math.max(...widths) > lane, `${Math.max(...widths)} of ${lane}`);
+});
+
+onPage("each sign of the legend is seen", SEED, WIDE, async (page) => {
+  await page.getByText("Legend", { exact: true }).click();
+  const unseen = await page.locator(".legend li").evaluateAll((items) => items.filter(({ firstElementChild: sign }) => {
+    const { backgroundColor, borderTopWidth, width } = getComputedStyle(sign);
+    const drawn = backgroundColor !== "rgba(0, 0, 0, 0)" || borderTopWidth !== "0px" || sign.children.length > 0 || sign.textContent !== "";
+    return !drawn || width === "0px";
+  }).map((item) => item.innerText));
+  assert.deepEqual(unseen, []);
+});
+
+onPage("a run that held says why not all show the same", BROKEN, WIDE, async (page) => {
+  const verdict = await page.locator("#verdict").innerText();
+  assert.match(verdict, /held/);
+  assert.match(verdict, /Not all show the same in the end, and need not:/);
+  assert.match(verdict, /without power since the heal/);
+  const data = JSON.parse(await page.locator("#data").textContent());
+  const words = data.spans.map(({ words }) => words);
+  assert.ok(words.includes("stays cut off from everybody") && words.includes("stays without power"), words.join("; "));
+});
+
+onPage("a page that leaves something out says so and what", LARGE, WIDE, async (page) => {
+  await page.getByText("Not all is on this page").click();
+  assert.match(await page.locator(".left-out").innerText(), /what repeats other events/);
 });
 
 onPage("peers and kinds can be left out", SEED, WIDE, async (page) => {

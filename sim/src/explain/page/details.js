@@ -12,7 +12,7 @@ function listed(heading, items) {
 function entryLine(entry) {
   const { words, seen, clock_ms: clock, forked } = entries[entry];
   const facts = [
-    typeof clock === "number" ? `its author's clock: ${seconds(clock)}` : null,
+    typeof clock === "number" ? `its author's clock: ${clockText(clock)}` : null,
     seen.length > 0 ? `its author had seen ${vectorText(seen)}` : null,
     forked ? "two contents go by this name" : null,
   ].filter((text) => text !== null);

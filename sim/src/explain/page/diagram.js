@@ -4,6 +4,7 @@ const GUTTER = 62;
 const LEAST_LANE = 26;
 // A lane narrower than this shows labels of the selected event and its kin only.
 const LABELLED_LANE = 84;
+const LABEL_HEIGHT = 18;
 // Drawn above and below the visible part, in pixels.
 const MARGIN = 300;
 const SPANS = ["down", "opening", "disk", "partition", "slow", "clock", "write"];
@@ -13,7 +14,7 @@ const BESIDE = ["partition", "slow", "clock"];
 
 const diagram = {
   scroller: null, head: null, canvas: null, lines: null, buttons: null,
-  arranged: null, segments: [], bars: [], lanes: [], laneWidth: 0, related: null, shown: new Map(),
+  arranged: null, heights: new Map(), segments: [], bars: [], lanes: [], laneWidth: 0, related: null, shown: new Map(),
 };
 
 // Of a recording nearly all is said on one lane, which is as wide as two.
@@ -62,6 +63,7 @@ function arrangeDiagram() {
   const room = diagram.scroller.clientWidth - GUTTER - 8;
   diagram.laneWidth = Math.max(LEAST_LANE, Math.min(460, room / Math.max(1, diagram.lanes.length + diagram.lanes.filter(isDouble).length)));
   diagram.arranged = arrange(visible);
+  diagram.heights = standing();
   const width = GUTTER + 8 + lanesEnd();
   const size = { width: `${width}px`, height: `${diagram.arranged.height}px` };
   Object.assign(diagram.canvas.style, size);
@@ -176,7 +178,7 @@ function eventButton(place) {
   const frame = frames[event.f];
   let x = wide ? GUTTER + 30 : laneX(lane);
   if (event.k === "lose") x = beforeLane(laneX(frame.from), laneX(frame.to));
-  const room = wide ? lanesEnd() - 40 : laneRoom(lane) - 16;
+  const room = wide ? lanesEnd() - 40 : laneRoom(lane) - 16 + (event.k === "lose" ? 0 : freeRoom(lane, diagram.arranged.y.get(place)));
   const labelled = hasLabel(event) && (wide || laneRoom(lane) >= LABELLED_LANE);
   const tint = frame ? ` of-${frame.kind}` : "";
   const label = labelled ? make("span", { class: "label", style: { maxWidth: `${room}px` } }, shortLabel(place)) : null;
@@ -190,6 +192,45 @@ function eventButton(place) {
     style: { left: `${x - 9}px`, top: `${diagram.arranged.y.get(place) - 9}px` },
     onclick: () => change({ selected: place }),
   }, make("i", { class: "dot" }), label);
+}
+
+// Pixels to the right of a lane on which nothing stands at this height.
+function freeRoom(lane, y) {
+  let room = 0;
+  for (const other of diagram.lanes.slice(diagram.lanes.indexOf(lane) + 1)) {
+    if (isTaken(diagram.heights.get(other) ?? [], y)) break;
+    room += laneRoom(other);
+  }
+  return room;
+}
+
+// Whether one of these heights, which rise, is as good as `y`.
+function isTaken(heights, y) {
+  let low = 0;
+  let high = heights.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (heights[middle] < y - LABEL_HEIGHT) low = middle + 1;
+    else high = middle;
+  }
+  return heights[low] < y + LABEL_HEIGHT;
+}
+
+// Where events stand, by lane.
+function standing() {
+  const heights = new Map();
+  for (const place of visible) {
+    const event = events[place];
+    const y = diagram.arranged.y.get(place);
+    // A cross stands between lanes, and its label may reach into either.
+    const lanes = event.k === "lose" ? [frames[event.f].from, frames[event.f].to] : isWide(event) ? diagram.lanes : event.p;
+    for (const lane of lanes) {
+      if (!heights.has(lane)) heights.set(lane, []);
+      heights.get(lane).push(y);
+    }
+  }
+  for (const all of heights.values()) all.sort((a, b) => a - b);
+  return heights;
 }
 
 const beforeLane = (x1, x2) => x1 + (x2 - x1) * 0.72;

@@ -28,7 +28,7 @@ function stateAt(peer, place) {
       put(state.edges, `${from} → ${to}`, edge === null ? null : { from, to, text: edge });
     }
     for (const [name, conflict] of Object.entries(view.c ?? {})) put(state.conflicts, name, conflict);
-    state.vector = new Map(view.a);
+    if (view.a) state.vector = new Map(view.a);
   }
   return state;
 }

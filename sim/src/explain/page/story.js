@@ -105,7 +105,8 @@ const peerNames = (places) => places.map((peer) => peers[peer].name).join(", ");
 
 // By how much a peer's wall clock is off at a time, in milliseconds.
 function clockOffset(peer, at) {
-  return peers[peer].clock.filter(([since]) => since <= at).at(-1)?.[1] ?? 0;
+  const { clock, drift_ppm: drift } = peers[peer];
+  return (clock.filter(([since]) => since <= at).at(-1)?.[1] ?? 0) + Math.trunc(at * drift / 1e6);
 }
 
 function signedMs(ms) {
@@ -114,6 +115,14 @@ function signedMs(ms) {
   const [unit, name] = units.find(([unit]) => size >= 2 * unit) ?? [1, "ms"];
   const text = `${Number((size / unit).toFixed(1))} ${name}`;
   return `${ms < 0 ? "−" : "+"}${text}`;
+}
+
+// What a clock says, counted from when the story began.
+function clockText(ms) {
+  const hours = Math.abs(ms) / 3600000;
+  if (hours < 1) return seconds(ms);
+  const size = hours < 48 ? `${hours.toFixed(1)} h` : `${(hours / 24).toFixed(1)} days`;
+  return `${size} ${ms < 0 ? "before" : "after"} the story began`;
 }
 
 // An event in one sentence, for those who do not see where it stands.

@@ -71,10 +71,18 @@ function namedEntries() {
   if (named.length === 0) return [];
   const items = named.map((entry) => {
     const { words, clock_ms: clock } = entries[entry];
-    const when = typeof clock === "number" ? ` (its author's clock: ${seconds(clock)})` : "";
+    const when = typeof clock === "number" ? ` (its author's clock: ${clockText(clock)})` : "";
     return make("li", {}, entryLink(entry), ` ${words}${when}`);
   });
   return [make("ul", { class: "named", "aria-label": "Entries concerned" }, items)];
+}
+
+// Why peers need not show the same in the end, if they do not.
+function whyApart() {
+  if (verdict.apart === undefined) return [];
+  return [make("div", { class: "apart" },
+    make("p", {}, "Not all show the same in the end, and need not:"),
+    make("ul", {}, verdict.apart.map((why) => make("li", {}, why))))];
 }
 
 function drawVerdict() {
@@ -86,7 +94,7 @@ function drawVerdict() {
   const why = (recorded || outcome !== "failed") && verdict.why !== "" ? [make("p", { class: "why" }, verdict.why)] : [];
   byId("verdict").append(
     make("div", { class: "found" }, headline,
-      ...why, ...sinceWhen(), ...expectedAndFound(), ...namedEntries()),
+      ...why, ...whyApart(), ...sinceWhen(), ...expectedAndFound(), ...namedEntries()),
     make("div", { class: "commands" },
       command("Replay", story.about.replay),
       outcome === "failed" && story.about.shrink !== null ? command("Shrink", story.about.shrink) : null),
@@ -102,7 +110,7 @@ function wholeRun() {
       recorded ? null : fact("Faults in the plan", faults.length > 0 ? faults.join(", ") : "none"),
       fact(recorded ? "Time" : "Virtual time", seconds(verdict.virtual_ms)),
       fingerprint === undefined ? null : fact("Fingerprint", make("code", {}, fingerprint)),
-      fact("Engine", verdict.engine),
+      fact(recorded ? "Played by" : "Engine", verdict.engine),
       recorded ? null : fact("Trace hash", make("code", {}, verdict.trace_hash))),
     make("dl", { class: "facts counts" },
       Object.entries(counts).map(([what, times]) => fact(what, String(times)))));

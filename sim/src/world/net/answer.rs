@@ -9,7 +9,6 @@ use graphshell_sync::{Access, VersionVector};
 use super::{Asked, Inner};
 use crate::oracle::{bounds, durability, privacy};
 use crate::world::dialect::Dialect;
-use crate::world::frame;
 
 impl Inner {
     /// Lets the engine answer a request, and sends that.
@@ -75,6 +74,6 @@ impl Inner {
             }
             _ => None,
         };
-        self.send(from, true, call, &frame::response(&response), body, handing);
+        self.send(from, true, call, &self.world.answer(&response), body, handing);
     }
 }
