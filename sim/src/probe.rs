@@ -102,7 +102,7 @@ const RARE: [&str; 67] = [
 ];
 
 /// What happens so seldom that only a sweep of thousands of seeds can be expected to reach it.
-const SELDOM: [&str; 9] = [
+const SELDOM: [&str; 10] = [
     "answered busy",
     "crashes during a base",
     "crashes during a snapshot",
@@ -112,6 +112,7 @@ const SELDOM: [&str; 9] = [
     "parts of snapshots lost",
     "round stalled",
     "snapshot begun anew",
+    "void payload kept",
 ];
 
 /// So many seeds are expected to reach what happens seldom.

@@ -55,8 +55,7 @@ impl<'a> User<'a> {
                 access.is_none_or(|&access| too_little(access))
             })
         };
-        let share = |other| self.share_with(other, Access::Full);
-        let receipts: Vec<_> = lacking().filter_map(share).collect();
+        let receipts: Vec<_> = lacking().filter_map(|other| self.share_with(other)).collect();
         for receipt in receipts {
             self.workspace.settled(receipt).await;
         }
@@ -64,11 +63,11 @@ impl<'a> User<'a> {
     }
 
     /// Shares the workspace with another peer.
-    pub(super) fn share_with(&self, other: usize, access: Access) -> Option<Receipt> {
+    pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
         let device = self.world.peer(other).device;
-        match self.workspace.share_with(device, access) {
+        match self.workspace.share_with(device, Access::Full) {
             Ok(receipt) => {
-                self.world.peer(self.me).withdrawing.borrow_mut().remove(&device);
+                self.world.peer(self.me).lowering.borrow_mut().remove(&device);
                 Some(receipt)
             }
             Err(EditError::Unavailable) => None,
@@ -80,18 +79,23 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Shares the workspace with another peer no more. Nothing may leave for it from now on.
-    pub(super) fn withdraw_from(&self, other: usize, under_way: &UnderWay<'a>) {
+    /// Lets another peer do less, or nothing any more. No more may leave for it, or be taken from it,
+    /// from now on.
+    pub(super) fn lower(&self, other: usize, access: Access, under_way: &UnderWay<'a>) {
         let other = self.world.peer(other);
         let name = &other.name;
-        self.world.tell(self.me, format_args!("shares the workspace with {name} no more"), &[]);
-        let Ok(receipt) = self.workspace.share_with(other.device, Access::None) else { return };
-        self.world.peer(self.me).withdrawing.borrow_mut().insert(other.device);
+        let told = match access {
+            Access::None => format!("shares the workspace with {name} no more"),
+            _ => format!("shares the workspace with {name}, which may only read"),
+        };
+        self.world.note(self.me, &told, &[]);
+        let Ok(receipt) = self.workspace.share_with(other.device, access) else { return };
+        self.world.peer(self.me).lowering.borrow_mut().insert(other.device, access);
         self.world.count("consents withdrawn");
         let workspace = self.workspace;
         under_way.begin(async move {
             workspace.settled(receipt).await;
-            Done::Withdrawn(other.device)
+            Done::Lowered(other.device)
         });
     }
 }

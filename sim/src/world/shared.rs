@@ -150,8 +150,8 @@ pub(crate) struct Peer {
     pub(crate) prompts: Cell<bool>,
     /// The conflicts that it told to be settled.
     pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
-    /// Devices that it is about to share the workspace with no more.
-    pub(crate) withdrawing: RefCell<BTreeSet<DeviceId>>,
+    /// What it is about to let devices do, that may do more as its disk says.
+    pub(crate) lowering: RefCell<BTreeMap<DeviceId, Access>>,
     /// When its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, Moment>>,
     /// What its reader saw last.
@@ -165,11 +165,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// What its disk says that another device may do, unless its user has begun to withdraw that.
+    /// What its disk says that another device may do, and no more than its user has begun to lower it to.
     pub(crate) fn access_of(&self, device: DeviceId) -> Access {
         let stored = self.image.borrow().contents.shared.get(&device).copied();
-        let stays = !self.withdrawing.borrow().contains(&device);
-        stored.filter(|_| stays).unwrap_or(Access::None)
+        let most = self.lowering.borrow().get(&device).copied().unwrap_or(Access::Full);
+        stored.unwrap_or(Access::None).min(most)
     }
 
     /// Whether its disk holds what it was made to believe: it may show what no entry says.
@@ -234,7 +234,7 @@ impl World {
             handed: RefCell::default(),
             prompts: Cell::default(),
             settled: RefCell::default(),
-            withdrawing: RefCell::default(),
+            lowering: RefCell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             left: RefCell::default(),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use graphshell_sync::ports::{Opened, Promise, Store, StoreError, Witness};
-use graphshell_sync::{Access, Record, Snapshot};
+use graphshell_sync::{Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
@@ -174,7 +174,7 @@ impl Store for SimStore {
         // that did not come to the disk is taken back, before the user hears of it.
         peer.heard.take();
         peer.handed.take();
-        peer.withdrawing.take();
+        peer.lowering.take();
         peer.atomic.borrow_mut().begin_anew();
         peer.image.borrow_mut().contents.reopened();
         peer.cuts.set(false);
@@ -195,16 +195,16 @@ impl Store for SimStore {
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let withdrawn = records.iter().filter_map(|record| match record {
-            Record::Consent { device, access: Access::None } => Some(*device),
+        let consents = records.iter().filter_map(|record| match record {
+            Record::Consent { device, .. } => Some(*device),
             _ => None,
         });
-        let withdrawn: Vec<_> = withdrawn.collect();
+        let consents: Vec<_> = consents.collect();
         let written = self.write(What::Records(records)).await;
         if written.is_err() {
             // What could not be stored is taken back, before the user hears of it.
-            let mut withdrawing = self.world.peer(self.me).withdrawing.borrow_mut();
-            withdrawn.iter().for_each(|device| _ = withdrawing.remove(device));
+            let mut lowering = self.world.peer(self.me).lowering.borrow_mut();
+            consents.iter().for_each(|device| _ = lowering.remove(device));
         }
         written
     }

@@ -50,8 +50,8 @@ pub(super) enum Done {
         round: Round,
         result: Result<SyncReport, SyncError>,
     },
-    /// The workspace is shared with a device no more, if the store agreed.
-    Withdrawn(DeviceId),
+    /// A device may do less, if the store agreed.
+    Lowered(DeviceId),
     Stored,
 }
 
@@ -169,18 +169,17 @@ impl<'a> User<'a> {
             Action::Compact { .. } => self.store(under_way, true),
             Action::Withdraw { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                self.withdraw_from(with, under_way);
+                self.lower(with, Access::None, under_way);
             }
-            Action::Share { with, read_only, .. } => {
+            Action::Share { with, read_only: true, .. } => {
+                let with = self.world.plan.peer_index(with).expect("the plan is valid");
+                self.lower(with, Access::ReadOnly, under_way);
+            }
+            Action::Share { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
                 let name = &self.world.peer(with).name;
-                let (access, only) = match read_only {
-                    true => (Access::ReadOnly, ", which may only read"),
-                    false => (Access::Full, ""),
-                };
-                let told = format_args!("shares the workspace with {name}{only}");
-                self.world.tell(self.me, told, &[]);
-                self.share_with(with, access);
+                self.world.tell(self.me, format_args!("shares the workspace with {name}"), &[]);
+                self.share_with(with);
             }
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
@@ -235,8 +234,8 @@ impl<'a> User<'a> {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
-            Done::Withdrawn(device) => {
-                self.world.peer(self.me).withdrawing.borrow_mut().remove(&device);
+            Done::Lowered(device) => {
+                self.world.peer(self.me).lowering.borrow_mut().remove(&device);
             }
             Done::Stored => {}
         }
