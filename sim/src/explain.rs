@@ -246,8 +246,11 @@ fn judgement(plan: &Plan, run: &Run, failure: Option<&Failure>, story: &Story<'_
     }
 }
 
-/// Why peers need not show the same in the end, in the run's words.
+/// Why peers need not show the same in the end, in the words of a run that held.
 fn apart(plan: &Plan, run: &Run) -> Vec<String> {
+    if !matches!(run.verdict, Verdict::Held) {
+        return Vec::new();
+    }
     let told = |marked: &Marked| match &marked.mark {
         Mark::Apart { peers, words } if peers.is_empty() => Some(words.clone()),
         Mark::Apart { peers, words } => {

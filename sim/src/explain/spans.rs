@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn a_clock_that_drifts_is_wrong_throughout() {
         let text = r#"{"why": "x", "peers": [{"name": "ada", "clock_drift_ppm": -400},
-            {"name": "ben", "clock_drift_ppm": 3, "clock_offset_ms": 1}]}"#;
+            {"name": "ben", "clock_drift_ppm": 3, "clock_offset_ms": 1}],
+            "steps": []}"#;
         let plan = Plan::from_json(text, "test").unwrap();
         let ada = "its clock is 400 ms in 1000 s too slow".to_owned();
         let ben = "its clock is +1 ms off and 3 ms in 1000 s too fast".to_owned();
@@ -231,7 +232,8 @@ mod tests {
     #[test]
     fn what_stays_broken_lasts_from_the_heal_to_the_end() {
         let text = r#"{"why": "x", "peers": [{"name": "ada"}, {"name": "ben"},
-            {"name": "cleo", "broken": "cut_off"}, {"name": "dan", "broken": "down"}]}"#;
+            {"name": "cleo", "broken": "cut_off"}, {"name": "dan", "broken": "down"}],
+            "steps": []}"#;
         let plan = Plan::from_json(text, "test").unwrap();
         let mark = |peer, virtual_ms, mark| Marked { lines: 1, virtual_ms, peer, mark };
         let marks = [mark(None, 40, Mark::Healed), mark(Some(3), 40, Mark::Died)];

@@ -97,7 +97,7 @@ fn verdict(explanation: &Explanation, columns: usize) -> String {
         out += &wrapped(2, &format!("{} {}{clock}", entry.name, entry.words), columns);
     }
     if !verdict.apart.is_empty() {
-        out += &wrapped(2, "not all show the same in the end, and need not:", columns);
+        out += &wrapped(2, "not all need to show the same in the end:", columns);
     }
     for why in &verdict.apart {
         out += &wrapped(4, why, columns);

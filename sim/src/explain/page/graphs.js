@@ -88,7 +88,7 @@ function compare(heading, names, maps, text) {
   const differing = rows.filter(({ values }) => !sameText(values, text));
   const shown = compared.onlyDifferences && maps.length > 1 ? differing : rows;
   const count = maps.length > 1 ? `${differing.length} of ${rows.length} differ` : String(rows.length);
-  const head = make("h3", {}, `${heading} `, make("small", {}, rows.length === 0 ? "none" : count));
+  const head = make("h3", {}, `${heading} `, make("small", {}, rows.length === 0 ? (story.left_out === undefined ? "none" : "none on this page") : count));
   if (shown.length === 0) return make("div", {}, head);
   const body = shown.map(({ key, values }) => {
     const differs = !sameText(values, text);

@@ -81,7 +81,7 @@ function namedEntries() {
 function whyApart() {
   if (verdict.apart === undefined) return [];
   return [make("div", { class: "apart" },
-    make("p", {}, "Not all show the same in the end, and need not:"),
+    make("p", {}, "Not all need to show the same in the end:"),
     make("ul", {}, verdict.apart.map((why) => make("li", {}, why))))];
 }
 
