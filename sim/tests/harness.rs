@@ -70,15 +70,15 @@ fn json(text: &str) -> Value {
 #[test]
 fn the_canary_makes_every_seed_of_a_sweep_fail_and_the_sweep_too() {
     let desk = Desk::new();
-    let said = desk.ends(1, "run --seeds 4 --edits 40 --canary");
+    let said = desk.ends(1, "run --first-seed 3 --seeds 4 --edits 40 --canary");
     assert!(said.contains("1 kind of failure\n"), "{said}");
-    assert!(said.contains("4 seeds, first 0x0, soonest "), "{said}");
+    assert!(said.contains("4 seeds, first 0x3, soonest "), "{said}");
     assert_eq!(
         said.matches("expectation of the plan").count(),
         2,
         "shown once, listed once: {said}"
     );
-    desk.ends(0, "run --seeds 4 --edits 40");
+    desk.ends(0, "run --first-seed 3 --seeds 4 --edits 40");
 }
 
 #[test]
@@ -201,8 +201,8 @@ fn shards_merge_to_what_one_sweep_reports() {
 #[test]
 fn reports_that_do_not_fit_exit_2() {
     let desk = Desk::new();
-    desk.ends(0, "run --seeds 4 --edits 40 --report all.json");
-    desk.ends(0, "run --seeds 2 --edits 40 --shard 2/2 --report half.json");
+    desk.ends(0, "run --first-seed 3 --seeds 4 --edits 40 --report all.json");
+    desk.ends(0, "run --first-seed 3 --seeds 2 --edits 40 --shard 2/2 --report half.json");
     desk.ends(0, "run --seeds 2 --edits 41 --first-seed 9 --report other.json");
     let another = desk.refused("merge all.json half.json");
     assert!(another.contains("half.json: found a sweep of 2 seeds"), "{another}");

@@ -250,7 +250,7 @@ fn sim(args: &[&str]) -> Output {
 fn the_program_records_and_replays() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = folder.path().to_str().unwrap();
-    let seed = ["replay", "0x2a", "--peers", "2", "--edits", "40"];
+    let seed = ["replay", "0x2b", "--peers", "2", "--edits", "40"];
     let made = sim(&[&seed[..], &["--record", recordings]].concat());
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let mut files: Vec<_> = folder.path().read_dir().unwrap().map(|f| f.unwrap().path()).collect();

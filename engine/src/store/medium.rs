@@ -38,8 +38,9 @@ pub trait Medium {
     /// Gives the file that was begun, which nobody has open, the database's name, durably: after a
     /// power cut it has that name or the one before. Whatever had the name is gone.
     fn adopt_state(&mut self) -> Result<(), StoreError>;
-    /// Gives the database's file, which nobody has open, another name, durably. Returns that name.
-    fn set_state_aside(&mut self) -> Result<String, StoreError>;
+    /// Gives the database's file, which nobody has open, a second name, durably: its contents outlive the
+    /// next that is [adopted](Self::adopt_state). Returns that name.
+    fn keep_state_aside(&mut self) -> Result<String, StoreError>;
     /// What a small file holds, if it exists.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Gives a small file these contents, durably: after a power cut it holds the old ones or the

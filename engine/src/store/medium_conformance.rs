@@ -27,7 +27,7 @@ pub fn every_claim<M: Medium, P: FnMut() -> M>(mut place: impl FnMut() -> P) {
     small_files_are_replaced_as_a_whole(place());
     the_database_survives_reopening(place());
     a_database_that_was_begun_is_none_before_it_is_adopted(place());
-    a_database_set_aside_leaves_its_place_empty(place());
+    a_database_kept_aside_stays_until_the_next_is_adopted(place());
     parts_have_names_of_their_own(place());
 }
 
@@ -208,17 +208,25 @@ pub fn a_database_that_was_begun_is_none_before_it_is_adopted<M: Medium>(
     }
 }
 
-/// A database that is set aside keeps its contents under another name, and a new one can be begun.
-pub fn a_database_set_aside_leaves_its_place_empty<M: Medium>(mut place: impl FnMut() -> M) {
+/// A database that is kept aside has a second name, and its first until another one takes its place.
+pub fn a_database_kept_aside_stays_until_the_next_is_adopted<M: Medium>(
+    mut place: impl FnMut() -> M,
+) {
     let mut medium = locked(&mut place);
     let mut names = vec![medium.name_of(Part::State)];
-    for _ in 0..2 {
-        assert!(medium.state().expect("the database opens").is_none());
-        begin(&mut medium, 4_096);
-        medium.adopt_state().expect("it is adopted");
-        let name = medium.set_state_aside().expect("it is set aside");
+    let length = |medium: &mut M| database(medium).len().expect("a length");
+    begin(&mut medium, 4_096);
+    medium.adopt_state().expect("it is adopted");
+    for pages in 2..4 {
+        let before = length(&mut medium);
+        let name = medium.keep_state_aside().expect("it is kept aside");
         assert!(!names.contains(&name), "{name} is taken");
         names.push(name);
+        assert_eq!(length(&mut medium), before, "it is still there");
+        begin(&mut medium, pages * 4_096);
+        assert_eq!(length(&mut medium), before, "the next is only begun");
+        medium.adopt_state().expect("it is adopted");
+        assert_eq!(length(&mut medium), pages * 4_096);
     }
 }
 

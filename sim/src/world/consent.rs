@@ -90,7 +90,9 @@ impl<'a> User<'a> {
         };
         self.world.note(self.me, &told, &[]);
         let Ok(receipt) = self.workspace.share_with(other.device, access) else { return };
-        self.world.peer(self.me).lowering.borrow_mut().insert(other.device, access);
+        let peer = self.world.peer(self.me);
+        peer.lowering.borrow_mut().insert(other.device, access);
+        peer.lowered.set(peer.lowered.get() + 1);
         self.world.count("consents withdrawn");
         let workspace = self.workspace;
         under_way.begin(async move {

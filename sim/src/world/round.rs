@@ -16,8 +16,10 @@ pub(crate) struct Round {
     before: VersionVector,
     /// How often the other side had been started, if it was up.
     up: Option<u64>,
-    /// Whether this side takes what the other has, and the other what this one has.
+    /// Whether this side takes what the other has, and the other what this one has, and how often either's
+    /// user had let somebody do less.
     heeds: [bool; 2],
+    lowered: [u64; 2],
 }
 
 impl Round {
@@ -28,7 +30,8 @@ impl Round {
         before.join(&world.peer(me).image.borrow().contents.held.vector());
         let up = (other.life.get() == Life::Ready).then(|| other.boots.get());
         let authors = [world.peer(me).author.get(), other.author.get()];
-        Round { with, ordered, authors, before, up, heeds: heeds(world, me, with) }
+        let lowered = [world.peer(me), other].map(|peer| peer.lowered.get());
+        Round { with, ordered, authors, before, up, heeds: heeds(world, me, with), lowered }
     }
 
     /// Judges a round that ended well, where nobody can fork, neither side knows of a history that
@@ -47,12 +50,15 @@ impl Round {
         }
         let held = ours.image.borrow().contents.held.vector();
         let met = |dot| ours.atomic.borrow().has_met(dot);
-        let [we, they] = heeds(world, me, self.with);
-        if we && self.heeds[0] {
+        let now = heeds(world, me, self.with);
+        let lowered = [ours, theirs].map(|peer| peer.lowered.get());
+        let heeds =
+            [0, 1].map(|side| now[side] && self.heeds[side] && lowered[side] == self.lowered[side]);
+        if heeds[0] {
             world.judge(rounds::judge(me, &self.before, &held, met));
         }
         let behind = other_behind && ours.image.borrow().base.is_some();
-        if behind || theirs.liar.borrow().is_some() || !(they && self.heeds[1]) {
+        if behind || theirs.liar.borrow().is_some() || !heeds[1] {
             return;
         }
         let held = theirs.image.borrow().contents.held.vector();

@@ -152,6 +152,8 @@ pub(crate) struct Peer {
     pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
     /// What it is about to let devices do, that may do more as its disk says.
     pub(crate) lowering: RefCell<BTreeMap<DeviceId, Access>>,
+    /// How often its user let a device do less.
+    pub(crate) lowered: Cell<u64>,
     /// When its user made an edit, by the first entry of the edit.
     pub(crate) authored: RefCell<BTreeMap<Dot, Moment>>,
     /// What its reader saw last.
@@ -235,6 +237,7 @@ impl World {
             prompts: Cell::default(),
             settled: RefCell::default(),
             lowering: RefCell::default(),
+            lowered: Cell::default(),
             authored: RefCell::default(),
             seen: RefCell::default(),
             left: RefCell::default(),

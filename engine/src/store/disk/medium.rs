@@ -106,7 +106,7 @@ impl Medium for FolderMedium {
         files::sync_folder_of(&path)
     }
 
-    fn set_state_aside(&mut self) -> Result<String, StoreError> {
+    fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         let path = self.path(STATE);
         let mut number = 1;
         // Nobody else makes such files: the folder is locked.
@@ -117,7 +117,12 @@ impl Medium for FolderMedium {
             }
             number += 1;
         };
-        fs::rename(&path, &aside).map_err(|error| files::refused("set aside", &path, &error))?;
+        // Not every file system gives a file two names.
+        let kept = fs::hard_link(&path, &aside).or_else(|_| {
+            fs::copy(&path, &aside)?;
+            OpenOptions::new().write(true).open(&aside)?.sync_all()
+        });
+        kept.map_err(|error| files::refused("set aside", &path, &error))?;
         files::sync_folder_of(&path)?;
         Ok(aside.display().to_string())
     }

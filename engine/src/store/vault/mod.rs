@@ -25,8 +25,8 @@
 //! If the log ends before the watermark, [`Vault::open`] reports both and changes nothing. Until
 //! the caller has put a new base under what is left ([`Vault::rebase`]), appends and snapshots are
 //! refused: records appended meanwhile could reach the old watermark and hide the loss. The rebase
-//! puts the old database aside and begins a new one; a crash before that makes the next opening
-//! report the loss again.
+//! keeps the old database aside and puts a new one in its place at once; a crash before that makes the
+//! next opening report the loss again.
 //!
 //! A log that passed the watermark, but not with the block that ended there, or whose base is gone,
 //! lost acknowledged records too: files of two histories were mixed, or a disk lied about both. How
@@ -181,7 +181,7 @@ impl<M: Medium> Vault<M> {
             Err(Trouble::Unusable(why)) => why,
             Err(trouble) => return Err(trouble.of(&self.medium)),
         };
-        let name = self.medium.set_state_aside()?;
+        let name = self.medium.keep_state_aside()?;
         set_aside.push(SetAside { name, why });
         Ok((State::default(), None))
     }
@@ -255,7 +255,7 @@ impl<M: Medium> Vault<M> {
             rows.authors = base.vector.iter().collect();
             if lost.is_some() {
                 state.close();
-                medium.set_state_aside().map_err(|error| StoreError::Failed(error.to_string()))?;
+                medium.keep_state_aside().map_err(|error| StoreError::Failed(error.to_string()))?;
             }
             let reset = inside.reset(medium, entropy, &base.conflicts);
             reset.map_err(|error| StoreError::Failed(error.to_string()))?;

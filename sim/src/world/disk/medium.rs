@@ -83,11 +83,11 @@ impl Medium for SimMedium {
         adopt().map_err(failed(BEGUN))
     }
 
-    fn set_state_aside(&mut self) -> Result<String, StoreError> {
+    fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         for nth in 1_u64.. {
             let name = format!("{DATABASE}.aside-{nth}");
             if self.disk.find(&name).map_err(failed(DATABASE))?.is_none() {
-                self.disk.rename(DATABASE, &name).map_err(failed(DATABASE))?;
+                self.disk.link(DATABASE, &name).map_err(failed(DATABASE))?;
                 self.disk.sync_names().map_err(failed(DATABASE))?;
                 return Ok(name);
             }

@@ -316,6 +316,18 @@ impl SimDisk {
         Ok(())
     }
 
+    /// Gives a file a second name.
+    pub(crate) fn link(&self, from: &str, to: &str) -> Result<()> {
+        let mut disk = self.lock();
+        disk.call()?;
+        let id = disk.image.names.get(from).copied();
+        let id = id.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))?;
+        disk.image.names.insert(to.to_owned(), id);
+        let names = disk.image.names.clone();
+        disk.renames.push(names);
+        Ok(())
+    }
+
     /// Makes the names of all files durable. Directories neither lie nor fail here.
     pub(crate) fn sync_names(&self) -> Result<()> {
         let mut disk = self.lock();

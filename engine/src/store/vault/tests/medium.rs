@@ -125,9 +125,9 @@ impl Medium for MemoryMedium {
         Ok(())
     }
 
-    fn set_state_aside(&mut self) -> Result<String, StoreError> {
+    fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         let mut contents = self.contents();
-        let state = std::mem::take(&mut contents.state);
+        let state = contents.state.clone();
         contents.aside.push(state);
         Ok(format!("state.aside-{}", contents.aside.len()))
     }
