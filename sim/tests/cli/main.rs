@@ -93,11 +93,11 @@ fn thread_count_does_not_change_results() {
 
 #[test]
 fn json_last_line_is_summary() {
-    let lines = held(&["run", "--seeds", "3", "--edits", "40", "--json"]);
+    let lines = held(&["run", "--first-seed", "3", "--seeds", "3", "--edits", "40", "--json"]);
     let lines: Vec<Value> = lines.lines().map(json).collect();
     let (summary, seeds) = lines.split_last().unwrap();
     for (n, seed) in seeds.iter().enumerate() {
-        assert_eq!(seed["seed"], format!("{n:#x}"));
+        assert_eq!(seed["seed"], format!("{:#x}", n + 3));
         assert_eq!(seed["verdict"], "held");
         assert!(seed["trace_hash"].is_string());
         for count in ["virtual_ms", "operations", "messages"] {
@@ -349,12 +349,12 @@ fn every_line_of_a_story_begins_with_virtual_time() {
 
 #[test]
 fn closed_pipe_is_quiet() {
-    let args = ["run", "--seeds", "1000000", "--edits", "40", "--json"];
+    let args = ["run", "--first-seed", "3", "--edits", "40", "--seeds", "1000000", "--json"];
     let mut child = sim(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = String::new();
     // The reader, and with it the pipe, is gone after the first line.
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    assert_eq!(json(&first)["seed"], "0x0");
+    assert_eq!(json(&first)["seed"], "0x3");
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(ended.stderr.is_empty(), "{ended:?}");

@@ -77,7 +77,7 @@ fn shards_are_merged_when_all_are_there_and_of_one_sweep() {
         held(&[sweep, part].concat());
         path
     };
-    let (one, two) = (shard("1.json", "1/2", "0"), shard("2.json", "2/2", "0"));
+    let (one, two) = (shard("1.json", "1/2", "3"), shard("2.json", "2/2", "3"));
     let all = held(&["merge", text(&two), text(&one), "--json"]);
     let summary = &json(&all)["summary"];
     assert_eq!((&summary["seeds"], &summary["shards"]), (&4.into(), &2.into()));
