@@ -37,7 +37,7 @@ use spans::Span;
 use views::Shown;
 
 /// How large a page is at most, in bytes.
-pub const MOST_PAGE_BYTES: usize = 5 << 20;
+pub const MOST_PAGE_BYTES: usize = 5_000_000;
 
 /// What a run is called, and the commands that lead on from it.
 #[derive(Clone, Debug, Serialize)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use graphshell_sim::explain::{About, Explanation};
 use graphshell_sim::recording::Verdict;
+use graphshell_sim::text;
 use graphshell_sim::world::Options;
 
 use super::args::{ExplainArgs, Seed};
@@ -87,8 +88,14 @@ fn publish(args: &ExplainArgs, explanation: &Explanation, name: &str, output: &m
         None => Some(Path::new(FOLDER).join(name.to_owned() + ".html")),
     };
     if let Some(path) = page {
-        let saved = save(&path, "explanation", &explanation.to_html(), output);
+        let page = explanation.to_page();
+        let saved = save(&path, "explanation", &page.html, output);
         exit = exit.and(complain_of(saved.err()));
+        if !page.left_out.is_empty() {
+            let what = format!("{}; --text --all has them", page.left_out.join("; "));
+            let told = text::hanging("  left out    ", &what, output.text_columns());
+            exit = exit.and(complain_of(output.line(told).err()));
+        }
     }
     if let Some(path) = &args.perfetto {
         let saved = save(path, "perfetto", &explanation.to_perfetto(), output);

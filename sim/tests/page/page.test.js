@@ -56,7 +56,7 @@ const isSeen = (page, selector) => page.evaluate((selector) => {
 for (const path of [FAILING, SEED, HOSTILE, STORY, RECORDING, BROKEN, LARGE]) {
   test(`a page of at most 5 MB: ${path.slice(PAGES.length + 1)}`, async () => {
     const { size } = await stat(path);
-    assert.ok(size <= 5 << 20, `${size} bytes`);
+    assert.ok(size <= 5_000_000, `${size} bytes`);
   });
   onPage(`opens without errors and without requests: ${path.slice(PAGES.length + 1)}`, path, WIDE, async (page) => {
     assert.ok(await count(page, ".event") > 3);
