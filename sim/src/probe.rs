@@ -31,13 +31,14 @@ const COMMON: [&str; 18] = [
 ];
 
 /// What happens in a simulated world now and then, and must happen in a sweep.
-const RARE: [&str; 67] = [
+const RARE: [&str; 68] = [
     "acknowledgements lost to a partition",
     "answers too late",
     "backups",
     "batches parked",
     "chores left undone",
     "conflicts opened again",
+    "consents lowered to reading",
     "consents withdrawn",
     "crashes",
     "crashes at a start",

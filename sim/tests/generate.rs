@@ -107,7 +107,11 @@ fn a_seed_means_this_plan_for_good() {
     let plan = Plan { why: String::new(), ..plan(0x2a, &Shape::default()) };
     let text = plan.to_json_pretty();
     let hash = blake3::hash(text.as_bytes()).to_hex();
-    assert_eq!(&hash[..16], "d6d10c1348945c49", "the generator changed: every saved seed means another plan");
+    assert_eq!(
+        &hash[..16],
+        "d6d10c1348945c49",
+        "the generator changed: every saved seed means another plan"
+    );
 }
 
 #[test]

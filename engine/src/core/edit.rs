@@ -90,6 +90,12 @@ impl Edits {
         self.entries.drain(..entries).chain(consents).collect()
     }
 
+    /// The least that the user said of a device after the consent that becomes durable next.
+    pub(super) fn least_pending(&self, device: DeviceId) -> Option<Access> {
+        let of_it = self.consents.iter().filter(|consent| consent.device == device);
+        of_it.skip(1).map(|consent| consent.access).min()
+    }
+
     fn receipt(&mut self, author: PeerId, first: u64, last: u64) -> Receipt {
         self.next_receipt += 1;
         Receipt { number: self.next_receipt, author, first, last }

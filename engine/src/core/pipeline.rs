@@ -195,9 +195,10 @@ impl Core {
         }
     }
 
-    /// A consent is durable.
+    /// A consent is durable. What the user said since then holds at once where it allows less.
     pub(super) fn set_consent(&mut self, device: DeviceId, access: Access) {
-        self.consent(device, access);
+        let later = self.edits.least_pending(device).unwrap_or(Access::Full);
+        self.consent(device, access.min(later));
         if access == Access::None {
             self.acknowledged.forget(device);
         }

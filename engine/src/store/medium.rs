@@ -39,7 +39,8 @@ pub trait Medium {
     /// power cut it has that name or the one before. Whatever had the name is gone.
     fn adopt_state(&mut self) -> Result<(), StoreError>;
     /// Gives the database's file, which nobody has open, a second name, durably: its contents outlive the
-    /// next that is [adopted](Self::adopt_state). Returns that name.
+    /// next that is [adopted](Self::adopt_state). Returns that name, the same one if it has one already. Where a
+    /// file cannot have two names, that becomes its only one.
     fn keep_state_aside(&mut self) -> Result<String, StoreError>;
     /// What a small file holds, if it exists.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;

@@ -223,6 +223,7 @@ pub fn a_database_kept_aside_stays_until_the_next_is_adopted<M: Medium>(
         assert!(!names.contains(&name), "{name} is taken");
         names.push(name);
         assert_eq!(length(&mut medium), before, "it is still there");
+        assert_eq!(medium.keep_state_aside().expect("it is kept aside"), names[names.len() - 1]);
         begin(&mut medium, pages * 4_096);
         assert_eq!(length(&mut medium), before, "the next is only begun");
         medium.adopt_state().expect("it is adopted");

@@ -332,7 +332,7 @@ pub(crate) struct ShapeArgs {
     #[arg(long)]
     canary: bool,
     /// Expect of each seed that this event never happens: a seed in which it does fails, and can be
-    /// replayed, explained and shrunk. For instance 'answered busy'; a wrong name lists all.
+    /// replayed, explained and shrunk. For instance 'logs compacted'; a wrong name lists all.
     #[arg(long, value_name = "EVENT", value_parser = events(), hide_possible_values = true, conflicts_with = "canary")]
     find: Option<&'static str>,
 }

@@ -146,9 +146,9 @@ impl Side {
         // What fails alike on both sides is no finding of this command, so nothing is annotated.
         let quiet = ["run", "--json", "--no-capsules", "--annotations", "none"];
         let which = ["--first-seed", &first, "--seeds", &seeds];
-        let flags = recipe.flags();
+        let recipe = recipe.arguments();
         let mut words: Vec<&str> = quiet.into_iter().chain(which).collect();
-        words.extend(flags.split_whitespace());
+        words.extend(recipe.iter().map(String::as_str));
         words.extend(self.conditions.iter().map(String::as_str).chain(more.iter().copied()));
         let template =
             format!("{{wide_bar}} {{human_pos}}/{{human_len}} seeds, {} process", self.name);

@@ -60,25 +60,32 @@ impl Recipe {
         plan
     }
 
-    /// The flags, each after a space, that make this recipe out of the default one.
-    pub(crate) fn flags(&self) -> String {
+    /// The arguments that make this recipe out of the default one.
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let default = Shape::default();
-        let mut flags = String::new();
+        let mut arguments: Vec<String> = Vec::new();
+        let mut add = |words: [&str; 2]| arguments.extend(words.map(str::to_owned));
         if self.shape.profile != default.profile {
-            flags += &format!(" --profile {}", self.shape.profile);
+            add(["--profile", self.shape.profile.name()]);
         }
         if self.shape.peers != default.peers {
-            flags += &format!(" --peers {}", self.shape.peers);
+            add(["--peers", &self.shape.peers.to_string()]);
         }
         if self.shape.edits != default.edits {
-            flags += &format!(" --edits {}", self.shape.edits);
+            add(["--edits", &self.shape.edits.to_string()]);
         }
         match self.bait {
             None => {}
-            Some(Bait::Canary) => flags += " --canary",
-            Some(Bait::Event(event)) => flags += &format!(" --find {}", quoted(event)),
+            Some(Bait::Canary) => arguments.push("--canary".to_owned()),
+            Some(Bait::Event(event)) => add(["--find", event]),
         }
-        flags
+        arguments
+    }
+
+    /// The same as a shell reads them, each after a space.
+    pub(crate) fn flags(&self) -> String {
+        let words = self.arguments().into_iter();
+        words.map(|word| format!(" {}", word_or_quoted(&word))).collect()
     }
 }
 
@@ -149,6 +156,11 @@ pub(crate) fn title_of(file: &Path) -> String {
 /// The one line that replays a file.
 pub(crate) fn replay_file(file: &Path) -> String {
     format!("cargo sim replay {} --verbose", quoted(&file.to_string_lossy()))
+}
+
+/// A flag as it is, anything else [quoted] where it must be.
+fn word_or_quoted(word: &str) -> String {
+    if word.starts_with("--") { word.to_owned() } else { quoted(word) }
 }
 
 /// A word that a POSIX shell takes as `text`.

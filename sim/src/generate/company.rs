@@ -121,6 +121,12 @@ fn withdraw(dice: &mut Dice, peers: &[Peer], steps: &mut Vec<Step>, span_ms: u64
         let (with, peer) = names();
         steps.push(Step { at_ms, action: Action::Sync { peer, with } });
     }
+    if dice.chance(30) {
+        // Its user had just said otherwise, and that is hardly on the disk.
+        let at_ms = at_ms.saturating_sub(dice.below(4));
+        let (peer, with) = names();
+        steps.push(Step { at_ms, action: Action::Share { peer, with, read_only: false } });
+    }
     if dice.chance(70) {
         let at_ms = at_ms + dice.between(100, 3000);
         let (peer, with) = names();

@@ -27,7 +27,8 @@ pub(crate) fn judge_frame(peer: usize, from: usize, ours: u8, theirs: u8) -> Res
 pub(crate) fn judge_round(
     peer: usize,
     theirs: u8,
-    (told, damages): (bool, bool),
+    told: bool,
+    damages: bool,
     result: &Result<SyncReport, SyncError>,
 ) -> Result<(), Finding> {
     let found = match result {

@@ -186,7 +186,9 @@ impl Plan {
                 Fact::Counted { what, least, most } => {
                     check(probe::is_declared(what), ".what", quoted(what), "what a run may count")?;
                     let given = least.or(*most).is_some();
-                    check(given, "", "no bound".to_owned(), "`least`, `most` or both")
+                    check(given, "", "no bound".to_owned(), "`least`, `most` or both")?;
+                    let (least, most) = (least.unwrap_or(0), most.unwrap_or(u64::MAX));
+                    check(least <= most, ".most", most, format!("{least} or more"))
                 }
                 _ => Ok(()),
             }

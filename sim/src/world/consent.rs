@@ -5,12 +5,12 @@ use std::time::Duration;
 use graphshell_sync::{Access, EditError, Outcome, Receipt};
 use tokio::time::sleep;
 
-use super::user::{Done, UnderWay, User};
+use super::user::User;
 
 /// After how long a user tries again what the store refused, in virtual milliseconds.
 pub(super) const RETRY_MS: u64 = 50;
 
-impl<'a> User<'a> {
+impl User<'_> {
     /// Imports the legacy log and shares the workspace with everybody, durably; what the store
     /// refuses is tried again.
     pub(super) async fn set_up(&self) {
@@ -66,10 +66,7 @@ impl<'a> User<'a> {
     pub(super) fn share_with(&self, other: usize) -> Option<Receipt> {
         let device = self.world.peer(other).device;
         match self.workspace.share_with(device, Access::Full) {
-            Ok(receipt) => {
-                self.world.peer(self.me).lowering.borrow_mut().remove(&device);
-                Some(receipt)
-            }
+            Ok(receipt) => Some(receipt),
             Err(EditError::Unavailable) => None,
             Err(error) => {
                 let name = &self.world.peer(other).name;
@@ -79,25 +76,26 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Lets another peer do less, or nothing any more. No more may leave for it, or be taken from it,
-    /// from now on.
-    pub(super) fn lower(&self, other: usize, access: Access, under_way: &UnderWay<'a>) {
-        let other = self.world.peer(other);
+    /// Lets another peer do nothing any more, or only read. If that is less than before, no more may leave
+    /// for it, or be taken from it, from now on.
+    pub(super) fn restrict(&self, other: usize, access: Access) {
+        let (peer, other) = (self.world.peer(self.me), self.world.peer(other));
         let name = &other.name;
-        let told = match access {
-            Access::None => format!("shares the workspace with {name} no more"),
-            _ => format!("shares the workspace with {name}, which may only read"),
+        let (told, count) = match access {
+            Access::None => {
+                (format!("shares the workspace with {name} no more"), "consents withdrawn")
+            }
+            _ => {
+                let told = format!("shares the workspace with {name}, which may only read");
+                (told, "consents lowered to reading")
+            }
         };
         self.world.note(self.me, &told, &[]);
-        let Ok(receipt) = self.workspace.share_with(other.device, access) else { return };
-        let peer = self.world.peer(self.me);
-        peer.lowering.borrow_mut().insert(other.device, access);
-        peer.lowered.set(peer.lowered.get() + 1);
-        self.world.count("consents withdrawn");
-        let workspace = self.workspace;
-        under_way.begin(async move {
-            workspace.settled(receipt).await;
-            Done::Lowered(other.device)
-        });
+        let may = peer.access_of(other.device);
+        if self.workspace.share_with(other.device, access).is_ok() {
+            peer.lowering.borrow_mut().entry(other.device).or_default().push_back(access);
+            peer.lowered.set(peer.lowered.get() + 1);
+            self.world.count_many(count, u64::from(access < may));
+        }
     }
 }

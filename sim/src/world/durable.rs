@@ -55,7 +55,11 @@ impl World {
                     peer.authored.borrow_mut().retain(|&dot, _| made(dot));
                     self.authors_as(me, PeerId::derive(*device, *incarnation));
                 }
-                Record::Consent { .. } => {}
+                Record::Consent { device, access } => {
+                    let mut lowering = peer.lowering.borrow_mut();
+                    let pending = lowering.get_mut(device);
+                    pending.and_then(|pending| pending.pop_front_if(|first| first == access));
+                }
             }
         }
         self.judge(bounds::judge_waiting(me, image.contents.waiting()));

@@ -68,10 +68,9 @@ fn end(world: &World, me: usize, life: Pin<Box<impl Future>>) {
     let by_itself = peer.drive.as_ref().is_some_and(|drive| drive.trouble.get().is_some());
     if !by_itself {
         world.count("crashes");
+        world.count_many("crashes at a start", u64::from(peer.life.get() == Life::Opening));
+        world.count_many("crashes with rounds under way", u64::from(peer.busy.get() > 0));
         world.doom_did(me, "deaths");
-    }
-    if peer.busy.get() > 0 {
-        world.count("crashes with rounds under way");
     }
     // First of all: destructors write nothing any more.
     peer.drive.iter().for_each(|drive| drive.disk.turn_off());
@@ -107,7 +106,7 @@ pub(super) fn dooms(world: &World, me: usize, step: usize) {
     }
 }
 
-/// While a peer opens its workspace nothing of its plan happens, but that it dies.
+/// While a peer opens its workspace nothing of its plan happens, but that it dies if that comes next.
 pub(super) async fn dies_opening(world: &World, me: usize) -> Infallible {
     let peer = world.peer(me);
     loop {
@@ -118,8 +117,10 @@ pub(super) async fn dies_opening(world: &World, me: usize) -> Infallible {
         match task.what {
             What::Step(step) if dies(&step) => {
                 peer.agenda.borrow_mut().pop_front();
-                world.count("crashes at a start");
                 dooms(world, me, step);
+                if peer.fuse.blown() {
+                    pending::<()>().await;
+                }
             }
             _ => pending().await,
         }

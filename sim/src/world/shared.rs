@@ -150,8 +150,8 @@ pub(crate) struct Peer {
     pub(crate) prompts: Cell<bool>,
     /// The conflicts that it told to be settled.
     pub(crate) settled: RefCell<BTreeSet<ConflictId>>,
-    /// What it is about to let devices do, that may do more as its disk says.
-    pub(crate) lowering: RefCell<BTreeMap<DeviceId, Access>>,
+    /// What its user said last that devices may do, to nothing or to reading, and that is not durable.
+    pub(crate) lowering: RefCell<BTreeMap<DeviceId, VecDeque<Access>>>,
     /// How often its user let a device do less.
     pub(crate) lowered: Cell<u64>,
     /// When its user made an edit, by the first entry of the edit.
@@ -170,8 +170,9 @@ impl Peer {
     /// What its disk says that another device may do, and no more than its user has begun to lower it to.
     pub(crate) fn access_of(&self, device: DeviceId) -> Access {
         let stored = self.image.borrow().contents.shared.get(&device).copied();
-        let most = self.lowering.borrow().get(&device).copied().unwrap_or(Access::Full);
-        stored.unwrap_or(Access::None).min(most)
+        let lowering = self.lowering.borrow();
+        let pending = lowering.get(&device).into_iter().flatten().copied();
+        pending.chain([stored.unwrap_or(Access::None)]).min().expect("one is stored")
     }
 
     /// Whether its disk holds what it was made to believe: it may show what no entry says.

@@ -195,16 +195,10 @@ impl Store for SimStore {
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let consents = records.iter().filter_map(|record| match record {
-            Record::Consent { device, .. } => Some(*device),
-            _ => None,
-        });
-        let consents: Vec<_> = consents.collect();
         let written = self.write(What::Records(records)).await;
         if written.is_err() {
-            // What could not be stored is taken back, before the user hears of it.
-            let mut lowering = self.world.peer(self.me).lowering.borrow_mut();
-            consents.iter().for_each(|device| _ = lowering.remove(device));
+            // All that waits is taken back, before the user hears of it.
+            self.world.peer(self.me).lowering.take();
         }
         written
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use graphshell_sync::wire::Reject;
-use graphshell_sync::{Access, DeviceId, Outcome, Receipt, SyncError, SyncReport, Workspace};
+use graphshell_sync::{Access, Outcome, Receipt, SyncError, SyncReport, Workspace};
 
 use super::agenda::{self, Order, Task, What};
 use super::facts;
@@ -46,12 +46,7 @@ impl<'a> UnderWay<'a> {
 /// Something that was under way has ended.
 pub(super) enum Done {
     Settled(Receipt, Outcome),
-    Round {
-        round: Round,
-        result: Result<SyncReport, SyncError>,
-    },
-    /// A device may do less, if the store agreed.
-    Lowered(DeviceId),
+    Round { round: Round, result: Result<SyncReport, SyncError> },
     Stored,
 }
 
@@ -169,11 +164,11 @@ impl<'a> User<'a> {
             Action::Compact { .. } => self.store(under_way, true),
             Action::Withdraw { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                self.lower(with, Access::None, under_way);
+                self.restrict(with, Access::None);
             }
             Action::Share { with, read_only: true, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                self.lower(with, Access::ReadOnly, under_way);
+                self.restrict(with, Access::ReadOnly);
             }
             Action::Share { with, .. } => {
                 let with = self.world.plan.peer_index(with).expect("the plan is valid");
@@ -234,9 +229,6 @@ impl<'a> User<'a> {
         match done {
             Done::Settled(receipt, outcome) => self.settled(receipt, outcome),
             Done::Round { round, result } => self.round_ended(&round, &result),
-            Done::Lowered(device) => {
-                self.world.peer(self.me).lowering.borrow_mut().remove(&device);
-            }
             Done::Stored => {}
         }
     }
@@ -274,8 +266,9 @@ impl<'a> User<'a> {
         let (ours, theirs) = (&self.world.plan.peers[self.me], &self.world.plan.peers[round.with]);
         if !theirs.is_hostile() && theirs.speaks() != ours.speaks() {
             let damages = self.world.plan.fault_kinds().contains(&FaultKind::Unchecked);
-            let seen = (peer.told_version.borrow_mut().remove(&round.with), damages);
-            self.world.judge(versions::judge_round(self.me, theirs.speaks(), seen, result));
+            let told = peer.told_version.borrow_mut().remove(&round.with);
+            let speaks = theirs.speaks();
+            self.world.judge(versions::judge_round(self.me, speaks, told, damages, result));
             self.world.count("rounds with another version");
         }
         if let Ok(report) = result {

@@ -299,3 +299,25 @@ fn a_suspicion_keeps_the_log_whole_until_the_peer_takes_it_back() {
     let told = said(&mut bench, |_| None);
     assert!(matches!(told.last(), Some(Output::Compacted(Ok(_)))), "{told:?}");
 }
+
+#[test]
+fn consent_withdrawn_before_it_was_durable_never_counts() {
+    let mut bench = Bench::new(1);
+    for before in [Access::None, Access::Full] {
+        bench.core.share_with(stranger(), before).unwrap();
+        bench.settle();
+        for access in [Access::None, Access::Full, Access::ReadOnly] {
+            bench.core.share_with(stranger(), access).unwrap();
+        }
+        let mut allowed = vec![bench.core.access_of(stranger())];
+        while let Some(output) = bench.core.poll_output() {
+            let Output::Append(records) = output else { continue };
+            bench.log.extend(records);
+            bench.core.handle(Input::Appended(Ok(())));
+            allowed.push(bench.core.access_of(stranger()));
+        }
+        let last = allowed.pop();
+        assert!(allowed.iter().all(|&access| access == Access::None), "{allowed:?}");
+        assert_eq!(last, Some(Access::ReadOnly));
+    }
+}

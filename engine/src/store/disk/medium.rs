@@ -26,7 +26,7 @@ const BEGUN: &str = ".new";
 /// | `log.cut-N` | unfinished ends that were cut off it, the newest first |
 /// | `state.redb` | the database: redb |
 /// | `state.redb.new` | a database that is not whole yet |
-/// | `state.redb.damaged-N` | databases that could not be used |
+/// | `state.redb.damaged-N` | databases that could not be used, or that remembered what the log lost |
 /// | others | small files |
 #[derive(Debug)]
 pub struct FolderMedium {
@@ -108,6 +108,7 @@ impl Medium for FolderMedium {
 
     fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         let path = self.path(STATE);
+        let refused = |error| files::refused("set aside", &path, &error);
         let mut number = 1;
         // Nobody else makes such files: the folder is locked.
         let aside = loop {
@@ -115,14 +116,12 @@ impl Medium for FolderMedium {
             if !aside.exists() {
                 break aside;
             }
+            if same_file::is_same_file(&path, &aside).map_err(refused)? {
+                return Ok(aside.display().to_string());
+            }
             number += 1;
         };
-        // Not every file system gives a file two names.
-        let kept = fs::hard_link(&path, &aside).or_else(|_| {
-            fs::copy(&path, &aside)?;
-            OpenOptions::new().write(true).open(&aside)?.sync_all()
-        });
-        kept.map_err(|error| files::refused("set aside", &path, &error))?;
+        fs::hard_link(&path, &aside).or_else(|_| fs::rename(&path, &aside)).map_err(refused)?;
         files::sync_folder_of(&path)?;
         Ok(aside.display().to_string())
     }

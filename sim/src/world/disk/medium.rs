@@ -86,7 +86,11 @@ impl Medium for SimMedium {
     fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         for nth in 1_u64.. {
             let name = format!("{DATABASE}.aside-{nth}");
-            if self.disk.find(&name).map_err(failed(DATABASE))?.is_none() {
+            let there = self.disk.find(&name).map_err(failed(DATABASE))?;
+            if there.is_some() && there == self.disk.find(DATABASE).map_err(failed(DATABASE))? {
+                return Ok(name);
+            }
+            if there.is_none() {
                 self.disk.link(DATABASE, &name).map_err(failed(DATABASE))?;
                 self.disk.sync_names().map_err(failed(DATABASE))?;
                 return Ok(name);

@@ -128,7 +128,9 @@ impl Medium for MemoryMedium {
     fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         let mut contents = self.contents();
         let state = contents.state.clone();
-        contents.aside.push(state);
+        if contents.aside.last() != Some(&state) {
+            contents.aside.push(state);
+        }
         Ok(format!("state.aside-{}", contents.aside.len()))
     }
 
