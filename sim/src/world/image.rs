@@ -86,9 +86,12 @@ impl Image {
             // Whoever recovers has what the snapshot tells, of consents too.
             let mut told = std::mem::take(&mut self.by_snapshot);
             self.contents.held.extend(&told.held, &base.vector);
-            if self.snapshot.is_some() {
+            if let Some(snapshot) = &self.snapshot {
                 self.contents.misled |= told.misled;
-                self.contents.shared.append(&mut told.shared);
+                // Of consents the later word counts.
+                if snapshot.position > self.end() {
+                    self.contents.shared.append(&mut told.shared);
+                }
                 self.contents.forks.append(&mut told.forks);
             }
         }
