@@ -37,6 +37,10 @@ const CHECKED_OTHERWISE: &[(&str, &str)] = &[
         "cargo bench --package graphshell-benches --features store --no-run --profile sim",
     ),
     (
+        "cargo sim run --find 'logs compacted'",
+        "cargo sim run --find 'logs compacted' --no-capsules --annotations none",
+    ),
+    (
         "cargo bench --package graphshell-benches --features store --bench store",
         "cargo bench --package graphshell-benches --features store --no-run --profile sim",
     ),
