@@ -2,7 +2,7 @@
 //!
 //! A hash of sources tells two builds apart where a version does not, in a checkout with changes too,
 //! and needs no version control. What no run sees is left out, so that working on it gives no build another
-//! name: the program, explanations, shrinking, planted bugs, and tests in files of their own.
+//! name: the program, explanations, shrinking, planted bugs, and tests in files of that name.
 
 use std::fs;
 use std::io;

@@ -237,7 +237,7 @@ fn judgement(plan: &Plan, run: &Run, failure: Option<&Failure>, story: &Story<'_
         event: None,
         fingerprint: failure.map(|failure| Fingerprint::of(failure).id()),
         faults: Ingredients::of(plan).faults.into_iter().collect(),
-        apart: apart(plan, run),
+        apart: apart(run),
         why: plan.why.clone(),
         engine: engine_version(),
         trace_hash: run.trace_hash.clone(),
@@ -247,16 +247,12 @@ fn judgement(plan: &Plan, run: &Run, failure: Option<&Failure>, story: &Story<'_
 }
 
 /// Why peers need not show the same in the end, in the words of a run that held.
-fn apart(plan: &Plan, run: &Run) -> Vec<String> {
+fn apart(run: &Run) -> Vec<String> {
     if !matches!(run.verdict, Verdict::Held) {
         return Vec::new();
     }
     let told = |marked: &Marked| match &marked.mark {
-        Mark::Apart { peers, words } if peers.is_empty() => Some(words.clone()),
-        Mark::Apart { peers, words } => {
-            let names: Vec<&str> = peers.iter().map(|&peer| &*plan.peers[peer].name).collect();
-            Some(format!("{}: {words}", names.join(", ")))
-        }
+        Mark::Apart { why } => Some(why.clone()),
         _ => None,
     };
     run.marks.iter().filter_map(told).collect()

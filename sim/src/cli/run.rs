@@ -273,7 +273,8 @@ fn of_lost(lost: &Lost) -> Failure {
     let detail = match lost {
         Lost::Panicked(said) => format!("it panicked: {said}"),
         // The same on any machine.
-        Lost::Hung | Lost::Left(_) => format!("given up after {} s", PATIENCE.most.as_secs()),
+        Lost::Hung => format!("given up after {} s", PATIENCE.most.as_secs()),
+        Lost::Left(_) => unreachable!("who is left behind has not failed"),
     };
     Failure { property: LOST, peers: Vec::new(), operations: Vec::new(), virtual_ms: 0, detail }
 }

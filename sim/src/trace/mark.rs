@@ -100,12 +100,10 @@ pub enum Mark {
     },
     /// All faults ended.
     Healed,
-    /// In the end these peers need not show what others show.
+    /// In the end not all peers need to show the same.
     Apart {
-        /// Whom it concerns; nobody means all.
-        peers: Vec<usize>,
-        /// Why.
-        words: String,
+        /// Who, unless that is everybody, and why.
+        why: String,
     },
     /// By the plan something happened to the world.
     Happened {

@@ -22,9 +22,9 @@ impl World {
             let names: Vec<&str> = peers.iter().map(|&peer| &*self.peers[peer].name).collect();
             let names = names.join(", ");
             let colon = if names.is_empty() { "" } else { ": " };
-            self.announce(&format!("need not all show the same: {names}{colon}{words}"));
-            let mut trace = self.trace.borrow_mut();
-            trace.mark(self.plan_ms(), None, || Mark::Apart { peers, words });
+            let why = format!("{names}{colon}{words}");
+            self.announce(&format!("need not all show the same: {why}"));
+            self.trace.borrow_mut().mark(self.plan_ms(), None, || Mark::Apart { why });
         }
     }
 

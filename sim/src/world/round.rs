@@ -16,10 +16,9 @@ pub(crate) struct Round {
     before: VersionVector,
     /// How often the other side had been started, if it was up.
     up: Option<u64>,
-    /// Whether this side takes what the other has, and the other what this one has, and how often either's
-    /// user had let somebody do less.
-    heeds: [bool; 2],
-    lowered: [u64; 2],
+    /// If this side takes what the other has, and the other what this one has: how often its user had let
+    /// somebody do less.
+    heeds: [Option<u64>; 2],
 }
 
 impl Round {
@@ -30,8 +29,14 @@ impl Round {
         before.join(&world.peer(me).image.borrow().contents.held.vector());
         let up = (other.life.get() == Life::Ready).then(|| other.boots.get());
         let authors = [world.peer(me).author.get(), other.author.get()];
-        let lowered = [world.peer(me), other].map(|peer| peer.lowered.get());
-        Round { with, ordered, authors, before, up, heeds: heeds(world, me, with), lowered }
+        // A liar has no disk that says whom it heeds.
+        let heeds = |one: &Peer, other: &Peer| {
+            let all = one.liar.borrow().is_some() || one.access_of(other.device) == Access::Full;
+            all.then(|| one.lowered.get())
+        };
+        let ours = world.peer(me);
+        let heeds = [heeds(ours, other), heeds(other, ours)];
+        Round { with, ordered, authors, before, up, heeds }
     }
 
     /// Judges a round that ended well, where nobody can fork, neither side knows of a history that
@@ -50,28 +55,15 @@ impl Round {
         }
         let held = ours.image.borrow().contents.held.vector();
         let met = |dot| ours.atomic.borrow().has_met(dot);
-        let now = heeds(world, me, self.with);
-        let lowered = [ours, theirs].map(|peer| peer.lowered.get());
-        let heeds =
-            [0, 1].map(|side| now[side] && self.heeds[side] && lowered[side] == self.lowered[side]);
-        if heeds[0] {
+        let [we, they] = self.heeds;
+        if we == Some(ours.lowered.get()) {
             world.judge(rounds::judge(me, &self.before, &held, met));
         }
         let behind = other_behind && ours.image.borrow().base.is_some();
-        if behind || theirs.liar.borrow().is_some() || !heeds[1] {
+        if behind || theirs.liar.borrow().is_some() || they != Some(theirs.lowered.get()) {
             return;
         }
         let held = theirs.image.borrow().contents.held.vector();
         world.judge(rounds::judge(self.with, &self.before, &held, |_| false));
     }
-}
-
-/// Whether each of two peers takes what the other one has.
-fn heeds(world: &World, me: usize, with: usize) -> [bool; 2] {
-    let (ours, theirs) = (world.peer(me), world.peer(with));
-    // A liar has no disk that says so.
-    let heeds = |one: &Peer, other: &Peer| {
-        one.liar.borrow().is_some() || one.access_of(other.device) == Access::Full
-    };
-    [heeds(ours, theirs), heeds(theirs, ours)]
 }

@@ -139,10 +139,7 @@ impl<'a> User<'a> {
                 let (_, edits) = action.edits().expect("both are a user's edits");
                 self.edit(&edits, under_way);
             }
-            Action::Sync { with, .. } => {
-                let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                self.sync(with, false, under_way);
-            }
+            Action::Sync { with, .. } => self.sync(self.place(with), false, under_way),
             Action::Resolve { about, to, choice, .. } => {
                 self.resolve(about, to.as_deref(), choice, under_way);
             }
@@ -162,19 +159,13 @@ impl<'a> User<'a> {
             Action::Backup { .. } => self.world.back_up(self.me),
             Action::Checkpoint { .. } => self.store(under_way, false),
             Action::Compact { .. } => self.store(under_way, true),
-            Action::Withdraw { with, .. } => {
-                let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                self.restrict(with, Access::None);
-            }
+            Action::Withdraw { with, .. } => self.restrict(self.place(with), Access::None),
             Action::Share { with, read_only: true, .. } => {
-                let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                self.restrict(with, Access::ReadOnly);
+                self.restrict(self.place(with), Access::ReadOnly);
             }
             Action::Share { with, .. } => {
-                let with = self.world.plan.peer_index(with).expect("the plan is valid");
-                let name = &self.world.peer(with).name;
-                self.world.tell(self.me, format_args!("shares the workspace with {name}"), &[]);
-                self.share_with(with);
+                self.world.tell(self.me, format_args!("shares the workspace with {with}"), &[]);
+                self.share_with(self.place(with));
             }
             Action::Expect { that, .. } => {
                 if let Some(view) = self.view().await {
@@ -192,6 +183,11 @@ impl<'a> User<'a> {
             | Action::ClearDisk { .. }
             | Action::ClockJump { .. } => unreachable!("on no peer's agenda"),
         }
+    }
+
+    /// Where a peer that the plan names stands in it.
+    fn place(&self, name: &str) -> usize {
+        self.world.plan.peer_index(name).expect("the plan is valid")
     }
 
     fn sync(&self, with: usize, ordered: bool, under_way: &UnderWay<'a>) {

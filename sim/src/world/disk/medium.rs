@@ -86,14 +86,15 @@ impl Medium for SimMedium {
     fn keep_state_aside(&mut self) -> Result<String, StoreError> {
         for nth in 1_u64.. {
             let name = format!("{DATABASE}.aside-{nth}");
-            let there = self.disk.find(&name).map_err(failed(DATABASE))?;
-            if there.is_some() && there == self.disk.find(DATABASE).map_err(failed(DATABASE))? {
-                return Ok(name);
-            }
-            if there.is_none() {
-                self.disk.link(DATABASE, &name).map_err(failed(DATABASE))?;
-                self.disk.sync_names().map_err(failed(DATABASE))?;
-                return Ok(name);
+            let find = |name: &str| self.disk.find(name).map_err(failed(DATABASE));
+            match find(&name)? {
+                None => {
+                    self.disk.link(DATABASE, &name).map_err(failed(DATABASE))?;
+                    self.disk.sync_names().map_err(failed(DATABASE))?;
+                    return Ok(name);
+                }
+                there if there == find(DATABASE)? => return Ok(name),
+                Some(_) => {}
             }
         }
         unreachable!("a disk has fewer than 2^64 files")

@@ -106,6 +106,12 @@ impl Inner {
         }
     }
 
+    /// Gives a file a name, in the place of the file that had it.
+    fn name(&mut self, id: FileId, name: &str) {
+        self.image.names.insert(name.to_owned(), id);
+        self.renames.push(self.image.names.clone());
+    }
+
     /// Begins a call; its choice if the disk is on. `Err` also if the power goes in this very call.
     fn call(&mut self) -> Result<Choice> {
         if !self.on {
@@ -298,9 +304,7 @@ impl SimDisk {
         disk.next += 1;
         let id = FileId(disk.next);
         disk.image.files.insert(id, File::default());
-        disk.image.names.insert(name.to_owned(), id);
-        let names = disk.image.names.clone();
-        disk.renames.push(names);
+        disk.name(id, name);
         Ok(id)
     }
 
@@ -310,9 +314,7 @@ impl SimDisk {
         disk.call()?;
         let id = disk.image.names.remove(from);
         let id = id.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))?;
-        disk.image.names.insert(to.to_owned(), id);
-        let names = disk.image.names.clone();
-        disk.renames.push(names);
+        disk.name(id, to);
         Ok(())
     }
 
@@ -322,9 +324,7 @@ impl SimDisk {
         disk.call()?;
         let id = disk.image.names.get(from).copied();
         let id = id.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))?;
-        disk.image.names.insert(to.to_owned(), id);
-        let names = disk.image.names.clone();
-        disk.renames.push(names);
+        disk.name(id, to);
         Ok(())
     }
 

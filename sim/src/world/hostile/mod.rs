@@ -131,18 +131,17 @@ impl Liar {
         let lie = (lies_now && !lies.is_empty())
             .then(|| lies[choice.below(1, lies.len() as u64) as usize]);
         let plain = self.plain(&request);
-        let Some(lie) = lie else {
-            return Some(Sending {
-                answers: Some(call),
-                what: "an answer".to_owned(),
-                body: plain,
-            });
+        let (what, body) = match lie {
+            None => ("an answer".to_owned(), plain),
+            Some(lie) => {
+                let body = self.answer(lie, asked, victim, slander);
+                // Who knows too little to lie says nothing, or what is true.
+                let is_one = body.as_ref().map_or(lie == Lie::Silence, |body| *body != plain);
+                self.lied += u64::from(is_one);
+                (format!("{lie:?}"), body?)
+            }
         };
-        let body = self.answer(lie, asked, victim, slander);
-        // Who knows too little to lie says nothing, or what is true.
-        let is_one = body.as_ref().map_or(lie == Lie::Silence, |body| *body != plain);
-        self.lied += u64::from(is_one);
-        Some(Sending { answers: Some(call), what: format!("{lie:?}"), body: body? })
+        Some(Sending { answers: Some(call), what, body })
     }
 
     /// An answer to one of its questions came.
