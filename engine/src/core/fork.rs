@@ -25,7 +25,7 @@ use crate::wire::{Exclusion, Frontier, FrontierRow, Reject};
 pub(super) struct Healing {
     /// The last own entry that stays.
     after: u64,
-    /// Where the search for own entries in the log goes on; `None` once it ended.
+    /// Where the search for own entries in the log goes on; `None` before it begins.
     next: Option<u64>,
     /// The vector of the own entry looked at last.
     vector: BTreeMap<PeerId, u64>,
@@ -160,11 +160,10 @@ impl Core {
             // From here on nothing is sealed until the end, where only what lies after `after` is
             // made again.
             self.seal_edits();
-            let seen = self.root.seen.iter();
             self.healing = Some(Healing {
                 after,
-                next: Some(0),
-                vector: seen.map(|&(by, last)| (self.authors.peer(by), last)).collect(),
+                next: None,
+                vector: BTreeMap::new(),
                 lost: Vec::new(),
                 submitted: false,
                 loading: false,
@@ -197,11 +196,16 @@ impl Core {
         if healing.submitted || healing.loading {
             return;
         }
+        let next = *healing.next.get_or_insert_with(|| {
+            // Not before: until now a base with another root may have been on its way.
+            let seen = self.root.seen.iter();
+            healing.vector = seen.map(|&(by, last)| (self.authors.peer(by), last)).collect();
+            0
+        });
         let lossless = tail <= healing.after && self.edits.is_sealed();
         let after_root = self.root.sequence + 1;
-        let from = healing.next.filter(|_| !lossless);
-        let positions =
-            from.map(|from| self.index.holding(&[(self.me, after_root, tail)], usize::MAX, from));
+        let own = [(self.me, after_root, tail)];
+        let positions = (!lossless).then(|| self.index.holding(&own, usize::MAX, next));
         match positions {
             Some(positions) if !positions.is_empty() => {
                 healing.loading = true;

@@ -228,15 +228,7 @@ impl Core {
             return Err(Reject::NotShared);
         }
         self.gate()?;
-        let closed = self.closed();
-        let me = Some(self.me);
-        let admission = self.ledger.admit(&mut self.authors, Arc::clone(&batch), me, &closed);
-        if matches!(admission, Admission::Fresh(_) | Admission::Known) {
-            let name = self.peer_id();
-            let own = batch.authors().iter().find(|row| row.peer == name);
-            self.confirm(own.map_or(0, AuthorRow::last));
-        }
-        match admission {
+        match self.admit(&batch) {
             Admission::Fresh(new) => {
                 let mut fresh = new.len() as u64;
                 if new.len() < batch.len() {
@@ -274,6 +266,19 @@ impl Core {
         }
     }
 
+    /// Admits a batch of others. Whoever wrote it has the own entries that it holds or relies on.
+    fn admit(&mut self, batch: &Arc<Batch>) -> Admission {
+        let closed = self.closed();
+        let me = Some(self.me);
+        let admission = self.ledger.admit(&mut self.authors, Arc::clone(batch), me, &closed);
+        if matches!(admission, Admission::Fresh(_) | Admission::Known) {
+            let name = self.peer_id();
+            let own = batch.authors().iter().find(|row| row.peer == name);
+            self.confirm(own.map_or(0, AuthorRow::last));
+        }
+        admission
+    }
+
     /// Admits parked batches whose causes have come; returns how many entries were new.
     pub(super) fn unpark(&mut self) -> u64 {
         let mut fresh = 0;
@@ -286,8 +291,7 @@ impl Core {
                 })
             });
             let Some(batch) = ready else { return fresh };
-            let closed = self.closed();
-            match self.ledger.admit(&mut self.authors, batch, Some(self.me), &closed) {
+            match self.admit(&batch) {
                 Admission::Fresh(batch) => {
                     self.counters.note(Counter::GapFilled);
                     fresh += batch.len() as u64;

@@ -80,3 +80,48 @@ fn what_is_promised_while_the_name_changes_stays_at_home() {
     }
     panic!("the name changes");
 }
+
+#[test]
+fn an_entry_that_waited_and_relies_on_ours_shows_that_ours_left() {
+    let mut restored = Bench::new(1);
+    restored.edit(1, &[add(1)]);
+    restored.settle();
+    let mut other = Bench::new(2);
+    other.edit(1, &[add(2)]);
+    other.settle();
+    other.push(&restored.batches()[0]);
+    other.edit(2, &[add(3)]);
+    other.settle();
+    let [first, _, relies] = &other.batches()[..] else { panic!("three batches") };
+    restored.push(relies);
+    assert_eq!(restored.core.known_elsewhere(), 0, "nobody could judge it yet");
+    restored.push(first);
+    assert_eq!(restored.core.graph().nodes.len(), 3);
+    assert_eq!(restored.core.known_elsewhere(), 1, "it may be disowned no more");
+}
+
+#[test]
+fn what_is_made_again_has_seen_what_the_base_tells_that_was_on_its_way() {
+    let mut other = Bench::new(3);
+    other.edit(1, &[add(1)]);
+    other.settle();
+    let mut bench = Bench::new(2);
+    bench.push(&other.batches()[0]);
+    bench.edit(1, &[add(2)]);
+    bench.settle();
+    bench.answer_to(pull(Frontier::default()));
+    bench.core.begin_join(1, handover::whole(&mut handover::cut()).bytes);
+    let Some(Output::Rebase { base, first }) = bench.core.poll_output() else { panic!("a base") };
+    let me = bench.core.authors.get(bench.core.peer_id()).unwrap();
+    bench.core.fork_proven(me, 0, Hash([1; 32]), Hash([2; 32]));
+    bench.edit(2, &[add(4)]);
+    bench.base = Some((base, first));
+    bench.core.handle(Input::Rebased(Ok(())));
+    bench.settle();
+    assert!(bench.renamed, "the name is taken");
+    let batches = bench.batches();
+    let anew = batches.last().expect("what was not sealed is made again");
+    let seen = |author| anew.authors().iter().any(|row| row.peer == author && row.base == 1);
+    assert!(seen(bench.core.peer_id()), "what stays under the old name");
+    assert!(seen(other.core.peer_id()), "and what that had seen");
+}
