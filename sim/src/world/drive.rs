@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::iter;
 
 use graphshell_sync::ports::Opened;
-use graphshell_sync::{Record, Snapshot, VersionVector};
+use graphshell_sync::{PeerId, Record, Snapshot, VersionVector};
 
 use super::choice::Topic;
 use super::disk::{DiskImage, Guilt, SimDisk, Stop, journal, medium};
@@ -132,10 +132,13 @@ impl Drive {
         self.recovers.set(self.recovers.get() && image.lost > 0);
     }
 
-    /// Copies disk and memory of it aside.
-    pub(crate) fn back_up(&self) {
-        let copy = (self.disk.copy(), self.kept.borrow().clone());
-        *self.backup.borrow_mut() = Some(copy);
+    /// Copies disk and memory of it aside; tells the name that may be found on the copy, if one was being
+    /// written.
+    pub(crate) fn back_up(&self) -> Option<PeerId> {
+        let kept = self.kept.borrow().clone();
+        let name = kept.in_flight.as_ref().and_then(What::name);
+        *self.backup.borrow_mut() = Some((self.disk.copy(), kept));
+        name
     }
 
     /// Puts the copy in the disk's place.

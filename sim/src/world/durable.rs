@@ -32,13 +32,8 @@ impl World {
                     let log = image.records.iter().filter_map(|bytes| Record::decode(bytes).ok());
                     let lost = durability::said_by(*author, *after, log);
                     // The new name stands in the same append.
-                    let new = records.iter().find_map(|record| match record {
-                        Record::Identity { device, incarnation } => {
-                            Some(PeerId::derive(*device, *incarnation))
-                        }
-                        _ => None,
-                    });
-                    let anew = new.map(|new| durability::said_by(new, 0, records.iter().cloned()));
+                    let anew = name_in(records)
+                        .map(|new| durability::said_by(new, 0, records.iter().cloned()));
                     let first = Dot { peer: *author, sequence: *after + 1 };
                     let anew = anew.unwrap_or_default();
                     self.judge(durability::judge_disowned(me, first, &lost, &anew));
@@ -143,6 +138,14 @@ impl World {
         let whole = peer.image.borrow().base.is_none() && !peer.cuts.get();
         (!whole).then(|| self.archive.borrow().history(frontier))
     }
+}
+
+/// The name that records tell of, if they do.
+pub(super) fn name_in(records: &[Record]) -> Option<PeerId> {
+    records.iter().find_map(|record| match record {
+        Record::Identity { device, incarnation } => Some(PeerId::derive(*device, *incarnation)),
+        _ => None,
+    })
 }
 
 /// The entries of a record that is merged, each with its author's running hash there.

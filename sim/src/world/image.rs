@@ -35,6 +35,8 @@ pub(crate) struct Contents {
     pub(crate) held: Holdings,
     /// What devices may do that the workspace is shared with.
     pub(crate) shared: BTreeMap<DeviceId, Access>,
+    /// As whom the device authors once it is opened.
+    pub(crate) name: Option<PeerId>,
     /// The authors whose forks are proven.
     pub(crate) forks: BTreeSet<PeerId>,
     /// Whether a snapshot was joined that a liar altered: what is shown may be what no entry says.
@@ -184,7 +186,9 @@ impl Contents {
             Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
             Record::Consent { device, access } => _ = self.shared.insert(*device, *access),
             Record::Disown { author, after } => self.held.disown(*author, *after),
-            Record::Identity { .. } => {}
+            Record::Identity { device, incarnation } => {
+                self.name = Some(PeerId::derive(*device, *incarnation));
+            }
         }
         Ok(())
     }

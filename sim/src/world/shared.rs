@@ -85,8 +85,8 @@ pub(crate) struct Peer {
     /// Its network, while it has power.
     pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
-    /// What was set aside, and as whom it authored then.
-    pub(crate) backup: RefCell<Option<(Image, Option<PeerId>)>>,
+    /// What was set aside, and the names that it may author as again if that comes back.
+    pub(crate) backup: RefCell<Option<(Image, Vec<PeerId>)>>,
     /// Its disk, if the plan has disks.
     pub(crate) drive: Option<Drive>,
     /// Whether something happened that may cost it its name: its disk or keyring was replaced, failed, or lost

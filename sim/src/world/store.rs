@@ -9,10 +9,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use graphshell_sync::ports::{Opened, Promise, Store, StoreError, Witness};
-use graphshell_sync::{Record, Snapshot};
+use graphshell_sync::{PeerId, Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
+use super::durable::name_in;
 use super::image::{Handed, Image};
 use super::sealed::SealedStore;
 use super::shared::World;
@@ -88,6 +89,14 @@ impl Writing<'_> {
 }
 
 impl What {
+    /// The name that its device takes with it, if it does.
+    pub(super) fn name(&self) -> Option<PeerId> {
+        match self {
+            What::Records(records) => name_in(records),
+            _ => None,
+        }
+    }
+
     /// It is durable at a peer.
     pub(super) fn keep(self, world: &World, me: usize) {
         match self {
