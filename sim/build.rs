@@ -23,7 +23,9 @@ const UNSEEN: [&str; 7] = [
 ];
 
 fn main() -> io::Result<()> {
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    // Not as it was when this was built: checkouts may share a target folder.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let package = PathBuf::from(package);
     let mut files = Vec::new();
     for folder in ["src", "data", "../engine/src"] {
         collect(&package, Path::new(folder), &mut files)?;

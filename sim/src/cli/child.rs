@@ -11,6 +11,8 @@ use super::interrupt;
 
 /// How often an interrupt is looked for.
 const BEAT: Duration = Duration::from_millis(200);
+/// How often it is looked for the end of a process that has closed its output.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Lines that the process may be ahead.
 const AHEAD: usize = 256;
 
@@ -49,12 +51,20 @@ pub(crate) fn watch(
                         break;
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return child.0.wait().map(Ended::Itself),
-                Err(RecvTimeoutError::Timeout) if silence >= patience => {
+                Err(_) if silence >= patience => {
                     child.end();
                     return Ok(Ended::Hung);
                 }
                 Err(RecvTimeoutError::Timeout) => silence += BEAT,
+                // It has nothing more to say, and is about to end as a rule.
+                Err(RecvTimeoutError::Disconnected) => match child.0.try_wait()? {
+                    Some(status) => return Ok(Ended::Itself(status)),
+                    None => {
+                        #[expect(clippy::disallowed_methods, reason = "no run sees it")]
+                        thread::sleep(PAUSE);
+                        silence += PAUSE;
+                    }
+                },
             }
         }
         // The reader ends with the program.
@@ -87,5 +97,29 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> (Vec<String>, Ended) {
+        let mut lines = Vec::new();
+        let ended = watch(Command::new("sh").args(["-c", script]), BEAT * 5, |line| {
+            lines.push(line.to_owned());
+            ControlFlow::Continue(())
+        });
+        (lines, ended.unwrap())
+    }
+
+    #[test]
+    fn who_ends_is_heard_to_the_end_and_who_does_not_is_ended() {
+        let (lines, ended) = sh("echo one; exec >&-; sleep 0.2; exit 3");
+        assert_eq!(lines, ["one"]);
+        assert!(matches!(ended, Ended::Itself(status) if status.code() == Some(3)), "{ended:?}");
+        for silent in ["exec sleep 600", "exec >&-; exec sleep 600"] {
+            assert!(matches!(sh(silent).1, Ended::Hung), "{silent}");
+        }
     }
 }

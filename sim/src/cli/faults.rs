@@ -8,6 +8,7 @@ use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 
 use super::table::table;
+use super::tally::add;
 use super::text::{hanging, plural};
 
 /// Fewest columns in which the effects have room beside names and counts.
@@ -51,11 +52,11 @@ impl Faults {
     pub(crate) fn join(&mut self, other: &Faults) {
         for (name, more) in &other.0 {
             let sum = self.0.entry(name.clone()).or_default();
-            sum.seeds += more.seeds;
-            sum.faults += more.faults;
-            sum.inert += more.inert;
-            for (what, times) in &more.effects {
-                *sum.effects.entry(what.clone()).or_default() += times;
+            add(&mut sum.seeds, more.seeds);
+            add(&mut sum.faults, more.faults);
+            add(&mut sum.inert, more.inert);
+            for (what, &times) in &more.effects {
+                add(sum.effects.entry(what.clone()).or_default(), times);
             }
         }
     }

@@ -40,6 +40,9 @@ pub(crate) enum FileError {
     /// It cannot be written.
     #[error("{file}: cannot be written: {reason}")]
     Write { file: String, reason: io::Error },
+    /// One output would take the place of another.
+    #[error("{file}: found for two outputs; expected a file for each")]
+    Shared { file: String },
 }
 
 const A_SCENARIO: &str = "a scenario file, a JSON object";

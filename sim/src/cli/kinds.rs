@@ -16,6 +16,7 @@ use super::file::FileError;
 use super::judge::Judged;
 use super::record::{block, lost_block};
 use super::subject::{Subject, quoted};
+use super::tally::add;
 use super::text::{counted, hanging};
 use super::write::write;
 
@@ -149,7 +150,7 @@ impl Kinds {
 
     /// Adds those of another part of the sweep.
     pub(crate) fn join(&mut self, other: Kinds) {
-        self.others += other.others;
+        add(&mut self.others, other.others);
         for kind in other.kinds {
             let is_full = self.kinds.len() == MOST;
             match self.kinds.iter_mut().find(|known| known.fingerprint == kind.fingerprint) {
@@ -160,10 +161,15 @@ impl Kinds {
                         known.soonest = kind.soonest;
                     }
                 }
-                None if is_full => self.others += kind.seeds,
+                None if is_full => add(&mut self.others, kind.seeds),
                 None => self.kinds.push(kind),
             }
         }
+    }
+
+    /// How many seeds failed.
+    pub(crate) fn seeds(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.seeds).fold(self.others, u64::saturating_add)
     }
 
     /// Saves of each kind what is not saved yet, in `folder`; ends with the first that cannot be.

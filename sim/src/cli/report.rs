@@ -122,6 +122,8 @@ pub(crate) enum ReportError {
     Twice { file: String, shard: u64, of: u64, other: String },
     #[error("{file}: found seed {seed} more than once; expected each once")]
     Again { file: String, seed: Seed },
+    #[error("{file}: found {found} {what}; expected {expected}, as its {like} say")]
+    Counts { file: String, what: &'static str, found: u64, expected: u64, like: &'static str },
 }
 
 impl Report {
@@ -163,6 +165,7 @@ impl Report {
             return Err(ReportError::Shards { file, shards, of }.into());
         }
         report.check_seeds(&file)?;
+        report.check_counts(&file)?;
         Ok(report)
     }
 
@@ -186,6 +189,22 @@ impl Report {
             Some(two) => Err(ReportError::Again { file: file.to_owned(), seed: two[1].1 }),
             None => Ok(()),
         }
+    }
+
+    /// Makes sure that what is counted of the seeds is counted of all and only of them.
+    fn check_counts(&self, file: &str) -> Result<(), ReportError> {
+        let seeds = self.seeds.iter().map(|seeds| seeds.count).fold(0, u64::saturating_add);
+        let (runs, failed) = (self.tally.runs(), self.tally.failures());
+        for (what, found, expected, like) in [
+            ("runs", runs, seeds, "seeds"),
+            ("failing seeds", self.failures.seeds(), failed, "runs"),
+        ] {
+            if found != expected {
+                let file = file.to_owned();
+                return Err(ReportError::Counts { file, what, found, expected, like });
+            }
+        }
+        Ok(())
     }
 
     /// Adds up reports, each with the name of its file.

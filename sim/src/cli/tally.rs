@@ -98,17 +98,18 @@ impl Tally {
         *self.outcomes.entry(Outcome::Failed).or_default() += 1;
     }
 
-    /// Adds what another part of a sweep came to.
+    /// Adds what another part of a sweep came to. Sums stop at the largest number: what a file claims may
+    /// be anything.
     pub(crate) fn join(&mut self, other: &Tally) {
-        for (outcome, runs) in &other.outcomes {
-            *self.outcomes.entry(*outcome).or_default() += runs;
+        for (outcome, &runs) in &other.outcomes {
+            add(self.outcomes.entry(*outcome).or_default(), runs);
         }
-        self.operations += other.operations;
-        self.messages += other.messages;
-        self.virtual_ms += other.virtual_ms;
+        add(&mut self.operations, other.operations);
+        add(&mut self.messages, other.messages);
+        add(&mut self.virtual_ms, other.virtual_ms);
         self.faults.join(&other.faults);
-        for (name, count) in &other.counts {
-            *self.counts.entry(name.clone()).or_default() += count;
+        for (name, &count) in &other.counts {
+            add(self.counts.entry(name.clone()).or_default(), count);
         }
     }
 
@@ -119,7 +120,12 @@ impl Tally {
 
     /// How many runs there were.
     pub(crate) fn runs(&self) -> u64 {
-        self.outcomes.values().sum()
+        self.outcomes.values().copied().fold(0, u64::saturating_add)
+    }
+
+    /// How many runs say something against the engine or the simulator.
+    pub(crate) fn failures(&self) -> u64 {
+        self.of(Outcome::Failed).saturating_add(self.of(Outcome::NotDeterministic))
     }
 
     /// Rare events that no run reached.
@@ -247,6 +253,11 @@ impl Tally {
     fn virtual_seconds(&self) -> f64 {
         self.virtual_ms as f64 / 1_000.0
     }
+}
+
+/// Adds to a sum, which stops at the largest number.
+pub(crate) fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
 }
 
 /// How long a sweep took.

@@ -1,8 +1,9 @@
 //! Writes the files that runs leave.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use super::file::{FileError, named};
 
@@ -29,18 +30,37 @@ fn put(path: &Path, content: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Makes sure, as far as can be told beforehand, that [`write`] could put files at `files` and below
-/// `folders`. Returns all that stands in the way.
+/// Makes sure, as far as can be told beforehand, that [`write`] could put files at `files`, each in its own
+/// place, and below `folders`. Returns all that stands in the way.
 pub(crate) fn check<'a>(
     files: impl IntoIterator<Item = &'a PathBuf>,
     folders: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Vec<FileError> {
-    let files = files.into_iter().map(|path| (path, can_be_written(path)));
+    let files: Vec<&PathBuf> = files.into_iter().collect();
+    let checked = files.iter().map(|&path| (path, can_be_written(path)));
     let folders = folders.into_iter().map(|path| (path, can_hold_files(path)));
     let failed = |(path, checked): (&PathBuf, io::Result<()>)| {
         checked.err().map(|reason| FileError::Write { file: named(path), reason })
     };
-    files.chain(folders).filter_map(failed).collect()
+    let mut places = BTreeSet::new();
+    let shared = files.iter().filter(|path| {
+        let place = place(path);
+        place.is_some_and(|place| !places.insert(place))
+    });
+    let shared = shared.map(|path| FileError::Shared { file: named(path) });
+    checked.chain(folders).filter_map(failed).chain(shared).collect()
+}
+
+/// Where the file stands that is replaced, or will; `None` if the path is written to and nothing is replaced.
+fn place(path: &Path) -> Option<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() || names_what_is_open(path) => None,
+        Ok(_) => path.canonicalize().ok(),
+        Err(_) => match folder(path).canonicalize() {
+            Ok(folder) => Some(folder.join(path.file_name()?)),
+            Err(_) => absolute(path).ok(),
+        },
+    }
 }
 
 fn can_be_written(path: &Path) -> io::Result<()> {
@@ -128,6 +148,19 @@ mod tests {
         assert_eq!(said.len(), 3, "{said:?}");
         assert!(said.iter().all(|said| said.contains("cannot be written")), "{said:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was left");
+    }
+
+    #[test]
+    fn two_outputs_into_one_file_are_refused_however_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        for (one, other) in [("file", "./file"), ("new", "./new"), ("no/new", "no/./new")] {
+            let said = check(&[at(one), at(other)], []).pop().unwrap().to_string();
+            assert!(said.ends_with("found for two outputs; expected a file for each"), "{said}");
+        }
+        assert!(check(&[at("file"), at("new")], []).is_empty());
+        assert!(check(&["/dev/null".into(), "/dev/null".into()], []).is_empty());
     }
 
     #[cfg(unix)]

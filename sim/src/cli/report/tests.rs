@@ -32,6 +32,17 @@ fn shards_add_up() {
 }
 
 #[test]
+fn absurd_counts_add_up_to_the_largest_number() {
+    let mut odd = report(1, &[4]);
+    let most = u64::MAX.to_string();
+    let json = serde_json::to_string(&odd.tally).unwrap();
+    let json = json.replace("\"messages\":1200", &format!("\"messages\":{most}"));
+    odd.tally = serde_json::from_str(&json).unwrap();
+    let sum = merged(&[report(0, &[5]), odd]).unwrap();
+    assert!(serde_json::to_string(&sum.tally).unwrap().contains(&most));
+}
+
+#[test]
 fn shards_that_are_there_twice_or_differ_are_refused() {
     let mut odd = report(4, &[1]);
     let said = merged(&[report(0, &[5, 6, 7]), odd.clone()]).unwrap_err();
@@ -116,6 +127,13 @@ fn a_report_reads_what_it_writes_and_refuses_the_rest() {
     let far = text.replace("\"first\": \"0x1\"", "\"first\": \"0xffffffffffffffff\"");
     let far = far.replace("\"count\": 1", "\"count\": 2");
     assert!(refused(&far).contains("at a distance of 2 and below 2^64"), "{far}");
+    for (from, to, said) in [
+        ("\"failed\": 1", "\"failed\": 7", "found 7 runs; expected 1, as its seeds say"),
+        ("\"others\": 0", "\"others\": 4", "found 5 failing seeds; expected 1, as its runs say"),
+    ] {
+        let odd = text.replace(from, to);
+        assert!(odd != text && refused(&odd).ends_with(said), "{odd}");
+    }
     std::fs::write(&path, &text).unwrap();
     assert_eq!(Report::read(&path).unwrap().to_json(folder.path()), text);
 }
