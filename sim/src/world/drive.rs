@@ -403,7 +403,7 @@ impl super::shared::Peer {
     fn becomes(&self, mut image: Image) {
         let mut now = self.image.borrow_mut();
         image.promise = now.promise;
-        image.keep_snapshot_of(&now);
+        image.keep_snapshots_of(&now);
         image.contents.reopened();
         self.is_set_back();
         let held: VersionVector = image.contents.held.vector();

@@ -106,9 +106,10 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
     });
     poll_fn(|context| {
         let polled = parts.as_mut().poll(context);
+        // What was sent at the last moment was sent under the name of that moment.
+        world.authors_as(me, workspace.peer_id());
+        world.judge_told(me);
         if !peer.fuse.blown() {
-            world.authors_as(me, workspace.peer_id());
-            world.judge_told(me);
             let now = Some(workspace.revision());
             if std::mem::replace(&mut revision, now) != now {
                 look(world, me, &workspace);

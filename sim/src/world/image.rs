@@ -20,8 +20,9 @@ pub(crate) struct Image {
     pub(crate) promise: Option<Promise>,
     /// What the records say, kept up with every append.
     pub(crate) contents: Contents,
-    /// The same as the snapshot says.
-    by_snapshot: Contents,
+    /// The same as each snapshot says that was ever kept, by the hash of its bytes: a disk that lies may
+    /// show any of them again.
+    by_snapshot: BTreeMap<[u8; 32], Rc<Contents>>,
     /// The same as the base says.
     by_base: Contents,
     /// Durable records at the end of the log that are gone.
@@ -84,18 +85,18 @@ impl Image {
         let gone = (first.saturating_sub(self.first) as usize).min(self.records.len());
         let dropped = self.records.drain(..gone);
         let dropped = dropped.filter_map(|bytes| Record::decode(&bytes).ok()).collect();
-        if self.lost > 0 {
+        if self.lost > 0
+            && let Some(snapshot) = &self.snapshot
+            && let Some(told) = self.by_snapshot.get(blake3::hash(&snapshot.bytes).as_bytes())
+        {
             // Whoever recovers has what the snapshot tells, of consents too.
-            let mut told = std::mem::take(&mut self.by_snapshot);
             self.contents.held.extend(&told.held, &base.vector);
-            if let Some(snapshot) = &self.snapshot {
-                self.contents.misled |= told.misled;
-                // Of consents the later word counts.
-                if snapshot.position > self.end() {
-                    self.contents.shared.append(&mut told.shared);
-                }
-                self.contents.forks.append(&mut told.forks);
+            self.contents.misled |= told.misled;
+            // Of consents the later word counts.
+            if snapshot.position > self.end() {
+                self.contents.shared.extend(&told.shared);
             }
+            self.contents.forks.extend(&told.forks);
         }
         if let Some(Handed { held, altered }) = handed {
             self.contents.held.extend(held, &base.vector);
@@ -116,12 +117,13 @@ impl Image {
 
     /// Takes the place of the snapshot before.
     pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
+        let hash = blake3::hash(&snapshot.bytes);
+        self.by_snapshot.insert(hash.into(), Rc::new(self.contents.clone()));
         self.snapshot = Some(snapshot);
-        self.by_snapshot = self.contents.clone();
     }
 
-    /// The snapshot that lay beside `before` tells what it told.
-    pub(crate) fn keep_snapshot_of(&mut self, before: &Image) {
+    /// The snapshots that were kept beside `before` tell what they told.
+    pub(crate) fn keep_snapshots_of(&mut self, before: &Image) {
         self.by_snapshot = before.by_snapshot.clone();
     }
 

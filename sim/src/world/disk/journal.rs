@@ -4,7 +4,8 @@
 //! rot does to it: groups stand one after another in a file filled up with zeros, each begins
 //! with the number of its items and ends with a checksum; a buffer writes them out 8 KiB at a
 //! time. Recovery takes what does not parse for the unfinished tail and cuts it off without a
-//! word, wherever it stands. Where all parses and a checksum or a count is wrong, it refuses.
+//! word, wherever it stands. Where all parses and a checksum or a count is wrong, it refuses, but for
+//! the last group: the store cuts such a one off before fjall looks (`store/disk/tail.rs`).
 //! There are no tables beside it: everything is read back from this one file.
 
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ const BUFFER_BYTES: usize = 8 * 1024;
 const TRAILER: [u8; 4] = *b"SIMJ";
 
 const START: u8 = 1;
+/// A start tag with the count of items and the group's number.
+const START_BYTES: usize = 13;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 
@@ -50,6 +53,15 @@ struct Recovered {
     groups: Vec<Group>,
     /// Where the last whole group ends.
     end: usize,
+}
+
+impl Recovered {
+    /// Whether a group stands behind the one that comes next.
+    fn is_followed(&self, bytes: &[u8]) -> bool {
+        let number = (self.groups.len() as u64 + 1).to_le_bytes();
+        let begins = |head: &[u8]| head[0] == START && head[START_BYTES - number.len()..] == number;
+        bytes[self.end..].windows(START_BYTES).any(begins)
+    }
 }
 
 impl SimJournal {
@@ -216,10 +228,19 @@ fn encode(number: u64, group: &Group) -> Vec<Vec<u8>> {
     parts
 }
 
-/// What stands in a file, up to where it does not parse. The error says why it is refused.
+/// What stands in a file, up to where it does not parse, or to a last group that is not whole. The error
+/// says why it is refused.
 fn recover(bytes: &[u8]) -> Result<Recovered, &'static str> {
-    let mut reader = Reader { bytes, at: 0 };
     let mut recovered = Recovered { groups: Vec::new(), end: 0 };
+    match parse(bytes, &mut recovered) {
+        Err(flaw) if recovered.is_followed(bytes) => Err(flaw),
+        Err(_) | Ok(()) => Ok(recovered),
+    }
+}
+
+/// Reads whole groups as long as there are some. The error says what is wrong with the one after them.
+fn parse(bytes: &[u8], recovered: &mut Recovered) -> Result<(), &'static str> {
+    let mut reader = Reader { bytes, at: 0 };
     let mut open: Option<(u32, Group, blake3::Hasher)> = None;
     while let Some(tag) = reader.byte() {
         match (tag, &mut open) {
@@ -253,7 +274,7 @@ fn recover(bytes: &[u8]) -> Result<Recovered, &'static str> {
             _ => break,
         }
     }
-    Ok(recovered)
+    Ok(())
 }
 
 struct Reader<'a> {
