@@ -2,34 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::id::{Dot, PeerId};
 
 /// For each author the highest sequence covered; an absent author counts as 0.
 ///
 /// Vectors form a lattice under [`join`](Self::join); [`covers`](Self::covers) is its order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Its rows lie sorted in one piece: looking an author up is O(log n), adding one O(n).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "BTreeMap<PeerId, u64>")]
-pub struct VersionVector(BTreeMap<PeerId, u64>);
+pub struct VersionVector(Vec<(PeerId, u64)>);
 
 impl VersionVector {
     /// The vector that covers nothing.
     pub const fn new() -> Self {
-        VersionVector(BTreeMap::new())
+        VersionVector(Vec::new())
     }
 
     /// The highest sequence covered of `peer`; 0 if none.
     pub fn get(&self, peer: PeerId) -> u64 {
-        self.0.get(&peer).copied().unwrap_or(0)
+        self.find(peer).map_or(0, |place| self.0[place].1)
     }
 
     /// Raises `peer` to `sequence`; never lowers.
     pub fn raise(&mut self, peer: PeerId, sequence: u64) {
-        if sequence > 0 {
-            let known = self.0.entry(peer).or_insert(0);
-            *known = sequence.max(*known);
+        match self.find(peer) {
+            Ok(place) => self.0[place].1 = sequence.max(self.0[place].1),
+            Err(_) if sequence == 0 => {}
+            Err(place) => self.0.insert(place, (peer, sequence)),
         }
+    }
+
+    /// Where the author's row is, or else belongs.
+    fn find(&self, peer: PeerId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&peer, |row| row.0)
     }
 
     /// Whether `dot` lies within this vector.
@@ -39,19 +46,28 @@ impl VersionVector {
 
     /// Whether everything in `other` lies within this vector.
     pub fn covers(&self, other: &VersionVector) -> bool {
-        other.0.iter().all(|(&peer, &sequence)| sequence <= self.get(peer))
+        other.iter().all(|(peer, sequence)| sequence <= self.get(peer))
     }
 
     /// The least vector that covers both.
     pub fn join(&mut self, other: &VersionVector) {
-        for (&peer, &sequence) in &other.0 {
-            self.raise(peer, sequence);
+        let mut missing = Vec::new();
+        for (peer, sequence) in other.iter() {
+            match self.find(peer) {
+                Ok(place) => self.0[place].1 = sequence.max(self.0[place].1),
+                Err(_) => missing.push((peer, sequence)),
+            }
+        }
+        if !missing.is_empty() {
+            self.0.append(&mut missing);
+            // A stable sort merges two sorted runs in one pass.
+            self.0.sort_by_key(|row| row.0);
         }
     }
 
     /// Authors with their highest sequence, in the order of their ids; no zeros.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (PeerId, u64)> + '_ {
-        self.0.iter().map(|(&peer, &sequence)| (peer, sequence))
+        self.0.iter().copied()
     }
 
     /// How many authors are known.
@@ -65,20 +81,26 @@ impl VersionVector {
     }
 }
 
+impl Serialize for VersionVector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
 impl From<BTreeMap<PeerId, u64>> for VersionVector {
-    fn from(mut rows: BTreeMap<PeerId, u64>) -> Self {
-        rows.retain(|_, sequence| *sequence > 0);
-        VersionVector(rows)
+    fn from(rows: BTreeMap<PeerId, u64>) -> Self {
+        rows.into_iter().collect()
     }
 }
 
 impl FromIterator<(PeerId, u64)> for VersionVector {
     fn from_iter<I: IntoIterator<Item = (PeerId, u64)>>(rows: I) -> Self {
-        let mut vector = VersionVector::new();
-        for (peer, sequence) in rows {
-            vector.raise(peer, sequence);
-        }
-        vector
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        rows.retain(|row| row.1 > 0);
+        // The highest of an author comes first, and stays.
+        rows.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(other.1.cmp(&one.1)));
+        rows.dedup_by_key(|row| row.0);
+        VersionVector(rows)
     }
 }
 

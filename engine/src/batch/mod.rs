@@ -128,7 +128,7 @@ impl Batch {
     /// the hashes that the table states. Two equal pairs mean equal histories of that author.
     pub fn running_hashes(&self) -> Vec<(Dot, Hash)> {
         let mut chains: Vec<Hash> = self.authors.iter().map(|row| row.hash).collect();
-        let mut scratch = Vec::new();
+        let mut scratch = Vec::with_capacity(256);
         let links = self.dots().zip(self.entries());
         links
             .map(|(dot, entry)| {

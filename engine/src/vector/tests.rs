@@ -24,8 +24,7 @@ proptest! {
         let other_bound = joined(&join, &extra);
         prop_assert!(other_bound.covers(&join));
         for (peer, sequence) in join.iter() {
-            let mut lower = join.clone();
-            lower.0.insert(peer, sequence - 1);
+            let lower: VersionVector = join.iter().map(|row| if row.0 == peer { (peer, sequence - 1) } else { row }).collect();
             prop_assert!(!lower.covers(&a) || !lower.covers(&b), "{peer} could be lower");
         }
     }
@@ -47,6 +46,22 @@ proptest! {
     fn vector_covers_exactly_the_dots_up_to_it(a in vector(), dot in dot()) {
         let alone: VersionVector = [(dot.peer, dot.sequence)].into_iter().collect();
         prop_assert_eq!(a.covers_dot(dot), a.covers(&alone));
+    }
+
+    #[test]
+    fn vector_is_the_map_of_highest_sequences(rows in proptest::collection::vec(dot(), 0..20)) {
+        let rows = || rows.iter().map(|dot| (dot.peer, dot.sequence));
+        let mut highest = BTreeMap::new();
+        let mut raised = VersionVector::new();
+        let mut joined = VersionVector::new();
+        for (peer, sequence) in rows() {
+            highest.entry(peer).and_modify(|known| *known = sequence.max(*known)).or_insert(sequence);
+            raised.raise(peer, sequence);
+            joined.join(&[(peer, sequence)].into_iter().collect());
+        }
+        prop_assert!(raised.iter().eq(highest));
+        prop_assert_eq!(&joined, &raised);
+        prop_assert_eq!(rows().collect::<VersionVector>(), raised);
     }
 
     #[test]

@@ -32,9 +32,10 @@ impl User {
     /// Both learn what the other may have told.
     pub(super) fn meets(&mut self, other: &mut User) {
         fn share<T: Ord + Copy>(one: &mut BTreeSet<T>, two: &mut BTreeSet<T>) {
-            // Unions of whole sets are linear; inserting one by one is not.
-            *one = &*one | &*two;
-            two.clone_from(one);
+            // Who meets often tells little that is new.
+            let news: Vec<T> = one.difference(two).copied().collect();
+            one.extend(two.difference(&*one).copied().collect::<Vec<T>>());
+            two.extend(news);
         }
         share(&mut self.known, &mut other.known);
         share(&mut self.removed, &mut other.removed);

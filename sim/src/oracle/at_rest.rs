@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use graphshell_sync::store::medium::Change;
 
 use super::Finding;
@@ -53,7 +53,11 @@ impl AtRest {
         for (_, edits) in plan.steps.iter().filter_map(|step| step.action.edits()) {
             edits.iter().for_each(&mut note);
         }
-        let texts = AhoCorasick::new(texts).expect("a plan's texts are few and short");
+        // Each run builds one; it searches too little to make up for a faster kind.
+        let texts = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(texts)
+            .expect("a plan's texts are few and short");
         AtRest { texts, nonces: RefCell::default() }
     }
 

@@ -18,19 +18,22 @@ pub(crate) fn judge(view: &View) -> Result<(), Finding> {
         let last = before.get(entry.peer_id);
         let own = entry.version_vector.get(entry.peer_id);
         let unseen = entry.version_vector.iter().find(|&(peer, seq)| before.get(peer) < seq);
-        let mut operations = vec![entry.dot()];
-        let wrong = if entry.sequence != last + 1 {
-            Some(format!("expected its author's entry {}", last + 1))
-        } else if own != last {
-            Some(format!("its vector covers {own} of its own author, expected {last}"))
-        } else if let Some((peer, sequence)) = unseen {
-            operations.push(Dot { peer, sequence });
-            Some("the first entry stands before the second, which its author had seen".to_owned())
-        } else {
-            None
+        let wrong = |cause: Option<Dot>, detail: String| Finding {
+            property: PROPERTY,
+            peers: vec![view.peer],
+            operations: std::iter::once(entry.dot()).chain(cause).collect(),
+            detail,
         };
-        if let Some(detail) = wrong {
-            return Err(Finding { property: PROPERTY, peers: vec![view.peer], operations, detail });
+        if entry.sequence != last + 1 {
+            return Err(wrong(None, format!("expected its author's entry {}", last + 1)));
+        }
+        if own != last {
+            let detail = format!("its vector covers {own} of its own author, expected {last}");
+            return Err(wrong(None, detail));
+        }
+        if let Some((peer, sequence)) = unseen {
+            let detail = "the first entry stands before the second, which its author had seen";
+            return Err(wrong(Some(Dot { peer, sequence }), detail.to_owned()));
         }
         before.raise(entry.peer_id, entry.sequence);
     }

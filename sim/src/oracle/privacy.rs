@@ -69,17 +69,16 @@ pub(crate) fn judge_text(
     content: bool,
     frame: &[u8],
 ) -> Result<(), Finding> {
-    match texts.find(frame).filter(|_| !content) {
-        None => Ok(()),
-        Some(text) => {
-            let detail = format!("{text:?} in a frame that holds no entries");
-            Err(Finding {
-                property: "texts travel in entries alone",
-                detail,
-                ..finding(peer, to, "")
-            })
-        }
+    if content {
+        return Ok(());
     }
+    let Some(text) = texts.find(frame) else { return Ok(()) };
+    Err(Finding {
+        property: "texts travel in entries alone",
+        peers: vec![peer, to],
+        operations: Vec::new(),
+        detail: format!("{text:?} in a frame that holds no entries"),
+    })
 }
 
 /// Whether a request brings entries.

@@ -109,20 +109,21 @@ impl Edit {
     }
 
     /// The names of the nodes that the edit names.
-    pub fn nodes(&self) -> Vec<&str> {
-        match self {
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        let (one, other) = match self {
             Edit::AddNode { node, .. }
             | Edit::SetTitle { node, .. }
             | Edit::SetUrl { node, .. }
             | Edit::Move { node, .. }
             | Edit::Pin { node, .. }
             | Edit::RemoveNode { node }
-            | Edit::RestoreNode { node } => vec![node],
+            | Edit::RestoreNode { node } => (Some(node), None),
             Edit::AddEdge { from, to, .. }
             | Edit::AssertEdge { from, to }
             | Edit::RemoveEdge { from, to, .. }
-            | Edit::Visit { from, to, .. } => vec![from, to],
-            Edit::Clear | Edit::Unknown { .. } => Vec::new(),
-        }
+            | Edit::Visit { from, to, .. } => (Some(from), Some(to)),
+            Edit::Clear | Edit::Unknown { .. } => (None, None),
+        };
+        one.into_iter().chain(other).map(String::as_str)
     }
 }
