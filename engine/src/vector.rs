@@ -51,17 +51,8 @@ impl VersionVector {
 
     /// The least vector that covers both.
     pub fn join(&mut self, other: &VersionVector) {
-        let mut missing = Vec::new();
-        for (peer, sequence) in other.iter() {
-            match self.find(peer) {
-                Ok(place) => self.0[place].1 = sequence.max(self.0[place].1),
-                Err(_) => missing.push((peer, sequence)),
-            }
-        }
-        if !missing.is_empty() {
-            self.0.append(&mut missing);
-            // A stable sort merges two sorted runs in one pass.
-            self.0.sort_by_key(|row| row.0);
+        if !self.covers(other) {
+            *self = self.iter().chain(other.iter()).collect();
         }
     }
 

@@ -125,7 +125,7 @@ pub fn all() -> impl Iterator<Item = &'static str> {
     COMMON.into_iter().chain(RARE).chain(SELDOM).chain(engine)
 }
 
-/// Whether a run may count this. Asked when a run counts it first.
+/// Whether a run may count this.
 pub(crate) fn is_declared(name: &str) -> bool {
     let lists = [&COMMON[..], &RARE, &SELDOM];
     lists.iter().any(|list| list.binary_search(&name).is_ok())

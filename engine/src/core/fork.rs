@@ -23,7 +23,7 @@ use crate::wire::{Exclusion, Frontier, FrontierRow, Reject};
 /// The change of the own incarnation, while it is under way.
 #[derive(Debug)]
 pub(super) struct Healing {
-    /// The last own entry that stays.
+    /// The last own entry that stays, as far as is known.
     after: u64,
     /// Where the search for own entries in the log goes on; `None` before it begins.
     next: Option<u64>,
@@ -37,6 +37,8 @@ pub(super) struct Healing {
 
 #[derive(Debug)]
 struct LostEntry {
+    /// Under the old name.
+    sequence: u64,
     flags: u8,
     kind: u16,
     timestamp_ms: u64,
@@ -231,6 +233,7 @@ impl Core {
                 }
                 if entry.sequence > healing.after {
                     healing.lost.push(LostEntry {
+                        sequence: entry.sequence,
                         flags: entry.flags,
                         kind: entry.kind,
                         timestamp_ms: entry.timestamp_ms,
@@ -247,9 +250,13 @@ impl Core {
         if let Some(unsealed) = self.take_unsealed() {
             self.heal_loaded(&[Arc::new(unsealed)]);
         }
+        let elsewhere = self.known_elsewhere();
         let Some(healing) = &mut self.healing else { return };
         healing.submitted = true;
-        let (after, lost) = (healing.after, std::mem::take(&mut healing.lost));
+        // Others may have shown until now that they have more of it.
+        healing.after = healing.after.max(elsewhere);
+        let (after, mut lost) = (healing.after, std::mem::take(&mut healing.lost));
+        lost.retain(|entry| entry.sequence > after);
         self.counters.note_many(Counter::AuthoredAnew, lost.len() as u64);
         let device = self.config.device;
         let incarnation = self.next_incarnation;

@@ -292,6 +292,13 @@ pub(crate) struct ReportArgs {
     pub(crate) demand_probes: bool,
 }
 
+impl ReportArgs {
+    /// The files that are asked for.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.report.iter().chain(&self.ci.junit)
+    }
+}
+
 /// How a CI server is told.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CiArgs {

@@ -51,10 +51,6 @@ pub(crate) fn watch(
                         break;
                     }
                 }
-                Err(_) if silence >= patience => {
-                    child.end();
-                    return Ok(Ended::Hung);
-                }
                 Err(RecvTimeoutError::Timeout) => silence += BEAT,
                 // It has nothing more to say, and is about to end as a rule.
                 Err(RecvTimeoutError::Disconnected) => match child.0.try_wait()? {
@@ -65,6 +61,10 @@ pub(crate) fn watch(
                         silence += PAUSE;
                     }
                 },
+            }
+            if silence > patience {
+                child.end();
+                return Ok(Ended::Hung);
             }
         }
         // The reader ends with the program.

@@ -279,7 +279,7 @@ impl Kind {
     }
 
     fn count(&mut self, faults: &BTreeSet<String>, seeds: u64) {
-        self.seeds += seeds;
+        self.seeds = self.seeds.saturating_add(seeds);
         self.common_faults.retain(|fault| faults.contains(fault));
     }
 }

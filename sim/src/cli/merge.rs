@@ -4,7 +4,8 @@ use super::args::MergeArgs;
 use super::exit::Exit;
 use super::output::Output;
 use super::report::{Report, SweepOutput};
-use super::{Error, complain};
+use super::write::check;
+use super::{Error, complain, complain_of};
 
 /// Reads all reports, adds them up and prints the sum.
 pub(crate) fn merge(args: &MergeArgs, output: &mut Output) -> Result<Exit, Error> {
@@ -15,7 +16,8 @@ pub(crate) fn merge(args: &MergeArgs, output: &mut Output) -> Result<Exit, Error
             Err(error) => complain(&error),
         }
     }
-    if reports.len() < args.files.len() {
+    let trouble = complain_of(check(args.reports.files(), []));
+    if reports.len() < args.files.len() || trouble != Exit::Held {
         return Ok(Exit::BadInput);
     }
     let sum = Report::merge(reports)?;

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<Exit, Error> {
         return Ok(Exit::Held);
     }
     let seeds = seeds(args)?;
-    let files = args.reports.report.iter().chain(&args.reports.ci.junit);
+    let files = args.reports.files();
     let trouble = complain_of(check(files, args.capsules.iter().chain(&args.explanations)));
     if trouble != Exit::Held {
         return Ok(trouble);

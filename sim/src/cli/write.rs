@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Component, Path, PathBuf};
 
 use super::file::{FileError, named};
+
+/// Most links in a row that are followed to a file that there is not yet; as Linux does.
+const MAX_LINKS: usize = 40;
 
 /// Puts `content` into the file at `path`, with the folders above it: all of it or nothing.
 ///
@@ -53,13 +56,36 @@ pub(crate) fn check<'a>(
 
 /// Where the file stands that is replaced, or will; `None` if the path is written to and nothing is replaced.
 fn place(path: &Path) -> Option<PathBuf> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() || names_what_is_open(path) => None,
-        Ok(_) => path.canonicalize().ok(),
-        Err(_) => match folder(path).canonicalize() {
-            Ok(folder) => Some(folder.join(path.file_name()?)),
-            Err(_) => absolute(path).ok(),
-        },
+    let special = |found: fs::Metadata| !found.is_file() || names_what_is_open(path);
+    if fs::metadata(path).is_ok_and(special) {
+        return None;
+    }
+    let mut path = path.to_owned();
+    // A link to nothing is followed, too; a ring of links leads nowhere.
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) if !path.exists() => path = folder(&path).join(target),
+            _ => break,
+        }
+    }
+    let (stands, rest) = standing(&path);
+    let mut place = stands.canonicalize().ok()?;
+    for part in rest.components() {
+        match part {
+            Component::ParentDir => _ = place.pop(),
+            part => place.push(part),
+        }
+    }
+    Some(place)
+}
+
+/// The innermost part of a path that there is already, and the rest of it.
+fn standing(path: &Path) -> (&Path, &Path) {
+    let stands = path.ancestors().find(|above| above.exists());
+    let stands = stands.filter(|above| !above.as_os_str().is_empty());
+    match stands.and_then(|stands| Some((stands, path.strip_prefix(stands).ok()?))) {
+        Some(parts) => parts,
+        None => (Path::new("."), path),
     }
 }
 
@@ -77,8 +103,7 @@ fn can_be_written(path: &Path) -> io::Result<()> {
 
 /// Tries it in the innermost folder that there is already.
 fn can_hold_files(path: &Path) -> io::Result<()> {
-    let stands = path.ancestors().find(|above| above.as_os_str().is_empty() || above.exists());
-    let stands = stands.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (stands, _) = standing(path);
     let probe = stands.join(format!(".{}.tmp", std::process::id()));
     File::create(&probe)?;
     // Whoever has the same process id on another machine may be as far.
@@ -155,7 +180,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "").unwrap();
-        for (one, other) in [("file", "./file"), ("new", "./new"), ("no/new", "no/./new")] {
+        for (one, other) in [
+            ("file", "./file"),
+            ("new", "./new"),
+            ("no/new", "no/./new"),
+            ("new", "no/../new"),
+            ("no/new", "no/deep/../new"),
+        ] {
             let said = check(&[at(one), at(other)], []).pop().unwrap().to_string();
             assert!(said.ends_with("found for two outputs; expected a file for each"), "{said}");
         }
@@ -170,6 +201,7 @@ mod tests {
         let (target, link) = (folder.path().join("kept/report"), folder.path().join("link"));
         fs::create_dir(folder.path().join("kept")).unwrap();
         std::os::unix::fs::symlink("kept/report", &link).unwrap();
+        assert_eq!(check([&link, &target], []).len(), 1, "both are one file");
         for content in ["into nothing", "two"] {
             write(&link, content).unwrap();
             assert!(link.is_symlink() && !target.is_symlink());

@@ -33,11 +33,8 @@ impl World {
     /// Copies a peer's disk and keyring aside.
     pub(crate) fn back_up(&self, me: usize) {
         let peer = &self.peers[me];
-        let image = peer.image.borrow().clone();
-        // A name is on the disk before the device goes by it.
-        let found = [peer.drive.as_ref().and_then(Drive::back_up), image.contents.name];
-        let names = found.into_iter().chain([peer.author.get()]).flatten().collect();
-        *peer.backup.borrow_mut() = Some((image, names));
+        peer.drive.iter().for_each(Drive::back_up);
+        *peer.backup.borrow_mut() = Some(peer.image.borrow().clone());
         self.note(me, "is backed up", &[]);
         self.count("backups");
     }
@@ -46,12 +43,12 @@ impl World {
     /// a copy nothing happens. Says how many entries it holds no more.
     pub(crate) fn restore(&self, me: usize, with_witness: bool) -> u64 {
         let peer = &self.peers[me];
-        let Some((mut image, names)) = peer.backup.borrow().clone() else {
+        let Some(mut image) = peer.backup.borrow().clone() else {
             self.note(me, "has no backup to be restored from", &[]);
             return 0;
         };
         if with_witness {
-            peer.forgot_as.borrow_mut().extend(names);
+            peer.forgets.set(true);
         } else {
             image.promise = peer.image.borrow().promise;
         }

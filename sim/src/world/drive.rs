@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::iter;
 
 use graphshell_sync::ports::Opened;
-use graphshell_sync::{PeerId, Record, Snapshot, VersionVector};
+use graphshell_sync::{Record, Snapshot, VersionVector};
 
 use super::choice::Topic;
 use super::disk::{DiskImage, Guilt, SimDisk, Stop, journal, medium};
@@ -134,11 +134,8 @@ impl Drive {
 
     /// Copies disk and memory of it aside; tells the name that may be found on the copy, if one was being
     /// written.
-    pub(crate) fn back_up(&self) -> Option<PeerId> {
-        let kept = self.kept.borrow().clone();
-        let name = kept.in_flight.as_ref().and_then(What::name);
-        *self.backup.borrow_mut() = Some((self.disk.copy(), kept));
-        name
+    pub(crate) fn back_up(&self) {
+        *self.backup.borrow_mut() = Some((self.disk.copy(), self.kept.borrow().clone()));
     }
 
     /// Puts the copy in the disk's place.
@@ -181,7 +178,7 @@ impl Drive {
         world.judge(shows.snapshot_is_one_of(snapshots.as_ref(), new, guilt.rest || guilt.log));
         if let Some(new) = new.filter(|&new| opened.snapshot.as_ref() == Some(new)) {
             // Nothing was written since it was begun, so it tells what the log does.
-            peer.image.borrow_mut().keep_snapshot(new.clone());
+            peer.image.borrow_mut().keep_snapshot(new.clone(), true);
         }
         if !acknowledged {
             let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow()));

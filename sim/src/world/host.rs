@@ -67,7 +67,11 @@ pub(crate) async fn live(world: &Rc<World>, me: usize) {
             return pending().await;
         }
     };
-    world.authors_as(me, workspace.peer_id());
+    let name = workspace.peer_id();
+    if peer.forgets.take() && world.author(name).is_some() {
+        peer.forgot_as.borrow_mut().insert(name);
+    }
+    world.authors_as(me, name);
     let listed = workspace.forks();
     world.judge(forks::judge_listed(me, &peer.image.borrow().contents.forks, &listed));
     for (author, common) in listed {

@@ -20,8 +20,8 @@ pub(crate) struct Image {
     pub(crate) promise: Option<Promise>,
     /// What the records say, kept up with every append.
     pub(crate) contents: Contents,
-    /// The same as each snapshot says that was ever kept, by the hash of its bytes: a disk that lies may
-    /// show any of them again.
+    /// The same as the snapshot says, by the hash of its bytes; where a disk may lie and show an older one,
+    /// as each says that was ever kept.
     by_snapshot: BTreeMap<[u8; 32], Rc<Contents>>,
     /// The same as the base says.
     by_base: Contents,
@@ -36,8 +36,6 @@ pub(crate) struct Contents {
     pub(crate) held: Holdings,
     /// What devices may do that the workspace is shared with.
     pub(crate) shared: BTreeMap<DeviceId, Access>,
-    /// As whom the device authors once it is opened.
-    pub(crate) name: Option<PeerId>,
     /// The authors whose forks are proven.
     pub(crate) forks: BTreeSet<PeerId>,
     /// Whether a snapshot was joined that a liar altered: what is shown may be what no entry says.
@@ -92,9 +90,9 @@ impl Image {
             // Whoever recovers has what the snapshot tells, of consents too.
             self.contents.held.extend(&told.held, &base.vector);
             self.contents.misled |= told.misled;
-            // Of consents the later word counts.
+            // Of consents the later word counts, also if it took some back.
             if snapshot.position > self.end() {
-                self.contents.shared.extend(&told.shared);
+                self.contents.shared.clone_from(&told.shared);
             }
             self.contents.forks.extend(&told.forks);
         }
@@ -115,8 +113,11 @@ impl Image {
         self.by_base.clone_from(contents);
     }
 
-    /// Takes the place of the snapshot before.
-    pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
+    /// Takes the place of the snapshot before, which a disk that `may_lie` can show again.
+    pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot, may_lie: bool) {
+        if !may_lie {
+            self.by_snapshot.clear();
+        }
         let hash = blake3::hash(&snapshot.bytes);
         self.by_snapshot.insert(hash.into(), Rc::new(self.contents.clone()));
         self.snapshot = Some(snapshot);
@@ -188,9 +189,7 @@ impl Contents {
             Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
             Record::Consent { device, access } => _ = self.shared.insert(*device, *access),
             Record::Disown { author, after } => self.held.disown(*author, *after),
-            Record::Identity { device, incarnation } => {
-                self.name = Some(PeerId::derive(*device, *incarnation));
-            }
+            Record::Identity { .. } => {}
         }
         Ok(())
     }

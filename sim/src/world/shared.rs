@@ -85,8 +85,8 @@ pub(crate) struct Peer {
     /// Its network, while it has power.
     pub(crate) listener: RefCell<Listener>,
     pub(crate) image: RefCell<Image>,
-    /// What was set aside, and the names that it may author as again if that comes back.
-    pub(crate) backup: RefCell<Option<(Image, Vec<PeerId>)>>,
+    /// What was set aside.
+    pub(crate) backup: RefCell<Option<Image>>,
     /// Its disk, if the plan has disks.
     pub(crate) drive: Option<Drive>,
     /// Whether something happened that may cost it its name: its disk or keyring was replaced, failed, or lost
@@ -123,8 +123,10 @@ pub(crate) struct Peer {
     pub(crate) forks: RefCell<Forks>,
     /// As whom it authors.
     pub(crate) author: Cell<Option<PeerId>>,
-    /// As whom it authored when its disk and keyring were replaced together by older ones: then nothing
-    /// told it that it forgot something.
+    /// Whether its disk and keyring were replaced together by older ones since it was last opened: then
+    /// nothing tells it that it forgot something.
+    pub(crate) forgets: Cell<bool>,
+    /// As whom it authored before and, when that had happened, again.
     pub(crate) forgot_as: RefCell<BTreeSet<PeerId>>,
     /// Whether in this life its keyring knew nothing while its log was not empty: then nothing tells it a
     /// crash from a backup.
@@ -225,6 +227,7 @@ impl World {
             cuts: Cell::default(),
             forks: RefCell::default(),
             author: Cell::new(None),
+            forgets: Cell::default(),
             forgot_as: RefCell::default(),
             unwitnessed: Cell::default(),
             untold: Cell::default(),

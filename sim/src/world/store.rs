@@ -9,11 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use graphshell_sync::ports::{Opened, Promise, Store, StoreError, Witness};
-use graphshell_sync::{PeerId, Record, Snapshot};
+use graphshell_sync::{Record, Snapshot};
 use tokio::time::sleep;
 
 use super::choice::{Choice, Topic};
-use super::durable::name_in;
 use super::image::{Handed, Image};
 use super::sealed::SealedStore;
 use super::shared::World;
@@ -89,14 +88,6 @@ impl Writing<'_> {
 }
 
 impl What {
-    /// The name that its device takes with it, if it does.
-    pub(super) fn name(&self) -> Option<PeerId> {
-        match self {
-            What::Records(records) => name_in(records),
-            _ => None,
-        }
-    }
-
     /// It is durable at a peer.
     pub(super) fn keep(self, world: &World, me: usize) {
         match self {
@@ -104,7 +95,8 @@ impl What {
             What::Snapshot(snapshot) => {
                 world.note(me, "has taken a snapshot", &snapshot.bytes);
                 world.count("snapshots");
-                world.peer(me).image.borrow_mut().keep_snapshot(snapshot);
+                let peer = world.peer(me);
+                peer.image.borrow_mut().keep_snapshot(snapshot, peer.drive.is_some());
             }
             What::Base(base, first, handed) => world.rebased(me, base, first, handed.as_ref()),
             What::Promise(promise) => {

@@ -92,6 +92,19 @@ fn shards_are_merged_when_all_are_there_and_of_one_sweep() {
     let other = shard("other.json", "2/2", "0x100");
     let said = refused(&["merge", text(&one), text(&other)]);
     assert!(said.contains("found a sweep of 4 seeds from 0x100 on in 2 shards"), "{said}");
+
+    let both = folder.path().join("both");
+    let said = refused(&[
+        "merge",
+        text(&two),
+        text(&one),
+        "--report",
+        text(&both),
+        "--junit",
+        text(&both),
+    ]);
+    assert!(said.contains("found for two outputs"), "{said}");
+    assert!(!both.exists());
 }
 
 #[cfg(target_os = "linux")]

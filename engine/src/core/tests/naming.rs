@@ -125,3 +125,31 @@ fn what_is_made_again_has_seen_what_the_base_tells_that_was_on_its_way() {
     assert!(seen(bench.core.peer_id()), "what stays under the old name");
     assert!(seen(other.core.peer_id()), "and what that had seen");
 }
+
+#[test]
+fn what_others_show_to_have_while_the_name_changes_is_not_disowned() {
+    let mut restored = Bench::new(1);
+    restored.edit(1, &[add(1)]);
+    restored.settle();
+    let mut other = Bench::new(2);
+    other.push(&restored.batches()[0]);
+    other.edit(2, &[add(2)]);
+    other.settle();
+    restored.edit(3, &[add(3)]);
+    let Some(Output::Append(under_way)) = restored.core.poll_output() else { panic!("an append") };
+    // Somebody shows another first entry of this author while that is on its way.
+    let me = restored.core.authors.get(restored.core.peer_id()).unwrap();
+    restored.core.fork_proven(me, 0, Hash([1; 32]), Hash([2; 32]));
+    let relies = Batch::clone(&other.batches()[1]);
+    restored.ask(Request::Push(PushRequest { batch: relies }));
+    restored.carry_out(Output::Append(under_way));
+    restored.settle();
+    assert!(restored.renamed, "the name is taken");
+    let disowned = restored.log.iter().find_map(|record| match record {
+        Record::Disown { after, .. } => Some(*after),
+        _ => None,
+    });
+    assert_eq!(disowned, Some(1), "the other relies on the first");
+    let anew = restored.batches().last().map(|batch| batch.len());
+    assert_eq!(anew, Some(1), "and that is not made again");
+}

@@ -6,6 +6,9 @@
 //! time. Recovery takes what does not parse for the unfinished tail and cuts it off without a
 //! word, wherever it stands. Where all parses and a checksum or a count is wrong, it refuses, but for
 //! the last group: the store cuts such a one off before fjall looks (`store/disk/tail.rs`).
+//!
+//! The store also refuses what does not parse if another commit follows. Here that stays as nasty as
+//! fjall alone: only then does it fall to the vault to notice that something durable is gone.
 //! There are no tables beside it: everything is read back from this one file.
 
 use std::collections::BTreeMap;
@@ -245,7 +248,7 @@ fn parse(bytes: &[u8], recovered: &mut Recovered) -> Result<(), &'static str> {
     while let Some(tag) = reader.byte() {
         match (tag, &mut open) {
             (START, None) => {
-                let Some(head) = reader.take(12) else { break };
+                let Some(head) = reader.take(START_BYTES - 1) else { break };
                 let count = u32::from_le_bytes(head[..4].try_into().expect("4 of 12 bytes"));
                 open = Some((count, Vec::new(), blake3::Hasher::new()));
             }
