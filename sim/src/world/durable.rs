@@ -48,7 +48,7 @@ impl World {
                     let new = PeerId::derive(*device, *incarnation);
                     let made = |dot: Dot| dot.peer == new || image.contents.held.get(dot).is_some();
                     peer.authored.borrow_mut().retain(|&dot, _| made(dot));
-                    self.authors_as(me, PeerId::derive(*device, *incarnation));
+                    self.authors_as(me, new);
                 }
                 Record::Consent { device, access } => {
                     let mut lowering = peer.lowering.borrow_mut();
@@ -141,7 +141,7 @@ impl World {
 }
 
 /// The name that records tell of, if they do.
-pub(super) fn name_in(records: &[Record]) -> Option<PeerId> {
+fn name_in(records: &[Record]) -> Option<PeerId> {
     records.iter().find_map(|record| match record {
         Record::Identity { device, incarnation } => Some(PeerId::derive(*device, *incarnation)),
         _ => None,
