@@ -90,9 +90,9 @@ impl Image {
             // Whoever recovers has what the snapshot tells, of consents too.
             self.contents.held.extend(&told.held, &base.vector);
             self.contents.misled |= told.misled;
-            // Of consents the later word counts, also if it took some back.
+            // Of consents the later word counts.
             if snapshot.position > self.end() {
-                self.contents.shared.clone_from(&told.shared);
+                self.contents.shared.extend(&told.shared);
             }
             self.contents.forks.extend(&told.forks);
         }
