@@ -67,6 +67,16 @@ struct Kept {
     acknowledged: u64,
     /// Bases that told what the log had lost, each with what it told.
     recoveries: Vec<(Snapshot, Contents)>,
+    /// Whether the base is gone that the log stands on: until there is another, the log may be of no use.
+    baseless: bool,
+}
+
+impl Kept {
+    /// The store has this.
+    fn add(&mut self, what: What) {
+        self.baseless &= !matches!(what, What::Base(..));
+        self.log.push(what);
+    }
 }
 
 impl Drive {
@@ -124,7 +134,7 @@ impl Drive {
         let what = self.kept.borrow_mut().in_flight.take();
         let Some(what) = what else { return };
         if matches!(what, What::Records(_) | What::Base(..)) {
-            self.kept.borrow_mut().log.push(what.clone());
+            self.kept.borrow_mut().add(what.clone());
         }
         what.keep(world, me);
         let image = world.peer(me).image.borrow();
@@ -132,8 +142,7 @@ impl Drive {
         self.recovers.set(self.recovers.get() && image.lost > 0);
     }
 
-    /// Copies disk and memory of it aside; tells the name that may be found on the copy, if one was being
-    /// written.
+    /// Copies disk and memory of it aside.
     pub(crate) fn back_up(&self) {
         *self.backup.borrow_mut() = Some((self.disk.copy(), self.kept.borrow().clone()));
     }
@@ -167,9 +176,7 @@ impl Drive {
         }
         peer.untold.set(shows.lost());
         let acknowledged = shows.is(&peer.image.borrow());
-        let mut usable = true;
-        let mut kept = self.kept.borrow_mut();
-        let in_flight = kept.in_flight.take();
+        let in_flight = self.kept.borrow_mut().in_flight.take();
         let snapshots = peer.image.borrow().snapshot.clone();
         let new = match &in_flight {
             Some(What::Snapshot(snapshot)) => Some(snapshot),
@@ -184,28 +191,25 @@ impl Drive {
             let after = in_flight.as_ref().and_then(|what| what.after(&peer.image.borrow()));
             if let (Some(what), true) = (&in_flight, after.is_some_and(|image| shows.is(&image))) {
                 world.count("writes found though never acknowledged");
-                kept.log.push(what.clone());
-                drop(kept);
+                self.kept.borrow_mut().add(what.clone());
                 what.clone().keep(world, me);
             } else if !guilt.log {
                 world.judge(Err(shows.differs(&peer.image.borrow())));
             } else {
-                drop(kept);
-                usable = self.lost(world, me, &shows, in_flight, guilt.rest);
+                self.lost(world, me, &shows, in_flight, guilt.rest);
             }
         }
         let mut image = peer.image.borrow_mut();
         image.snapshot = opened.snapshot.clone();
         self.recovers.set(recovers || image.lost > 0 || shows.says_loss());
-        if usable {
+        if !self.kept.borrow().baseless {
             // All of the log was read and is as it was written: what rotted there is of no effect.
             self.disk.absolve_log();
         }
     }
 
     /// The disk lost a part of the log: what is left must be what was there once, and if anything can
-    /// tell that something is missing, the store must say so. Says whether what is left can be of use:
-    /// records without the base that they stand on may not be.
+    /// tell that something is missing, the store must say so.
     fn lost(
         &self,
         world: &World,
@@ -213,7 +217,7 @@ impl Drive {
         shows: &reopened::Shows<'_>,
         in_flight: Option<What>,
         rest_too: bool,
-    ) -> bool {
+    ) {
         let peer = world.peer(me);
         let mut kept = self.kept.borrow_mut();
         if let Some(What::Records(records)) = &in_flight {
@@ -228,10 +232,10 @@ impl Drive {
             Some((missing, writes, image))
         });
         let Some((missing, writes, mut image)) = found else {
-            world.judge(Err(shows.differs(&peer.image.borrow())));
-            return true;
+            return world.judge(Err(shows.differs(&peer.image.borrow())));
         };
         kept.log.truncate(writes);
+        kept.baseless = missing.is_some();
         let mut acknowledged = kept.acknowledged;
         if let Some(base) = missing {
             kept.log.remove(base);
@@ -246,7 +250,6 @@ impl Drive {
         image.lost = acknowledged.saturating_sub(image.end()).max(shows.lost());
         kept.acknowledged = image.end();
         peer.becomes(image);
-        missing.is_none()
     }
 
     /// The store does not open: says what its user does about it.
