@@ -201,6 +201,7 @@ impl Drive {
         }
         let mut image = peer.image.borrow_mut();
         image.snapshot = opened.snapshot.clone();
+        image.opens();
         self.recovers.set(recovers || image.lost > 0 || shows.says_loss());
         if !self.kept.borrow().baseless {
             // All of the log was read and is as it was written: what rotted there is of no effect.

@@ -27,6 +27,17 @@ pub(crate) struct Image {
     by_base: Contents,
     /// Durable records at the end of the log that are gone.
     pub(crate) lost: u64,
+    recovery: Option<Recovery>,
+}
+
+/// What a device goes by that opened a log with a loss, until there is a base that tells it.
+#[derive(Clone, Debug)]
+struct Recovery {
+    /// What the snapshot told that was found.
+    told: Rc<Contents>,
+    /// Where that was taken, and where the log ended.
+    position: u64,
+    end: u64,
 }
 
 /// What a log says.
@@ -80,22 +91,12 @@ impl Image {
         first: u64,
         handed: Option<&Handed>,
     ) -> Vec<Record> {
+        if let Some(recovery) = self.recovery.take() {
+            self.recover(&recovery, &base.vector);
+        }
         let gone = (first.saturating_sub(self.first) as usize).min(self.records.len());
         let dropped = self.records.drain(..gone);
         let dropped = dropped.filter_map(|bytes| Record::decode(&bytes).ok()).collect();
-        if self.lost > 0
-            && let Some(snapshot) = &self.snapshot
-            && let Some(told) = self.by_snapshot.get(blake3::hash(&snapshot.bytes).as_bytes())
-        {
-            // Whoever recovers has what the snapshot tells, of consents too.
-            self.contents.held.extend(&told.held, &base.vector);
-            self.contents.misled |= told.misled;
-            // Of consents the later word counts.
-            if snapshot.position > self.end() {
-                self.contents.shared.extend(&told.shared);
-            }
-            self.contents.forks.extend(&told.forks);
-        }
         if let Some(Handed { held, altered }) = handed {
             self.contents.held.extend(held, &base.vector);
             self.contents.misled |= altered;
@@ -105,6 +106,33 @@ impl Image {
         self.by_base = self.contents.clone();
         (self.base, self.snapshot) = (Some(base), None);
         dropped
+    }
+
+    /// The log is opened.
+    pub(crate) fn opens(&mut self) {
+        let found = self.snapshot.as_ref().filter(|_| self.lost > 0);
+        self.recovery = found.and_then(|snapshot| {
+            let told = self.by_snapshot.get(blake3::hash(&snapshot.bytes).as_bytes())?;
+            Some(Recovery { told: told.clone(), position: snapshot.position, end: self.end() })
+        });
+    }
+
+    /// Takes over what a snapshot told, of consents the later word.
+    fn recover(&mut self, recovery: &Recovery, vector: &VersionVector) {
+        let Recovery { told, position, end } = recovery;
+        self.contents.held.extend(&told.held, vector);
+        self.contents.misled |= told.misled;
+        self.contents.forks.extend(&told.forks);
+        if position > end {
+            self.contents.shared.clone_from(&told.shared);
+            for at in *end..self.end() {
+                if let Some(Ok(Record::Consent { device, access })) =
+                    self.record(at).map(Record::decode)
+                {
+                    self.contents.consent(device, access);
+                }
+            }
+        }
     }
 
     /// The base tells this, as it was found to when it was written.
@@ -186,12 +214,18 @@ impl Contents {
                 }
             }
             Record::Fork(proof) => _ = self.forks.insert(proof.author),
-            Record::Consent { device, access: Access::None } => _ = self.shared.remove(device),
-            Record::Consent { device, access } => _ = self.shared.insert(*device, *access),
+            Record::Consent { device, access } => self.consent(*device, *access),
             Record::Disown { author, after } => self.held.disown(*author, *after),
             Record::Identity { .. } => {}
         }
         Ok(())
+    }
+
+    fn consent(&mut self, device: DeviceId, access: Access) {
+        match access {
+            Access::None => _ = self.shared.remove(&device),
+            access => _ = self.shared.insert(device, access),
+        }
     }
 
     fn forget_what_came(&mut self) {

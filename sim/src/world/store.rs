@@ -183,6 +183,7 @@ impl Store for SimStore {
             return sealed.open().await;
         }
         peer.fuse.pass().await;
+        peer.image.borrow_mut().opens();
         let image = peer.image.borrow();
         peer.untold.set(image.lost);
         Ok(Opened {
