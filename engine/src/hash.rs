@@ -52,6 +52,9 @@ pub(crate) fn chain_start(workspace: WorkspaceId, author: PeerId) -> Hash {
     Hash(*hasher.finalize().as_bytes())
 }
 
+/// What most links take before they are hashed, in bytes.
+pub(crate) const LINK_BYTES: usize = 256;
+
 /// The chain after one more entry. `scratch` is overwritten.
 pub(crate) fn chain_next<D: Iterator<Item = (PeerId, u64)>>(
     previous: &Hash,

@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use crate::codec::{put_varint, zigzag};
 use crate::core::disguise::Disguise;
-use crate::hash::{Hash, Link, chain_next, payload_hash};
+use crate::hash::{Hash, LINK_BYTES, Link, chain_next, payload_hash};
 use crate::id::{Dot, PeerId, WorkspaceId};
 
 pub(crate) use build::{BatchBuilder, NewEntry};
@@ -128,7 +128,7 @@ impl Batch {
     /// the hashes that the table states. Two equal pairs mean equal histories of that author.
     pub fn running_hashes(&self) -> Vec<(Dot, Hash)> {
         let mut chains: Vec<Hash> = self.authors.iter().map(|row| row.hash).collect();
-        let mut scratch = Vec::with_capacity(256);
+        let mut scratch = Vec::with_capacity(LINK_BYTES);
         let links = self.dots().zip(self.entries());
         links
             .map(|(dot, entry)| {

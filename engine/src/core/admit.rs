@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::ledger::Ledger;
 use crate::author::{AuthorIx, Authors};
 use crate::batch::{AuthorRow, Batch, BatchBuilder};
-use crate::hash::Hash;
+use crate::hash::{Hash, LINK_BYTES};
 use crate::limits::{MAX_AUTHORS, MAX_FOREIGN_AUTHORS, MAX_NAMES};
 use crate::wire::Reject;
 
@@ -118,7 +118,7 @@ impl Ledger {
     fn verify(&self, batch: &Batch, rows: &[AuthorIx]) -> Result<Fresh, Admission> {
         let mut running: Vec<Hash> = batch.authors().iter().map(|row| row.hash).collect();
         let mut fresh = Fresh { hashes: Vec::with_capacity(batch.len()), seen: BTreeMap::new() };
-        let mut scratch = Vec::with_capacity(256);
+        let mut scratch = Vec::with_capacity(LINK_BYTES);
         for entry in batch.entries() {
             let row = usize::from(entry.author);
             let author = rows[row];
